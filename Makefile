@@ -1,0 +1,85 @@
+# make demo | build | test | test-long | debug | asan | bench | lint | annotate | clean
+#
+# Every target makes its own virtual environment in .venv and needs only Python 3.11+ (with venv and Python.h), gcc and make.
+# `make PYTHON=python3.13 test` chooses the interpreter; `make test ARGS="-k queue -x"` passes options to pytest,
+# `make lint STAGES=types` runs one stage of several.
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+STAGES ?= style types stubs doctests examples
+SANITIZED_TESTS ?= tests/unit tests/properties
+
+override BIN := $(VENV)/bin
+SHELL := /bin/sh
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.PHONY: demo build test test-long debug asan bench lint annotate clean FORCE
+
+PIP  = $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet -c constraints.txt
+CORE = $(BIN)/python setup.py --quiet build_ext --inplace
+RELEASE = echo "== building engine._core (release)" && $(CORE)
+PYTEST = $(BIN)/python -m pytest
+
+# An environment that was made for another checkout or interpreter (a moved folder) is made again.
+ifneq ($(shell $(BIN)/python -c 'import sys; print(sys.prefix)' 2>/dev/null),$(abspath $(VENV)))
+$(BIN)/python: FORCE
+endif
+
+$(BIN)/python:
+	@tools/check_machine.sh $(PYTHON)
+	@echo "== creating $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+
+# One stamp per set of extras: pip runs only when the declared or the pinned dependencies changed. The core is left out here
+# (FIRESALE_NO_CORE) and built in place by the targets below, so a run of make compiles it at most once.
+$(VENV)/installed-%: pyproject.toml constraints.txt $(BIN)/python
+	@echo "== installing firesale[$*]"
+	@$(PIP) setuptools Cython
+	@FIRESALE_NO_CORE=1 $(PIP) --no-build-isolation -e '.[$*]'
+	@touch $@
+
+RUN_EXTRAS  := $(VENV)/installed-data,plot
+TEST_EXTRAS := $(VENV)/installed-data,plot,test
+LINT_EXTRAS := $(VENV)/installed-data,lint,plot,test
+
+build: $(RUN_EXTRAS)
+	@$(RELEASE)
+
+demo: $(RUN_EXTRAS)
+	@$(RELEASE)
+	@$(BIN)/firesale run atom-flash-crash --out runs/atom-flash-crash $(ARGS)
+
+test: $(TEST_EXTRAS)
+	@$(RELEASE)
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-long: $(TEST_EXTRAS)
+	@$(RELEASE)
+	@$(PYTEST) $(ARGS)
+
+# Each build has its own folder of objects, so going back to release compiles nothing. The release build is put back whether
+# the suite passed or not.
+debug: $(TEST_EXTRAS)
+	@echo "== building engine._core (debug)" && FIRESALE_DEBUG=1 $(CORE)
+	@status=0; $(PYTEST) -m "not slow" $(ARGS) || status=$$?; $(RELEASE) && exit $$status
+
+asan: $(TEST_EXTRAS)
+	@echo "== building engine._core (debug, ASan and UBSan)" && FIRESALE_DEBUG=1 FIRESALE_SANITIZE=1 $(CORE)
+	@status=0; tools/sanitized.sh $(PYTEST) -p no:cacheprovider -m "not slow" $(SANITIZED_TESTS) $(ARGS) || status=$$?; $(RELEASE) && exit $$status
+
+bench: $(TEST_EXTRAS)
+	@$(RELEASE)
+	@set -e; for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench $(ARGS); done
+
+lint: $(LINT_EXTRAS)
+	@$(RELEASE)
+	@tools/lint.sh $(BIN)/python $(STAGES)
+
+annotate: $(RUN_EXTRAS)
+	@FIRESALE_ANNOTATE=1 $(CORE)
+	@echo "== see build/annotate/engine/_core.html"
+
+clean:
+	rm -rf build dist *.egg-info engine/*.so engine/*.html .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find engine tests benchmarks examples tools -name __pycache__ -type d -prune -exec rm -rf {} +

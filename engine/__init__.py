@@ -1,0 +1,43 @@
+"""Firesale: a discrete-event order-book and liquidation engine with a native core.
+
+The names below are loaded when they are first used, so that ``import engine`` stays quick and free of everything that only the
+command line or the reports need. `docs/architecture.md` is the map.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from engine import _core
+from engine._build import VERSION as __version__
+from engine._build import check_sources
+from engine.errors import InputError, InvariantError
+from engine.types import CommandKind, OrderType, RejectReason, Side, TimeInForce
+
+if TYPE_CHECKING:
+    from engine._core import EventQueue, OrderBook
+
+_core.install_errors(InputError, InvariantError)
+check_sources(_core.source_digest())
+
+_LATER = {"OrderBook": "engine._core", "EventQueue": "engine._core"}
+
+__all__ = [
+    "CommandKind",
+    "EventQueue",
+    "InputError",
+    "InvariantError",
+    "OrderBook",
+    "OrderType",
+    "RejectReason",
+    "Side",
+    "TimeInForce",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'engine' has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

@@ -1,0 +1,82 @@
+# Integer arithmetic with named rounding, checked products, bit scans.
+#
+# Stands on: types. Promises: no undefined behaviour for any input; a divisor of zero gives 0 and never traps
+# (callers validate divisors at the border); rounding is in the name. The only kernel file with bare C operators.
+
+from engine.native.types cimport *
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    typedef __int128 engine_i128;
+    static inline int engine_ctz64(uint64_t x) { return __builtin_ctzll(x); }
+    static inline int engine_mul_overflows(int64_t a, int64_t b, int64_t *out) { return __builtin_mul_overflow(a, b, out); }
+    static inline int engine_add_overflows(int64_t a, int64_t b, int64_t *out) { return __builtin_add_overflow(a, b, out); }
+    static inline void engine_prefetch(const void *p) { __builtin_prefetch(p, 1, 3); }
+    static inline uint64_t engine_mul_high(uint64_t a, uint64_t b) { return (uint64_t)(((unsigned __int128)a * b) >> 64); }
+    #define engine_unlikely(x) __builtin_expect(!!(x), 0)
+    #define engine_likely(x) __builtin_expect(!!(x), 1)
+    /* q = floor(a * b / c), c > 0; 1 if it does not fit */
+    static inline int engine_mul_div_floor(int64_t a, int64_t b, int64_t c, int64_t *out) {
+        if (c <= 0) { *out = 0; return 1; }
+        engine_i128 n = (engine_i128)a * b, q = n / c;
+        if (n % c < 0) q--;
+        if (q > INT64_MAX || q < INT64_MIN) { *out = 0; return 1; }
+        *out = (int64_t)q; return 0;
+    }
+    static inline int engine_mul_div_ceil(int64_t a, int64_t b, int64_t c, int64_t *out) {
+        if (c <= 0) { *out = 0; return 1; }
+        engine_i128 n = (engine_i128)a * b, q = n / c;
+        if (n % c > 0) q++;
+        if (q > INT64_MAX || q < INT64_MIN) { *out = 0; return 1; }
+        *out = (int64_t)q; return 0;
+    }
+    /* sign of a*b - c*d, exactly */
+    static inline int engine_cmp_products(int64_t a, int64_t b, int64_t c, int64_t d) {
+        engine_i128 x = (engine_i128)a * b, y = (engine_i128)c * d;
+        return (x > y) - (x < y);
+    }
+    static inline int64_t engine_floor_div(int64_t a, int64_t b) {
+        if (b <= 0) return 0;
+        int64_t q = a / b; return (a % b < 0) ? q - 1 : q;
+    }
+    static inline int64_t engine_ceil_div(int64_t a, int64_t b) {
+        if (b <= 0) return 0;
+        int64_t q = a / b; return (a % b > 0) ? q + 1 : q;
+    }
+    """
+    int ctz64 "engine_ctz64"(uint64_t) noexcept nogil
+    bint mul_overflows "engine_mul_overflows"(int64_t, int64_t, int64_t*) noexcept nogil
+    bint add_overflows "engine_add_overflows"(int64_t, int64_t, int64_t*) noexcept nogil
+    void prefetch "engine_prefetch"(const void*) noexcept nogil
+    uint64_t mul_high "engine_mul_high"(uint64_t, uint64_t) noexcept nogil
+    bint unlikely "engine_unlikely"(bint) noexcept nogil
+    bint likely "engine_likely"(bint) noexcept nogil
+    # floor(a*b/c) and ceil(a*b/c) through 128 bits, c > 0. Return 1 (and 0 in *out) when the result does not fit.
+    bint mul_div_floor "engine_mul_div_floor"(int64_t, int64_t, int64_t, int64_t*) noexcept nogil
+    bint mul_div_ceil "engine_mul_div_ceil"(int64_t, int64_t, int64_t, int64_t*) noexcept nogil
+    # sign of a*b - c*d through 128 bits. Cannot fail.
+    int cmp_products "engine_cmp_products"(int64_t, int64_t, int64_t, int64_t) noexcept nogil
+    # Divisor > 0 (0 otherwise). floor favours the payer, ceil the receiver. Cannot fail.
+    int64_t floor_div "engine_floor_div"(int64_t, int64_t) noexcept nogil
+    int64_t ceil_div "engine_ceil_div"(int64_t, int64_t) noexcept nogil
+
+
+cdef inline int64_t min64(int64_t a, int64_t b) noexcept nogil:
+    return a if a < b else b
+
+
+cdef inline int64_t max64(int64_t a, int64_t b) noexcept nogil:
+    return a if a > b else b
+
+
+cdef inline int64_t abs64(int64_t a) noexcept nogil:
+    return -a if a < 0 else a
+
+
+cdef inline uint64_t next_pow2(uint64_t n) noexcept nogil:
+    """Smallest power of two >= n (1 for 0). Needs n <= 2^63. Cannot fail."""
+    cdef uint64_t p = 1
+    while p < n:
+        p <<= 1
+    return p

@@ -1,0 +1,361 @@
+"""Run test vectors of schema 1 on the native engine or on the reference.
+
+usage: python -m engine.testing.vectors [--reference] [--kind GLOB]... FILE...
+
+Stands on the public classes only, imported when a run starts.
+
+Promises: a line per failure, a line ``skipped ID: reason`` per vector that this version cannot run yet, and last ``N
+passed, N failed, N skipped``. A kind that nobody knows is a failure, never a skip. Exit code 0: none failed; 1: some
+failed; 2: a file, an option or the engine is unusable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import InputError
+from engine.types import Side, TimeInForce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SCHEMA = 1
+
+# Kinds that the vectors' README names and this version has no rules for yet.
+LATER_KINDS = frozenset(
+    {
+        "perp_liq_price",
+        "perp_margin_check",
+        "perp_position_accounting",
+        "perp_funding",
+        "perp_bankruptcy_quote",
+        "perp_fillable_price",
+        "perp_liquidation_fill",
+        "perp_adl",
+        "perp_socialised_loss",
+        "lending_health",
+        "lending_liquidation",
+        "lending_index",
+    }
+)
+OPTIONAL_KINDS = frozenset({"pro_rata"})
+LATER_COMMANDS = frozenset({"reduce", "replace"})
+
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_TIMES_IN_FORCE = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC}
+
+Vector = dict[str, Any]
+Json = Any
+
+
+class UnusableError(Exception):
+    """Say that a file or an engine cannot be used at all."""
+
+
+class Skipped(Exception):  # noqa: N818  # not an error: the vector is for a later version
+    """Say why a vector is not run."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Hold the two classes that vectors are run on."""
+
+    book: Callable[..., Any]
+    queue: Callable[..., Any]
+
+
+@dataclass
+class Tally:
+    """Count what became of the vectors."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __str__(self) -> str:
+        """Return the last line of a run."""
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+# --- matching -------------------------------------------------------------------------------------------------------
+
+
+def later_feature(command: dict[str, Json]) -> str | None:
+    """Name the feature of a later version that a command needs, or return None."""
+    if command["op"] in LATER_COMMANDS:
+        return str(command["op"])
+    if command.get("tif") == "fok":
+        return "fok"
+    if command.get("post_only"):
+        return "post_only"
+    if command.get("stp") not in (None, "none"):
+        return "stp"
+    if command.get("display") is not None:
+        return "display"
+    return None
+
+
+class MatchingRun:
+    """Run one matching vector: order ids become `order_id`, owners become indexes.
+
+    Parameters
+    ----------
+    engine : Engine
+        What to run on.
+    vector : dict
+        The vector.
+    """
+
+    def __init__(self, engine: Engine, vector: Vector) -> None:
+        self.vector = vector
+        owners = [command.get("owner") for command in vector["commands"] if command.get("owner") is not None]
+        self.owners = {owner: index for index, owner in enumerate(dict.fromkeys(owners))}
+        self.book = engine.book(owners=len(self.owners))
+
+    def differences(self) -> list[str]:
+        """Return what differs from the expectation, a line each; none when the vector passes."""
+        commands, expected = self.vector["commands"], self.vector["expect"]
+        if len(commands) != len(expected):
+            return [f"{len(commands)} commands but {len(expected)} expectations"]
+        lines = []
+        for index, (command, want) in enumerate(zip(commands, expected, strict=True)):
+            got = self._answer(command)
+            for part in ("status", "trades", "cancels", "bbo"):
+                wanted = want[part]
+                if got[part] != wanted:
+                    lines.append(f"command {index}: {part}: expected {wanted}, was {got[part]}")
+        book = self._final_book()
+        if book != self.vector["book"]:
+            lines.append(f"final book: expected {self.vector['book']}, was {book}")
+        return lines
+
+    def _answer(self, command: dict[str, Json]) -> dict[str, Json]:
+        try:
+            result = self._sent(command)
+        except InputError:
+            # A command that is not even well formed is refused; a vector knows only "rejected".
+            return {"status": "rejected", "trades": [], "cancels": [], "bbo": self._best()}
+        trades, cancels = [], []
+        if command["op"] == "new":
+            trades = [
+                {"maker": int(maker), "taker": int(taker), "price": int(price), "qty": int(qty)}
+                for maker, taker, price, qty, *_ in self.book.last_fills()
+            ]
+        if result.cancelled_lots:
+            why = "user" if command["op"] == "cancel" else "unfilled"
+            cancels = [{"id": command["id"], "qty": int(result.cancelled_lots), "why": why}]
+        status = "accepted" if result.accepted else "rejected"
+        return {"status": status, "trades": trades, "cancels": cancels, "bbo": self._best()}
+
+    def _sent(self, command: dict[str, Json]) -> Any:
+        if command["op"] == "cancel":
+            return self.book.cancel(order_id=command["id"])
+        if command["op"] != "new":
+            raise ValueError(f"op: expected new, cancel, reduce or replace, was {command['op']!r}")
+        side, owner = _SIDES[command["side"]], self.owners.get(command.get("owner"))
+        if command["type"] == "market":
+            return self.book.market(side, command["qty"], order_id=command["id"], owner=owner)
+        if command["type"] != "limit":
+            raise ValueError(f"type: expected limit or market, was {command['type']!r}")
+        return self.book.limit(
+            side,
+            command["price"],
+            command["qty"],
+            time_in_force=_TIMES_IN_FORCE[command.get("tif") or "gtc"],
+            order_id=command["id"],
+            owner=owner,
+        )
+
+    def _best(self) -> dict[str, Json]:
+        bids, asks = self.book.depth(1)
+        return {
+            "bid": [int(number) for number in bids[0]] if bids else None,
+            "ask": [int(number) for number in asks[0]] if asks else None,
+        }
+
+    def _final_book(self) -> dict[str, Json]:
+        book: dict[str, list[Json]] = {"bids": [], "asks": []}
+        for order_id, side, price, leaves, _ in self.book.orders():
+            levels = book["bids" if side == Side.BUY else "asks"]
+            if not levels or levels[-1][0] != int(price):
+                levels.append([int(price), []])
+            levels[-1][1].append([int(order_id), int(leaves)])
+        return book
+
+
+def matching_differences(engine: Engine, vector: Vector) -> list[str]:
+    """Run a vector of kind ``matching``."""
+    for command in vector["commands"]:
+        feature = later_feature(command)
+        if feature is not None:
+            raise Skipped(f"{feature} is a feature of a later version")
+    return MatchingRun(engine, vector).differences()
+
+
+# --- event queue ----------------------------------------------------------------------------------------------------
+
+
+def event_queue_differences(engine: Engine, vector: Vector) -> list[str]:
+    """Run a vector of kind ``event_queue``; event names become data."""
+    queue = engine.queue()
+    names: list[Json] = []  # by data
+    handles: dict[Json, int] = {}  # by name, of the event scheduled last under it
+    fired: list[list[Json]] = []
+    refused: list[tuple[int, Json]] = []
+
+    def on_event(event: Any) -> None:
+        fired.append([int(event.time_ms), names[int(event.data)]])
+
+    for index, command in enumerate(vector["input"]["commands"]):
+        match command:
+            case ["at", time_ms, name, *priority]:
+                try:
+                    handles[name] = queue.schedule(time_ms, len(names), priority=priority[0] if priority else 0)
+                    names.append(name)
+                except InputError:
+                    refused.append((index, command))
+            case ["cancel", name]:
+                if name not in handles or not queue.cancel(handles[name]):
+                    refused.append((index, command))
+            case ["run", until_ms]:
+                try:
+                    queue.run(until_ms, on_event)
+                except InputError:
+                    refused.append((index, command))
+            case _:
+                raise ValueError(f"command {index}: expected at, cancel or run, was {command!r}")
+    return _queue_differences(vector["expect"], fired, refused, len(queue))
+
+
+def _queue_differences(
+    want: dict[str, Json], fired: list[list[Json]], refused: list[tuple[int, Json]], pending: int
+) -> list[str]:
+    lines = []
+    if fired != want["fired"]:
+        lines.append(f"fired: expected {want['fired']}, was {fired}")
+    rejected = want["rejected"]
+    same = len(rejected) == len(refused) and all(
+        _is_named(entry, index, command) for entry, (index, command) in zip(rejected, refused, strict=True)
+    )
+    if not same:
+        lines.append(f"rejected: expected {rejected}, was {[command for _, command in refused]}")
+    if pending != want["pending"]:
+        lines.append(f"pending: expected {want['pending']}, was {pending}")
+    return lines
+
+
+def _is_named(entry: Json, index: int, command: list[Json]) -> bool:
+    """Tell whether an entry of ``rejected`` means a command.
+
+    The README does not say how a refused command is written; we take it by index, by event name, as [time, name], or
+    whole.
+    """
+    return entry in (index, command, command[1:], command[2] if command[0] == "at" else command[1])
+
+
+# --- the runner -----------------------------------------------------------------------------------------------------
+
+_RUNNERS: dict[str, Callable[[Engine, Vector], list[str]]] = {
+    "matching": matching_differences,
+    "event_queue": event_queue_differences,
+}
+
+
+def vector_differences(engine: Engine, vector: Vector) -> list[str]:
+    """Run one vector and return what differs, a line each.
+
+    Raises
+    ------
+    Skipped
+        If the vector needs what this version does not have yet.
+    """
+    kind = vector.get("kind")
+    if kind in LATER_KINDS:
+        raise Skipped(f"kind {kind} comes with a later version")
+    if kind in OPTIONAL_KINDS:
+        raise Skipped(f"kind {kind} is optional")
+    runner = _RUNNERS.get(str(kind))
+    if runner is None:
+        return [f"kind: expected one of {', '.join(sorted(_RUNNERS))}, was {kind!r}"]
+    try:
+        return runner(engine, vector)
+    except Skipped:
+        raise
+    except Exception as error:  # noqa: BLE001  # a vector that cannot be read or run is a failure, and the next one runs
+        return [f"{type(error).__name__}: {error}"]
+
+
+def vectors_of(path: Path) -> list[Vector]:
+    """Return the vectors of a file, or raise `UnusableError` saying what is wrong with it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnusableError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UnusableError(f"{path}: expected JSON, was {error}") from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        was = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise UnusableError(f"{path}: schema: expected {SCHEMA}, was {was!r}")
+    vectors = content.get("vectors")
+    if not isinstance(vectors, list) or not all(isinstance(vector, dict) for vector in vectors):
+        raise UnusableError(f"{path}: vectors: expected a list of objects, was something else")
+    return vectors
+
+
+def engine_of(*, reference: bool) -> Engine:
+    """Import the reference or the native classes, or raise `UnusableError`."""
+    module = "engine.reference" if reference else "engine"
+    try:
+        found = importlib.import_module(module)
+        return Engine(found.OrderBook, found.EventQueue)
+    except (ImportError, AttributeError) as error:
+        raise UnusableError(f"{module}: {error}") from None
+
+
+def run(engine: Engine, vectors: Sequence[Vector], tell: Callable[[str], object] = print) -> Tally:
+    """Run vectors, tell a line per failure and per skip, and return the counts."""
+    tally = Tally()
+    for vector in vectors:
+        name = vector.get("id", "?")
+        try:
+            lines = vector_differences(engine, vector)
+        except Skipped as skip:
+            tally.skipped += 1
+            tell(f"skipped {name}: {skip}")
+            continue
+        tally.passed += not lines
+        tally.failed += bool(lines)
+        for line in lines:
+            tell(f"FAILED {name} ({vector.get('title', 'untitled')}): {line}")
+    return tally
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    parser = argparse.ArgumentParser("python -m engine.testing.vectors", description="Run test vectors of schema 1.")
+    parser.add_argument("--reference", action="store_true", help="run on the Python reference, not on the engine")
+    parser.add_argument("--kind", action="append", metavar="GLOB", help="run only kinds that match (may be repeated)")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    options = parser.parse_args(arguments)
+    globs = options.kind or ["*"]
+    try:
+        engine = engine_of(reference=options.reference)
+        vectors = [vector for path in options.files for vector in vectors_of(path)]
+    except UnusableError as error:
+        print(error, file=sys.stderr)
+        return 2
+    chosen = [vector for vector in vectors if any(fnmatchcase(str(vector.get("kind")), glob) for glob in globs)]
+    tally = run(engine, chosen)
+    print(tally)
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
