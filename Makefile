@@ -66,7 +66,7 @@ debug: $(TEST_EXTRAS)
 
 asan: $(TEST_EXTRAS)
 	@echo "== building engine._core (debug, ASan and UBSan)" && FIRESALE_DEBUG=1 FIRESALE_SANITIZE=1 $(CORE)
-	@status=0; tools/sanitized.sh $(PYTEST) -p no:cacheprovider -m "not slow" $(SANITIZED_TESTS) $(ARGS) || status=$$?; $(RELEASE) && exit $$status
+	@status=0; tools/sanitized.sh $(PYTEST) -p no:cacheprovider --capture=sys -m "not slow" $(SANITIZED_TESTS) $(ARGS) || status=$$?; $(RELEASE) && exit $$status
 
 bench: $(TEST_EXTRAS)
 	@$(RELEASE)

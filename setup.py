@@ -2,7 +2,7 @@
 
 Switches, each on when its variable is 1 (they combine):
 
-- FIRESALE_DEBUG      `ENGINE_DEBUG=1`: walking checks after each command, C and Cython assertions, bounds checks, -O1 -g
+- FIRESALE_DEBUG      `ENGINE_DEBUG=1`: walking checks after each command, assertions of C and Cython, bounds checks
 - FIRESALE_SANITIZE   AddressSanitizer and UndefinedBehaviorSanitizer (run with `tools/sanitized.sh`)
 - FIRESALE_TRACE      Cython line tracing, for coverage of the binding
 - FIRESALE_NATIVE     -march=native; the digests of runs stay the same
@@ -10,8 +10,8 @@ Switches, each on when its variable is 1 (they combine):
 - FIRESALE_WERROR     C warnings are errors (continuous integration)
 - FIRESALE_NO_CORE    install the Python files only; `make` does this and then builds in place, once
 
-Each combination has its own folder under `build/`, so changing between release and debug compiles nothing twice; whatever
-was built last is what lies in `engine/`. Reasons: `docs/decisions/0001-one-extension-and-flags.md`.
+Each combination has its own folder under `build/`, so changing between release and debug compiles nothing twice;
+whatever was built last is what lies in `engine/`. Reasons: `docs/decisions/0001-one-extension-and-flags.md`.
 """
 
 import filecmp
@@ -30,9 +30,7 @@ def is_on(switch: str) -> bool:
 
 
 DEBUG, SANITIZE, TRACE, NATIVE = (is_on(name) for name in ("DEBUG", "SANITIZE", "TRACE", "NATIVE"))
-MODE = "-".join(
-    name for name, on in (("debug", DEBUG), ("asan", SANITIZE), ("trace", TRACE), ("native", NATIVE)) if on
-)
+MODE = "-".join(name for name, on in (("debug", DEBUG), ("asan", SANITIZE), ("trace", TRACE), ("native", NATIVE)) if on)
 BUILD_FOLDER = Path("build", MODE or "release")  # relative: no path of this machine gets into the binary
 
 # The one table of directives. They hold for every `.pyx` and `.pxd`; a line at the top of a file would not reach the
@@ -57,7 +55,14 @@ COMPILER_DIRECTIVES = {
 
 # Let gcc inline whole kernels into their loops: its default limit leaves a call and a spilled command struct in the
 # hottest path of the matcher (measured: docs/decisions/0001-one-extension-and-flags.md).
-INLINING = ["--param", "max-inline-insns-single=3000", "--param", "large-function-insns=30000", "--param", "inline-unit-growth=400"]
+INLINING = [
+    "--param",
+    "max-inline-insns-single=3000",
+    "--param",
+    "large-function-insns=30000",
+    "--param",
+    "inline-unit-growth=400",
+]
 
 WARNINGS = ["-Wall", "-Wextra"]
 if SANITIZE:
@@ -129,7 +134,9 @@ class BuildCore(build_ext):
         translated = BUILD_FOLDER / Path(source).with_suffix(".c")
         is_stale = not translated.exists() or translated.stat().st_mtime < header.stat().st_mtime
         if is_on("ANNOTATE"):
-            cythonize(source, build_dir="build/annotate", annotate=True, force=True, compiler_directives=COMPILER_DIRECTIVES)
+            cythonize(
+                source, build_dir="build/annotate", annotate=True, force=True, compiler_directives=COMPILER_DIRECTIVES
+            )
             print(f"annotated page: {Path('build/annotate', source).with_suffix('.html')}")
         force = is_stale or bool(self.force)
         cythonize(source, build_dir=str(BUILD_FOLDER), force=force, compiler_directives=COMPILER_DIRECTIVES)

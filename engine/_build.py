@@ -1,9 +1,9 @@
 """Say which sources a compiled core was built from, and refuse one that no longer matches them.
 
-Stands on the standard library only. `setup.py` loads this file *by its path* (never through the package, which needs the
-core that is about to be built), embeds `source_digest()` in the core, and the package calls `check_sources()` with what
-the core says. So an edited `.pyx` or `.pxd` that was not rebuilt is noticed at import, in a checkout; an installed wheel
-has nothing to compare and the check costs one failed `stat`.
+Stands on the standard library only. `setup.py` loads this file *by its path* (never through the package, which needs
+the core that is about to be built), embeds `source_digest()` in the core, and the package calls `check_sources()` with
+what the core says. So an edited `.pyx` or `.pxd` that was not rebuilt is noticed at import, in a checkout; an installed
+wheel has nothing to compare and the check costs one failed `stat`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def source_names(root: str) -> list[str]:
     Returns
     -------
     list of str
-        Names relative to `root`: what lies directly in `engine/` and everything below `engine/native/` and `engine/bindings/`.
+        Names relative to `root`: what lies directly in `engine/`, and everything below `engine/native/` and
+        `engine/bindings/`.
     """
     names = []
     pending = ["engine"]

@@ -5,6 +5,7 @@ set -u
 python=$1
 shift
 status=0
+PATH=$(dirname "$python"):$PATH # cython-lint runs pycodestyle by its name
 
 run() {
     echo "== $*"
@@ -16,7 +17,7 @@ for stage in "$@"; do
     style)
         run "$python" -m ruff check .
         run "$python" -m ruff format --check .
-        run "$(dirname "$python")/cython-lint" engine
+        run cython-lint engine
         ;;
     types) run "$python" -m mypy ;;
     stubs) run "$python" -m mypy.stubtest engine._core ;;

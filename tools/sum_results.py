@@ -1,7 +1,8 @@
 """Sum up what the stages of .ci/run left behind, print `N passed, N failed`, and exit 1 if anything failed.
 
-Usage: sum_results.py FOLDER, which holds NAME.status (exit status) for every stage and NAME.xml (JUnit) for those that ran
-pytest. A stage that exited with an error although no test of it failed (a build, a type error, a crash) counts as one failure.
+Usage: sum_results.py FOLDER, which holds NAME.status (exit status) for every stage and NAME.xml (JUnit) for those that
+ran pytest. A stage that exited with an error although no test of it failed (a build, a type error, a crash) counts as
+one failure.
 """
 
 import sys

@@ -1,6 +1,6 @@
 # EventQueue: the stand-alone queue (rules Q-1 .. Q-5).
 
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 
 from engine.native.queue cimport *
 

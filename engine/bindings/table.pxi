@@ -1,5 +1,8 @@
 # Table: columns that a kernel wrote, shown to Python without a copy.
 
+from libc.stdlib cimport malloc
+from libc.string cimport memcpy
+
 from engine.native.columns cimport *
 
 
@@ -30,6 +33,7 @@ cdef class ColumnTable:
     cdef Table table
     cdef readonly tuple names
     cdef tuple dtypes
+    cdef object lender           # a world that owns the chunks, None when they are this object's own
 
     def __cinit__(self):
         table_init(&self.table, NULL, 0, 0)
@@ -38,6 +42,8 @@ cdef class ColumnTable:
         raise TypeError("tables are made by the engine")
 
     def __dealloc__(self):
+        if self.lender is not None:
+            self.table.chunk_count = 0   # the chunks are the lender's; the list of their addresses is ours
         table_release(&self.table)
 
     def __len__(self):
@@ -104,4 +110,20 @@ cdef ColumnTable adopt_table(Table* table, tuple names, tuple dtypes):
     result.dtypes = dtypes
     table.chunks = NULL
     table.row_count = table.row_capacity = table.chunk_count = table.chunk_slots = 0
+    return result
+
+
+cdef ColumnTable lend_table(object lender, Table* table, tuple names, tuple dtypes):
+    """Show the rows that a world has written so far; rows written later do not appear. Keeps the world alive."""
+    cdef ColumnTable result = ColumnTable.__new__(ColumnTable)
+    cdef size_t size = <size_t>table.chunk_count * sizeof(char*)
+    result.table = table[0]
+    result.table.chunks = <char**>malloc(size + 1)
+    if result.table.chunks == NULL:
+        result.table.chunk_count = result.table.row_count = 0
+        raise MemoryError("no memory to list the chunks of a table")
+    memcpy(result.table.chunks, table.chunks, size)
+    result.names = names
+    result.dtypes = dtypes
+    result.lender = lender
     return result

@@ -1,10 +1,11 @@
 """The order book as a readable program: rules M-1 .. M-14 in plain Python.
 
-Stands on `ladder` (one side's levels), `names` (names and engine slots), `inputs` (the border), `digest`.
+Stands on `commands` (what is asked), `ladder` (one side's levels), `names` (names and engine slots), `inputs` (the
+border), `digest`.
 
 ::
 
-    caller -> border (InputError) -> _refusal (RejectReason) -> _place | _cancel -> OrderResult, fills
+    caller -> border (InputError) -> _refusal (RejectReason) -> _placed | _cancelled -> OrderResult, fills
               nothing written        nothing written           cannot fail
 
 Promises: the same commands give the same results, fills and digest as the native book, which shares no logic with this
@@ -13,12 +14,13 @@ file. Memory is never short here, so `NO_MEMORY` (M-14) does not occur.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, InvariantError
 from engine.records import ApplyResult, Fill, OrderResult, RestingOrder
+from engine.reference.commands import HANDLE_NONE, OWNER_NONE, Command, commands_of, place_name, terms_refusal
 from engine.reference.digest import WORD_NO_PRICE, WORD_SIDE_END, DigestKind, digest_of
-from engine.reference.inputs import INT8, INT32, INT64, UINT8, IntRange, checked_columns, checked_int
+from engine.reference.inputs import INT8, INT32, INT64, UINT8, IntRange, checked_int
 from engine.reference.ladder import Ladder, Level, Naming, Order
 from engine.reference.names import NIL, Names
 from engine.types import CommandKind, OrderType, RejectReason, Side, TimeInForce
@@ -26,47 +28,13 @@ from engine.types import CommandKind, OrderType, RejectReason, Side, TimeInForce
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-OWNER_NONE = -1
-HANDLE_NONE = -1
-
 # U-2, U-3: no quantity, no notional and no side of a book passes this.
 LOTS_LIMIT = 2**61
 _BOUND = IntRange(1, LOTS_LIMIT)
 _CAPACITY = IntRange(0, 2**31 - 2)
 _LEVELS = IntRange(0, 2**31 - 1)
 
-_COLUMNS_REQUIRED = {"kind": "uint8", "side": "int8", "price_ticks": "int32", "qty_lots": "int64"}
-_COLUMNS_OPTIONAL = {"order_type": "uint8", "time_in_force": "uint8", "owner": "int32"}
-_COLUMNS_NAMING = {"slot_id": "int32", "order_id": "int64", "handle": "int64"}
-_NAMING_BY_COLUMN = {"slot_id": Naming.SLOT_ID, "order_id": Naming.ORDER_ID, "handle": Naming.HANDLE}
 _FILL_COLUMNS = ("command", "maker_id", "taker_id", "price_ticks", "qty_lots", "maker_owner", "taker_owner")
-
-# M-5: what a time in force that is left out stands for, and what may be combined.
-_DEFAULT_TIME_IN_FORCE = {OrderType.LIMIT: TimeInForce.GTC, OrderType.MARKET: TimeInForce.IOC}
-_LEGAL_COMBINATIONS = {
-    (OrderType.LIMIT, TimeInForce.GTC),
-    (OrderType.LIMIT, TimeInForce.IOC),
-    (OrderType.MARKET, TimeInForce.IOC),
-}
-
-
-class Command(NamedTuple):
-    """Hold one command after the border: integers of the right width, whose values nobody has judged yet."""
-
-    kind: int
-    naming: Naming
-    name: int  # not looked at when a handle-named order is placed
-    side: int = 0
-    order_type: int = OrderType.LIMIT
-    time_in_force: int = TimeInForce.DEFAULT
-    price_ticks: int = 0
-    qty_lots: int = 0
-    owner: int = OWNER_NONE
-
-    def rests(self) -> bool:
-        """Tell whether lots that do not trade come to rest (M-3, M-4, M-5). Needs a legal combination."""
-        default = _DEFAULT_TIME_IN_FORCE[OrderType(self.order_type)]
-        return (self.time_in_force or default) == TimeInForce.GTC
 
 
 class OrderBook:
@@ -168,7 +136,7 @@ class OrderBook:
         InputError
             If an argument is no integer, does not fit its column, or two names are given.
         """
-        naming, name = _place_name(slot_id, order_id)
+        naming, name = place_name(slot_id, order_id)
         return self._scalar(
             Command(
                 kind=CommandKind.PLACE,
@@ -195,7 +163,7 @@ class OrderBook:
 
         Parameters and errors are those of `limit`, without price and time in force.
         """
-        naming, name = _place_name(slot_id, order_id)
+        naming, name = place_name(slot_id, order_id)
         return self._scalar(
             Command(
                 kind=CommandKind.PLACE,
@@ -225,7 +193,7 @@ class OrderBook:
         if handle is not None:
             naming, name = Naming.HANDLE, checked_int("handle", handle, INT64)
         else:
-            naming, name = _place_name(slot_id, order_id)
+            naming, name = place_name(slot_id, order_id)
         return self._scalar(Command(kind=CommandKind.CANCEL, naming=naming, name=name))
 
     def last_fills(self) -> list[Fill]:
@@ -256,13 +224,11 @@ class OrderBook:
         InputError
             If a column is missing, unknown, or of the wrong type, shape, layout or length. Nothing was written.
         """
-        columns = checked_columns(
-            commands, required=_COLUMNS_REQUIRED, optional=_COLUMNS_OPTIONAL, names=_COLUMNS_NAMING
-        )
+        checked = commands_of(commands)
         fills: dict[str, list[int]] = {column: [] for column in _FILL_COLUMNS}
         rejects: dict[str, list[int]] = {"command": [], "reason": []}
         accepted_count = 0
-        for index, command in enumerate(_rows(columns)):
+        for index, command in enumerate(checked):
             result, command_fills = self._executed(command)
             accepted_count += result.accepted
             if not result.accepted:
@@ -297,7 +263,7 @@ class OrderBook:
         if command.kind != CommandKind.PLACE:
             return RejectReason.BAD_KIND
         return (
-            _terms_refusal(command)
+            terms_refusal(command)
             or self._amount_refusal(command)
             or self._names.place_refusal(command.naming, command.name)
             or self._room_refusal(command)
@@ -490,55 +456,6 @@ class OrderBook:
         lines = [repr(order) for order in self._resting()]
         lines.append(f"last_price={self._last_price} trades={self._trade_count} traded_lots={self._traded_lots}")
         return "\n".join(lines)
-
-
-def _place_name(slot_id: int | None, order_id: int | None) -> tuple[Naming, int]:
-    """Return how an order is named and its name; the handle of a new order is not known yet (M-6)."""
-    if slot_id is not None and order_id is not None:
-        raise InputError("order_id", "at most one of slot_id and order_id", "given beside slot_id")
-    if slot_id is not None:
-        return Naming.SLOT_ID, checked_int("slot_id", slot_id, INT32)
-    if order_id is not None:
-        return Naming.ORDER_ID, checked_int("order_id", order_id, INT64)
-    return Naming.HANDLE, HANDLE_NONE
-
-
-def _rows(columns: Mapping[str, list[int]]) -> Iterator[Command]:
-    """Turn checked columns into commands, with the defaults for columns that are left out."""
-    naming_column = next((column for column in _NAMING_BY_COLUMN if column in columns), None)
-    naming = _NAMING_BY_COLUMN.get(naming_column or "handle", Naming.HANDLE)
-    count = len(columns["kind"])
-    # Without a naming column a CANCEL row names nothing: -1 is no order's handle, so it is rejected (M-8).
-    names = columns[naming_column] if naming_column else [HANDLE_NONE] * count
-    order_types = columns.get("order_type", [int(OrderType.LIMIT)] * count)
-    times_in_force = columns.get("time_in_force", [int(TimeInForce.DEFAULT)] * count)
-    owners = columns.get("owner", [OWNER_NONE] * count)
-    for i in range(count):
-        yield Command(
-            kind=columns["kind"][i],
-            naming=naming,
-            name=names[i],
-            side=columns["side"][i],
-            order_type=order_types[i],
-            time_in_force=times_in_force[i],
-            price_ticks=columns["price_ticks"][i],
-            qty_lots=columns["qty_lots"][i],
-            owner=owners[i],
-        )
-
-
-def _terms_refusal(command: Command) -> RejectReason:
-    """Check side, order type, time in force and their combination (M-5)."""
-    if command.side not in (Side.BUY, Side.SELL):
-        return RejectReason.BAD_SIDE
-    if command.order_type not in (OrderType.LIMIT, OrderType.MARKET):
-        return RejectReason.BAD_ORDER_TYPE
-    if command.time_in_force not in (TimeInForce.DEFAULT, TimeInForce.GTC, TimeInForce.IOC):
-        return RejectReason.BAD_TIME_IN_FORCE
-    default = _DEFAULT_TIME_IN_FORCE[OrderType(command.order_type)]
-    if (command.order_type, command.time_in_force or default) not in _LEGAL_COMBINATIONS:
-        return RejectReason.ILLEGAL_COMBINATION
-    return RejectReason.NONE
 
 
 def _best_price(ladder: Ladder) -> int | None:

@@ -19,7 +19,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from engine.reference import EventQueue, OrderBook
 from engine.testing import strategies as flow
-from engine.testing.views import EVENT_COLUMNS, apply_view, book_view, columns_view, outcome, queue_view, result_view, rows_view
+from engine.testing.views import (
+    EVENT_COLUMNS,
+    apply_view,
+    book_view,
+    columns_view,
+    outcome,
+    queue_view,
+    result_view,
+    rows_view,
+)
 from engine.types import RejectReason
 
 if TYPE_CHECKING:
@@ -135,9 +144,7 @@ class QueueMachine(RuleBasedStateMachine):
         until_ms = self.reference.now_ms + behind_ms
         self.both(
             lambda queue: [
-                number
-                for row in columns_view(queue.pop_batch(until_ms, limit), EVENT_COLUMNS)
-                for number in row
+                number for row in columns_view(queue.pop_batch(until_ms, limit), EVENT_COLUMNS) for number in row
             ]
         )
 

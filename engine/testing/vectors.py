@@ -276,12 +276,12 @@ def vector_differences(engine: Engine, vector: Vector) -> list[str]:
     Skipped
         If the vector needs what this version does not have yet.
     """
-    kind = vector.get("kind")
+    kind = str(vector.get("kind"))
     if kind in LATER_KINDS:
         raise Skipped(f"kind {kind} comes with a later version")
     if kind in OPTIONAL_KINDS:
         raise Skipped(f"kind {kind} is optional")
-    runner = _RUNNERS.get(str(kind))
+    runner = _RUNNERS.get(kind)
     if runner is None:
         return [f"kind: expected one of {', '.join(sorted(_RUNNERS))}, was {kind!r}"]
     try:

@@ -33,9 +33,7 @@ def rows_view(rows: Iterable[Iterable[Any]]) -> list[Row]:
 
 def result_view(result: Any) -> Row:
     """Return what became of a command."""
-    return row_view(
-        (result.id, result.filled_lots, result.leaves_lots, result.cancelled_lots, result.reject_reason)
-    )
+    return row_view((result.id, result.filled_lots, result.leaves_lots, result.cancelled_lots, result.reject_reason))
 
 
 def columns_view(table: Mapping[str, Any], columns: Iterable[str]) -> list[Row]:
@@ -57,7 +55,8 @@ def book_view(book: Any) -> dict[str, Any]:
     bids, asks = book.depth(2**20)
     return {
         "best": (book.best_bid, book.best_ask, book.last_price),
-        "counts": (int(book.trade_count), int(book.traded_lots), int(book.order_count)),
+        # Mod 2^64, as in the digest (D-1): no rule bounds the sum of all trades.
+        "counts": (int(book.trade_count), int(book.traded_lots) % 2**64, int(book.order_count)),
         "depth": (rows_view(bids), rows_view(asks)),
         "orders": rows_view(book.orders()),
         "queues": [rows_view(book.queue(int(level[0]))) for level in (*bids, *asks)],

@@ -41,7 +41,7 @@ class TestWords:
 
 class TestBook:
     def test_d2_words(self, book_class):
-        words = [99, 4, -4, -1, 98, 1, 0 | 1, -1, -2]  # bids: order id -4 has 4 left; then the handle 1
+        words = [99, 4, -4, -1, 98, 1, 1, -1, -2]  # bids: order id -4 (it holds engine slot 0), then handle 1
         words += [101, 5, 1, 1, 101, 5, 2, 1, -2]  # asks, the older first
         words += [99, 1, 3]  # last price, trades, lots
         assert filled_book(book_class).digest() == digest_of(DigestKind.BOOK, words)

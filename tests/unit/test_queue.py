@@ -302,11 +302,13 @@ class TestInput:
         queue.schedule(1)
         self.refused(queue, lambda: queue.pop_batch(5, wrong), "limit")
 
-    @pytest.mark.parametrize("wrong", [None, [1], 1, int64(1).astype(">i8"), int64(1, 2)[::2], int64([1]), np.zeros(1)])
+    @pytest.mark.parametrize(
+        "wrong",
+        [None, [1], 1, int64(1).astype(">i8"), np.arange(4)[::2], np.arange(4)[::-1], int64([1]), np.zeros(1)],
+        ids=["None", "list", "int", "byte order", "strided", "reversed", "two dimensions", "float"],
+    )
     def test_columns(self, queue_class, wrong):
         queue = queue_class()
-        if isinstance(wrong, np.ndarray) and wrong.shape == (1,) and wrong.dtype == np.int64:
-            wrong = np.arange(4)[::2]  # a stride shows from the second row on
         self.refused(queue, lambda: queue.schedule_batch(wrong), "times_ms")
 
     def test_columns_of_unequal_length_or_type(self, queue_class):

@@ -1,0 +1,129 @@
+# Market: a book with its units, fees, prices and movers; and the holdings that accounts have in it.
+#
+# Stands on: book, ledger, lineage. A holding is created when an account first sends an order to a market or gets a
+# position there; it stands in the account's list (sorted by market) and in the market's.
+
+from engine.native.types cimport *
+from engine.native.arith cimport *
+from engine.native.book cimport *
+from engine.native.ledger cimport *
+from engine.native.lineage cimport *
+from engine.native.slab cimport *
+
+cdef enum MarketKind:
+    MARKET_SPOT = 1
+    MARKET_PERPETUAL = 2
+
+cdef struct Market:
+    Book book
+    int64_t atoms_per_tick_lot   # quote atoms of one lot at one tick (U-5)
+    int64_t base_atoms_per_lot   # spot: base atoms of one lot
+    atoms_t clearing             # perpetual: L-6
+    int64_t index_ticks          # published index, NO_PRICE before the first (P-1)
+    int64_t mark_ticks           # published mark
+    time_ms_t index_ms           # when
+    time_ms_t mark_ms
+    Mover touch_mover            # last command that changed best bid or ask (G-3)
+    Mover last_mover             # last aggressor
+    uint32_t index_cause         # cause of the published index
+    uint32_t landmark_count
+    Mover index_mover            # mover behind the published index
+    int64_t maintenance_ppm      # perpetual: maintenance margin rate
+    int64_t maker_fee_ppm
+    int64_t taker_fee_ppm
+    uint32_t base_asset          # spot
+    uint32_t quote_asset         # quote, or settlement asset of a perpetual
+    slot_t holdings              # first holding in this market
+    uint32_t kind                # MarketKind
+
+cdef struct Holding:
+    qty_t position_lots          # signed, perpetual only
+    atoms_t cost_atoms           # signed sum of price x lots x atoms_per_tick_lot (L-5)
+    int64_t orders_sent          # the last order number (V-4)
+    uint32_t account
+    uint32_t market
+    slot_t next_of_account       # next market of the account, ascending
+    slot_t next_in_market        # older holding of the market
+
+cdef struct Account:
+    slot_t holdings              # first holding, ascending by market
+    uint32_t liquidation         # landmark of the running liquidation, 0 = none
+    uint32_t flags
+    uint32_t pad
+
+cdef struct Accounts:
+    Slab accounts                # Account, same rows as the ledger's
+    Slab holdings                # Holding
+
+
+cdef inline void accounts_init(Accounts* accounts) noexcept nogil:
+    slab_init(&accounts.accounts, sizeof(Account), 0)
+    slab_init(&accounts.holdings, sizeof(Holding), 0)
+
+
+cdef inline Account* account_at(Accounts* accounts, uint32_t account) noexcept nogil:
+    return <Account*>(accounts.accounts.base) + account
+
+
+cdef inline Holding* holding_at(Accounts* accounts, slot_t slot) noexcept nogil:
+    return <Holding*>(accounts.holdings.base) + slot
+
+
+cdef inline slot_t holding_find(Accounts* accounts, uint32_t account, uint32_t market) noexcept nogil:
+    """Holding of an account in a market, NIL if there is none. O(markets of the account)."""
+    cdef slot_t slot = account_at(accounts, account).holdings
+    while slot != NIL and holding_at(accounts, slot).market < market:
+        slot = holding_at(accounts, slot).next_of_account
+    if slot != NIL and holding_at(accounts, slot).market == market:
+        return slot
+    return NIL
+
+
+# Holding of an account in a market, made if need be. NIL if there is no memory. O(markets of the account).
+cdef inline slot_t holding_of(Accounts* accounts, Market* market, uint32_t account, uint32_t market_id) noexcept nogil:
+    cdef slot_t slot = holding_find(accounts, account, market_id), fresh
+    cdef slot_t* link
+    cdef Holding* holding
+    if slot != NIL:
+        return slot
+    if slab_reserve(&accounts.holdings, 1):
+        return NIL
+    fresh = slab_take(&accounts.holdings)
+    holding = holding_at(accounts, fresh)
+    holding.position_lots = holding.cost_atoms = holding.orders_sent = 0
+    holding.account = account
+    holding.market = market_id
+    link = &account_at(accounts, account).holdings
+    while link[0] != NIL and holding_at(accounts, link[0]).market < market_id:
+        link = &holding_at(accounts, link[0]).next_of_account
+    holding.next_of_account = link[0]
+    link[0] = fresh
+    holding.next_in_market = market.holdings
+    market.holdings = fresh
+    return fresh
+
+
+cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
+    book_init(&market.book, id)
+    market.clearing = 0
+    market.index_ticks = market.mark_ticks = NO_PRICE
+    market.index_ms = market.mark_ms = -1
+    market.holdings = NIL
+    market.landmark_count = 0
+    market.index_cause = 0
+
+
+cdef inline int64_t market_mid(Market* market) noexcept nogil:
+    """(best bid + best ask) / 2 rounded down, NO_PRICE with one side empty (P-1)."""
+    cdef int64_t bid = book_best(&market.book, 0), ask = book_best(&market.book, 1)
+    if bid == NO_PRICE or ask == NO_PRICE:
+        return NO_PRICE
+    return (bid + ask) >> 1      # arithmetic shift: rounds down for negative sums too
+
+
+cdef inline atoms_t notional_atoms(Market* market, qty_t lots, int64_t price) noexcept nogil:
+    """price x lots in quote atoms, saturating at +-2^62 (no legal order or position reaches that, U-2, U-4)."""
+    cdef int64_t product, atoms
+    if mul_overflows(lots, price, &product) or mul_overflows(product, market.atoms_per_tick_lot, &atoms):
+        return -(<int64_t>1 << 62) if (lots < 0) != (price < 0) else <int64_t>1 << 62
+    return atoms

@@ -1,0 +1,188 @@
+# Snapshot: save, load and fork a world by copying its slabs (J-3).
+#
+#   [Header][World struct, pointers zeroed][slab 0 bytes][slab 1 bytes] ... [checksum]
+#
+# Stands on: kernel. Output tables are not state and start empty in a restored world; everything that decides the
+# future is. Position-independent: a restored world runs on as the original does.
+
+from libc.string cimport memcpy
+
+from engine.native.types cimport *
+from engine.native.columns cimport *
+from engine.native.idmap cimport *
+from engine.native.kernel cimport *
+from engine.native.slab cimport *
+from engine.native.venue cimport *
+
+cdef enum:
+    SNAPSHOT_VERSION = 1
+    SNAPSHOT_SLABS = 22
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    #define ENGINE_SNAPSHOT_MAGIC 0x31574c5345524946LL   /* "FIRESLW1" */
+    /* 64 bits over a byte string, eight at a time; it finds damage, it is no signature */
+    static uint64_t engine_checksum(const char *p, uint64_t n) {
+        uint64_t h = 0xcbf29ce484222325ULL ^ n, w;
+        for (; n >= 8; p += 8, n -= 8) { memcpy(&w, p, 8); h = (h ^ w) * 0x9E3779B97F4A7C15ULL; h ^= h >> 32; }
+        w = 0; if (n) memcpy(&w, p, n);
+        h = (h ^ w) * 0x9E3779B97F4A7C15ULL; return h ^ (h >> 32);
+    }
+    """
+    const int64_t SNAPSHOT_MAGIC "ENGINE_SNAPSHOT_MAGIC"
+    uint64_t checksum "engine_checksum"(const char*, uint64_t) noexcept nogil
+
+cdef struct SnapshotHeader:
+    int64_t magic
+    uint64_t bytes_total         # whole snapshot, checksum included
+    uint32_t version
+    uint32_t world_bytes         # sizeof(WorldData): another build's layout is refused
+
+cdef enum SnapshotFault:
+    SNAPSHOT_SOUND = 0
+    SNAPSHOT_SHORT = 1
+    SNAPSHOT_FOREIGN = 2
+    SNAPSHOT_OTHER_VERSION = 3
+    SNAPSHOT_OTHER_LAYOUT = 4
+    SNAPSHOT_LENGTH = 5
+    SNAPSHOT_DAMAGED = 6
+    SNAPSHOT_NO_MEMORY = 7
+
+
+cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
+    """Slab number i of a world, in the snapshot's order."""
+    cdef Slab* slabs[SNAPSHOT_SLABS]
+    cdef Venue* venue = &world.venue
+    slabs[0] = &venue.pools.ladders.pages
+    slabs[1] = &venue.pools.ladders.levels
+    slabs[2] = &venue.pools.ladders.nodes
+    slabs[3] = &venue.pools.orders
+    slabs[4] = &venue.pools.cold
+    slabs[5] = &venue.pools.heads
+    slabs[6] = &venue.ledger.assets
+    slabs[7] = &venue.ledger.balances
+    slabs[8] = &venue.accounts.accounts
+    slabs[9] = &venue.accounts.holdings
+    slabs[10] = &venue.lineage.landmarks
+    slabs[11] = &venue.lineage.causes
+    slabs[12] = &venue.queue.chunks
+    slabs[13] = &venue.queue.rare
+    slabs[14] = &venue.queue.far
+    slabs[15] = &venue.markets
+    slabs[16] = &venue.publications
+    slabs[17] = &venue.oracles
+    slabs[18] = &world.makers.makers
+    slabs[19] = &world.makers.quotes
+    slabs[20] = &world.takers.shocks
+    slabs[21] = &world.takers.noise
+    return slabs[i]
+
+
+cdef inline uint64_t slab_bytes(Slab* slab) noexcept nogil:
+    return <uint64_t>slab.count * slab.stride
+
+
+cdef inline uint64_t snapshot_bytes(WorldData* world) noexcept nogil:
+    """Length of a snapshot of this world. O(1)."""
+    cdef uint64_t total = sizeof(SnapshotHeader) + sizeof(WorldData) + 8
+    cdef int i
+    for i in range(SNAPSHOT_SLABS):
+        total += slab_bytes(world_slab(world, i))
+    return total
+
+
+cdef inline void forget_table(Table* table) noexcept nogil:
+    table.chunks = NULL
+    table.row_count = table.row_capacity = table.chunk_count = table.chunk_slots = 0
+
+
+cdef inline void world_forget_pointers(WorldData* world) noexcept nogil:
+    """Make a copied World struct own nothing: bases and tables empty, counts and free lists kept."""
+    cdef int i
+    for i in range(SNAPSHOT_SLABS):
+        world_slab(world, i).base = NULL
+        world_slab(world, i).capacity = 0
+    idmap_init(&world.venue.pools.ids)
+    forget_table(&world.venue.pools.fills)
+    forget_table(&world.venue.journal)
+    forget_table(&world.venue.prices)
+    forget_table(&world.venue.depth)
+    world.venue.queue.live = NULL
+    world.venue.queue.live_left = NULL
+    world.venue.queue.live_blocks = 0
+
+
+# Write a snapshot of snapshot_bytes() bytes. The world is unchanged. Cannot fail. O(state).
+cdef inline void snapshot_save(WorldData* world, char* out) noexcept nogil:
+    cdef SnapshotHeader* header = <SnapshotHeader*>out
+    cdef uint64_t total, sum
+    cdef char* at = out + sizeof(SnapshotHeader)
+    cdef Slab* slab
+    cdef int i
+    total = snapshot_bytes(world)
+    header.magic = SNAPSHOT_MAGIC
+    header.bytes_total = total
+    header.version = SNAPSHOT_VERSION
+    header.world_bytes = sizeof(WorldData)
+    memcpy(at, world, sizeof(WorldData))
+    world_forget_pointers(<WorldData*>at)
+    at += sizeof(WorldData)
+    for i in range(SNAPSHOT_SLABS):
+        slab = world_slab(world, i)
+        if slab.count:
+            memcpy(at, slab.base, slab_bytes(slab))
+        at += slab_bytes(slab)
+    sum = checksum(out, total - 8)
+    memcpy(at, &sum, 8)
+
+
+cdef inline int snapshot_check(const char* data, uint64_t length) noexcept nogil:
+    """Why a byte string is no snapshot of this build, SNAPSHOT_SOUND if it is one."""
+    cdef const SnapshotHeader* header = <const SnapshotHeader*>data
+    cdef uint64_t sum
+    cdef WorldData* world
+    if length < sizeof(SnapshotHeader) + sizeof(WorldData) + 8:
+        return SNAPSHOT_SHORT
+    if header.magic != SNAPSHOT_MAGIC:
+        return SNAPSHOT_FOREIGN
+    if header.version != SNAPSHOT_VERSION:
+        return SNAPSHOT_OTHER_VERSION
+    if header.world_bytes != sizeof(WorldData):
+        return SNAPSHOT_OTHER_LAYOUT
+    if header.bytes_total != length:
+        return SNAPSHOT_LENGTH
+    memcpy(&sum, data + length - 8, 8)
+    if sum != checksum(data, length - 8):
+        return SNAPSHOT_DAMAGED
+    world = <WorldData*>(data + sizeof(SnapshotHeader))
+    if snapshot_bytes(world) != length:
+        return SNAPSHOT_LENGTH
+    return SNAPSHOT_SOUND
+
+
+# Fill an empty World from a snapshot. Returns a SnapshotFault; on a fault `world` holds nothing to use but may be
+# released. O(state).
+cdef inline int snapshot_load(WorldData* world, const char* data, uint64_t length) noexcept nogil:
+    cdef int fault = snapshot_check(data, length), i
+    cdef const char* at = data + sizeof(SnapshotHeader)
+    cdef Slab* slab
+    cdef uint32_t count
+    if fault:
+        return fault
+    memcpy(world, at, sizeof(WorldData))
+    at += sizeof(WorldData)
+    for i in range(SNAPSHOT_SLABS):
+        slab = world_slab(world, i)
+        count = slab.count
+        if count == 0:
+            continue
+        slab.count = 0                   # nothing to copy while growing
+        if slab_grow(slab, count):
+            slab.count = count
+            return SNAPSHOT_NO_MEMORY
+        slab.count = count
+        memcpy(slab.base, at, slab_bytes(slab))
+        at += slab_bytes(slab)
+    return SNAPSHOT_SOUND

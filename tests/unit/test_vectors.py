@@ -1,0 +1,250 @@
+"""The vector runner, and the shared vectors on the reference and on the native engine.
+
+The files are looked for in `$FIRESALE_VECTORS`, else in `../shared/vectors` beside the checkout.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.testing import vectors
+
+FOLDER = Path(os.environ.get("FIRESALE_VECTORS") or Path(__file__).parents[3] / "shared" / "vectors")
+
+PARTIAL_FILL = {
+    "id": "t1",
+    "kind": "matching",
+    "title": "A partial fill, a refused duplicate, an IOC remainder and a cancel",
+    "tags": [],
+    "commands": [
+        {"op": "new", "id": 1, "owner": 1, "side": "sell", "type": "limit", "price": 10, "qty": 4, "tif": "gtc"},
+        {"op": "new", "id": 2, "owner": 2, "side": "buy", "type": "limit", "price": 10, "qty": 1, "tif": "ioc"},
+        {"op": "new", "id": 1, "owner": 3, "side": "sell", "type": "limit", "price": 11, "qty": 1, "tif": "gtc"},
+        {"op": "new", "id": 4, "owner": 3, "side": "buy", "type": "market", "price": None, "qty": 5},
+        {"op": "new", "id": 5, "owner": 3, "side": "buy", "type": "limit", "price": 9, "qty": 6, "tif": "gtc"},
+        {"op": "cancel", "id": 5},
+        {"op": "new", "id": 6, "owner": 3, "side": "buy", "type": "limit", "price": 8, "qty": 2, "tif": "gtc"},
+    ],
+    "expect": [
+        {"status": "accepted", "reason": None, "trades": [], "cancels": [], "bbo": {"bid": None, "ask": [10, 4]}},
+        {
+            "status": "accepted",
+            "reason": None,
+            "trades": [{"maker": 1, "taker": 2, "price": 10, "qty": 1}],
+            "cancels": [],
+            "bbo": {"bid": None, "ask": [10, 3]},
+        },
+        {
+            "status": "rejected",
+            "reason": "DUPLICATE_ID",
+            "trades": [],
+            "cancels": [],
+            "bbo": {"bid": None, "ask": [10, 3]},
+        },
+        {
+            "status": "accepted",
+            "reason": None,
+            "trades": [{"maker": 1, "taker": 4, "price": 10, "qty": 3}],
+            "cancels": [{"id": 4, "qty": 2, "why": "unfilled"}],
+            "bbo": {"bid": None, "ask": None},
+        },
+        {"status": "accepted", "reason": None, "trades": [], "cancels": [], "bbo": {"bid": [9, 6], "ask": None}},
+        {
+            "status": "accepted",
+            "reason": None,
+            "trades": [],
+            "cancels": [{"id": 5, "qty": 6, "why": "user"}],
+            "bbo": {"bid": None, "ask": None},
+        },
+        {"status": "accepted", "reason": None, "trades": [], "cancels": [], "bbo": {"bid": [8, 2], "ask": None}},
+    ],
+    "book": {"bids": [[8, [[6, 2]]]], "asks": []},
+}
+
+QUEUE = {
+    "id": "t2",
+    "kind": "event_queue",
+    "title": "Priorities, a cancel, and two refusals",
+    "input": {
+        "commands": [
+            ["at", 5, "a"],
+            ["at", 5, "b", -1],
+            ["at", 6, "c"],
+            ["run", 5],
+            ["at", 4, "late"],
+            ["cancel", "a"],
+            ["cancel", "c"],
+            ["at", 9, "d"],
+        ]
+    },
+    "expect": {"fired": [[5, "b"], [5, "a"]], "rejected": [["at", 4, "late"], ["cancel", "a"]], "pending": 1},
+}
+
+
+@pytest.fixture
+def engine(book_class, queue_class):
+    return vectors.Engine(book_class, queue_class)
+
+
+def lines_of(engine, *given):
+    lines = []
+    return vectors.run(engine, given, lines.append), lines
+
+
+class TestSharedVectors:
+    @pytest.mark.parametrize("name", ["matching.json", "ledger_and_events.json"])
+    def test_pass(self, engine, name):
+        path = FOLDER / name
+        if not path.exists():
+            pytest.skip(f"no vectors at {path}: set FIRESALE_VECTORS to their folder")
+        tally, lines = lines_of(engine, *vectors.vectors_of(path))
+        assert tally.failed == 0, "\n".join(lines)
+        assert tally.passed > 0
+        assert tally.passed + tally.skipped == len(vectors.vectors_of(path))
+
+
+class TestMatching:
+    def test_passes(self, engine):
+        assert vectors.vector_differences(engine, PARTIAL_FILL) == []
+
+    @pytest.mark.parametrize(
+        ("index", "part", "wrong"),
+        [
+            (0, "status", "rejected"),
+            (1, "trades", []),
+            (1, "trades", [{"maker": 1, "taker": 2, "price": 10, "qty": 2}]),
+            (2, "status", "accepted"),
+            (3, "cancels", [{"id": 4, "qty": 3, "why": "unfilled"}]),
+            (3, "cancels", []),
+            (5, "cancels", [{"id": 5, "qty": 6, "why": "unfilled"}]),
+            (6, "bbo", {"bid": [8, 1], "ask": None}),
+        ],
+    )
+    def test_a_planted_error_fails(self, engine, index, part, wrong):
+        planted = copy.deepcopy(PARTIAL_FILL)
+        planted["expect"][index][part] = wrong
+        tally, lines = lines_of(engine, planted)
+        assert (tally.passed, tally.failed) == (0, 1)
+        assert f"command {index}: {part}" in lines[0]
+
+    def test_a_planted_error_in_the_final_book_fails(self, engine):
+        planted = {**PARTIAL_FILL, "book": {"bids": [[8, [[6, 1]]]], "asks": []}}
+        assert "final book" in vectors.vector_differences(engine, planted)[0]
+
+    def test_too_few_expectations_fail(self, engine):
+        assert vectors.vector_differences(engine, {**PARTIAL_FILL, "expect": []}) != []
+
+    @pytest.mark.parametrize(
+        ("extra", "feature"),
+        [
+            ({"tif": "fok"}, "fok"),
+            ({"post_only": True}, "post_only"),
+            ({"stp": "decrement"}, "stp"),
+            ({"display": 2}, "display"),
+            ({"op": "reduce", "by": 1}, "reduce"),
+            ({"op": "replace"}, "replace"),
+        ],
+    )
+    def test_later_features_are_skipped(self, engine, extra, feature):
+        vector = copy.deepcopy(PARTIAL_FILL)
+        vector["commands"][0].update(extra)
+        tally, lines = lines_of(engine, vector)
+        assert (tally.failed, tally.skipped) == (0, 1)
+        assert lines[0].startswith(f"skipped t1: {feature}")
+
+    @pytest.mark.parametrize(
+        "extra", [{"op": "amend"}, {"type": "stop"}, {"tif": "gtd"}, {"side": "both"}, {"price": "10"}]
+    )
+    def test_what_is_unknown_fails(self, engine, extra):
+        vector = copy.deepcopy(PARTIAL_FILL)
+        vector["commands"][0].update(extra)
+        tally, _ = lines_of(engine, vector)
+        assert (tally.failed, tally.skipped) == (1, 0)
+
+
+class TestEventQueue:
+    def test_passes(self, engine):
+        assert vectors.vector_differences(engine, QUEUE) == []
+
+    @pytest.mark.parametrize(
+        ("part", "wrong"), [("fired", [[5, "a"], [5, "b"]]), ("rejected", []), ("pending", 0), ("pending", 2)]
+    )
+    def test_a_planted_error_fails(self, engine, part, wrong):
+        planted = {**QUEUE, "expect": {**QUEUE["expect"], part: wrong}}
+        assert vectors.vector_differences(engine, planted)[0].startswith(part)
+
+    def test_an_unknown_command_fails(self, engine):
+        assert vectors.vector_differences(engine, {**QUEUE, "input": {"commands": [["fork"]]}}) != []
+
+
+class TestKinds:
+    @pytest.mark.parametrize("kind", sorted(vectors.LATER_KINDS | vectors.OPTIONAL_KINDS))
+    def test_later_kinds_are_skipped(self, engine, kind):
+        tally, lines = lines_of(engine, {"id": "x", "kind": kind})
+        assert (tally.failed, tally.skipped) == (0, 1)
+        assert lines[0].startswith("skipped x: ")
+
+    @pytest.mark.parametrize("kind", ["matchin", "", None, 3, ["matching"]])
+    def test_unknown_kinds_fail(self, engine, kind):
+        tally, lines = lines_of(engine, {"id": "x", "kind": kind})
+        assert (tally.failed, tally.skipped) == (1, 0)
+        assert "kind" in lines[0]
+
+    def test_a_broken_vector_fails_and_the_next_one_runs(self, engine):
+        tally, _ = lines_of(engine, {"id": "x", "kind": "matching"}, PARTIAL_FILL)
+        assert (tally.passed, tally.failed) == (1, 1)
+
+
+class TestCommandLine:
+    @pytest.fixture
+    def arguments(self, engine_name):
+        return ["--reference"] if engine_name == "reference" else []
+
+    def write(self, tmp_path, *given):
+        path = tmp_path / "vectors.json"
+        path.write_text(json.dumps({"schema": 1, "vectors": given}), encoding="utf-8")
+        return str(path)
+
+    def test_last_line_and_exit_codes(self, tmp_path, capsys, arguments):
+        path = self.write(tmp_path, PARTIAL_FILL, QUEUE, {"id": "x", "kind": "perp_adl"})
+        assert vectors.main([*arguments, path]) == 0
+        assert capsys.readouterr().out.splitlines() == [
+            "skipped x: kind perp_adl comes with a later version",
+            "2 passed, 0 failed, 1 skipped",
+        ]
+        path = self.write(tmp_path, {**QUEUE, "expect": {**QUEUE["expect"], "pending": 5}})
+        assert vectors.main([*arguments, path]) == 1
+        assert capsys.readouterr().out.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
+
+    def test_kind_globs(self, tmp_path, capsys, arguments):
+        path = self.write(tmp_path, PARTIAL_FILL, QUEUE, {"id": "x", "kind": "nonsense"})
+        assert vectors.main([*arguments, "--kind", "match*", "--kind", "event_queue", path]) == 0
+        assert capsys.readouterr().out == "2 passed, 0 failed, 0 skipped\n"
+
+    @pytest.mark.parametrize(
+        "content",
+        ["", "{", "[]", "{}", '{"schema": 2, "vectors": []}', '{"schema": 1}', '{"schema": 1, "vectors": [3]}'],
+    )
+    def test_unusable_files(self, tmp_path, capsys, arguments, content):
+        path = tmp_path / "bad.json"
+        path.write_text(content, encoding="utf-8")
+        assert vectors.main([*arguments, str(path)]) == 2
+        assert "bad.json" in capsys.readouterr().err
+
+    def test_a_missing_file(self, tmp_path, capsys, arguments):
+        assert vectors.main([*arguments, str(tmp_path / "none.json")]) == 2
+        assert "none.json" in capsys.readouterr().err
+
+    def test_an_engine_that_cannot_be_imported(self, tmp_path, capsys, monkeypatch):
+        def missing(name):
+            raise ImportError(f"no {name} here")
+
+        monkeypatch.setattr(importlib, "import_module", missing)
+        assert vectors.main([self.write(tmp_path, QUEUE)]) == 2
+        assert "no engine here" in capsys.readouterr().err
