@@ -13,12 +13,13 @@ from engine import _core
 from engine._build import VERSION as __version__
 from engine._build import check_sources
 from engine.errors import InputError, InvariantError
+from engine.records import Fill, RestingOrder
 from engine.types import CommandKind, OrderType, RejectReason, Side, TimeInForce
 
 if TYPE_CHECKING:
     from engine._core import EventQueue, OrderBook
 
-_core.install_errors(InputError, InvariantError)
+_core.install(InputError, InvariantError, Fill, RestingOrder)
 check_sources(_core.source_digest())
 
 _LATER = {"OrderBook": "engine._core", "EventQueue": "engine._core"}

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # The floors of engine/native, lowest first: a file cimports only from lines above its own. These are the floors of
-# docs/architecture.md, cut finer where neighbours stand on one another: the kernel's savers and checkers walk all of it.
+# docs/architecture.md, cut finer where neighbours stand on one another: the kernel's savers and checkers walk it all.
 FLOORS = [
     "types",
     "arith fmath",

@@ -118,15 +118,15 @@ cdef class CommandBatch:
     cdef int hold(self, object commands) except -1:
         self.held = []
         self.rows.count = -1
-        try:
-            names = list(commands)
-        except TypeError:
-            raise bad_input("commands", "a mapping from column names to arrays", type(commands).__name__) from None
+        if not hasattr(commands, "keys"):
+            raise bad_input("commands", "a mapping from column names to arrays", type(commands).__name__)
+        names = list(commands.keys())
         for name in names:
             if name not in _COMMAND_COLUMNS:
                 raise bad_input(str(name), "one of the columns " + ", ".join(_COMMAND_COLUMNS), "an unknown column")
-        if sum(name in commands for name in ("slot_id", "order_id", "handle")) > 1:
-            raise bad_input("commands", "at most one of slot_id, order_id, handle", "several of them")
+        naming = [name for name in ("slot_id", "order_id", "handle") if name in commands]
+        if len(naming) > 1:
+            raise bad_input(naming[1], "at most one of slot_id, order_id, handle", f"a column beside {naming[0]}")
         self.rows.kind = <const uint8_t*>self.column(commands, "kind", True)
         self.rows.side = <const int8_t*>self.column(commands, "side", True)
         self.rows.price_ticks = <const int32_t*>self.column(commands, "price_ticks", True)
@@ -223,9 +223,7 @@ cdef class OrderBook:
         if order_type == TYPE_LIMIT:
             command.price_ticks = <price_t>border_int(price_ticks, "price_ticks", -0x80000000, 0x7FFFFFFF)
         command.qty_lots = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
-        command.time_in_force = TIF_DEFAULT
-        if time_in_force is not None:
-            command.time_in_force = <uint8_t>border_int(time_in_force, "time_in_force", 0, 255)
+        command.time_in_force = <uint8_t>border_int(time_in_force, "time_in_force", 0, 255)
         command.owner = NO_OWNER
         if owner is not None:
             command.owner = <int32_t>border_int(owner, "owner", -0x80000000, 0x7FFFFFFF)
@@ -249,7 +247,7 @@ cdef class OrderBook:
             self.check_invariants()
         return order_result(command.name, reason, &out)
 
-    def limit(self, side, price_ticks, qty_lots, *, time_in_force=None, slot_id=None, order_id=None, owner=None):
+    def limit(self, side, price_ticks, qty_lots, *, time_in_force=0, slot_id=None, order_id=None, owner=None):
         """Place a limit order.
 
         Parameters
@@ -307,7 +305,7 @@ cdef class OrderBook:
         -----
         O(1) per order met.
         """
-        return self.place(side, 0, qty_lots, TYPE_MARKET, None, slot_id, order_id, owner)
+        return self.place(side, 0, qty_lots, TYPE_MARKET, 0, slot_id, order_id, owner)
 
     def cancel(self, handle=None, *, slot_id=None, order_id=None):
         """Take a resting order off the book.
@@ -434,20 +432,20 @@ cdef class OrderBook:
 
         Returns
         -------
-        list of tuple
+        list of Fill
             (maker_id, taker_id, price_ticks, qty_lots, maker_owner, taker_owner), in order of execution.
         """
         cdef Table* fills = &self.pools.fills
         cdef int64_t row
         return [
-            (
+            _fill_record((
                 (<int64_t*>table_cell(fills, row, FILL_MAKER))[0],
                 (<int64_t*>table_cell(fills, row, FILL_TAKER))[0],
                 (<int32_t*>table_cell(fills, row, FILL_PRICE))[0],
                 (<int64_t*>table_cell(fills, row, FILL_QTY))[0],
                 (<int32_t*>table_cell(fills, row, FILL_MAKER_OWNER))[0],
                 (<int32_t*>table_cell(fills, row, FILL_TAKER_OWNER))[0],
-            )
+            ))
             for row in range(fills.row_count)
         ]
 
@@ -475,8 +473,8 @@ cdef class OrderBook:
 
     @property
     def traded_lots(self):
-        """Lots traded so far."""
-        return self.book.traded_lots
+        """Lots traded so far, mod 2**64."""
+        return <uint64_t>self.book.traded_lots
 
     @property
     def order_count(self):
@@ -530,7 +528,7 @@ cdef class OrderBook:
 
         Returns
         -------
-        list of tuple
+        list of RestingOrder
             (id, side, price_ticks, leaves_lots, owner): bids from the best price down, then asks from the best up, oldest first.
 
         Notes
@@ -611,7 +609,8 @@ cdef list book_order_list(BookPools* pools, Book* book, bint asks):
         slot = level_at(&pools.ladders, level).head
         while slot != NIL:
             order = order_at(pools, slot)
-            rows.append((order_id(pools, slot, order), -1 if asks else 1, order.price_ticks, order.leaves_lots, order.owner))
+            rows.append(_order_record((order_id(pools, slot, order), -1 if asks else 1, order.price_ticks, order.leaves_lots,
+                                       order.owner)))
             slot = order.next
         key = ladder_next(&pools.ladders, ladder, key + 1, &level)
     return rows

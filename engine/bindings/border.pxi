@@ -12,10 +12,12 @@ from engine.native.types cimport *
 
 cdef object _input_error = ValueError
 cdef object _invariant_error = RuntimeError
+cdef object _fill_record = tuple
+cdef object _order_record = tuple
 
 
-def install_errors(input_error, invariant_error):
-    """Register the exception classes that this module raises; called once by the package.
+def install(input_error, invariant_error, fill_record, order_record):
+    """Register the package's exceptions and records; called once by the package, so that this module imports nothing of it.
 
     Parameters
     ----------
@@ -23,10 +25,14 @@ def install_errors(input_error, invariant_error):
         Called with (field, expected, was).
     invariant_error : type
         Called with (message).
+    fill_record, order_record : type
+        Named tuples of `OrderBook.last_fills` and `OrderBook.orders`.
     """
-    global _input_error, _invariant_error
+    global _input_error, _invariant_error, _fill_record, _order_record
     _input_error = input_error
     _invariant_error = invariant_error
+    _fill_record = fill_record._make
+    _order_record = order_record._make
 
 
 cdef object bad_input(str field, str expected, object was):
@@ -49,9 +55,12 @@ cdef inline int64_t border_int(object value, str field, int64_t low, int64_t hig
 
 cdef int64_t border_int_slow(object value, str field, int64_t low, int64_t high) except? -1:
     expected = f"an integer between {low} and {high}"
-    if isinstance(value, (bool, float)) or not hasattr(value, "__index__"):
+    if isinstance(value, (bool, float)):
         raise bad_input(field, expected, value)
-    number = value.__index__()
+    try:
+        number = value.__index__()
+    except (AttributeError, TypeError):      # an array of one float has __index__, and it raises
+        raise bad_input(field, expected, value) from None
     if not low <= number <= high:
         raise bad_input(field, expected, value)
     return number

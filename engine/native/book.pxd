@@ -38,13 +38,16 @@ cdef extern from *:
     const int64_t SIDE_QTY_MAX "ENGINE_SIDE_QTY_MAX"
     const int64_t NO_PRICE "ENGINE_NO_PRICE"
 
+cdef enum:
+    GENERATION_MASK = 0x7FFFFFFF   # 31 bits, so that a handle is never negative (M-7)
+
 # The cold half of an order: what matching does not touch. 32 bytes.
 cdef struct OrderCold:
     int64_t id               # order_id, handle or local number (a slot-named order's name is its slot)
     slot_t owner_next        # older order of the same owner, NIL at the end
     slot_t owner_prev        # newer one, NIL at the head
     uint32_t cause           # landmark that it answers
-    uint32_t generation      # times this slot was given back
+    uint32_t generation      # times this slot was given back, mod 2^31
     int64_t reserved_word    # room for iceberg and expiry
 
 cdef struct BookPools:
@@ -65,7 +68,7 @@ cdef struct Book:
     int64_t notional_max
     int64_t last_price       # ticks of the last trade, NO_PRICE before the first
     int64_t trade_count
-    int64_t traded_lots
+    uint64_t traded_lots     # mod 2^64
     int64_t accepted_count   # commands accepted; not part of the digest
 
 
@@ -115,7 +118,8 @@ cdef inline void book_init(Book* book, uint32_t market) noexcept nogil:
     ladder_init(&book.ladder[0], 0, market * 2)
     ladder_init(&book.ladder[1], 1, market * 2 + 1)
     book.last_price = NO_PRICE
-    book.trade_count = book.traded_lots = book.accepted_count = 0
+    book.trade_count = book.accepted_count = 0
+    book.traded_lots = 0
 
 
 cdef inline Order* order_at(BookPools* pools, slot_t slot) noexcept nogil:
@@ -254,7 +258,7 @@ cdef inline void order_end(BookPools* pools, slot_t slot, Order* order) noexcept
         return
     if naming == NAMED_ORDER_ID:
         idmap_remove(&pools.ids, cold_at(pools, slot).id)
-    cold_at(pools, slot).generation += 1
+    cold_at(pools, slot).generation = (cold_at(pools, slot).generation + 1) & GENERATION_MASK
     slab_give(&pools.orders, slot)
 
 
@@ -319,7 +323,7 @@ cdef inline qty_t book_match(BookPools* pools, Book* book, PlaceCommand* command
     take = command.qty_lots - want
     if take:
         ladder.qty_lots -= take
-        book.traded_lots += take
+        book.traded_lots += <uint64_t>take
         book.last_price = price
     return want
 
@@ -414,7 +418,7 @@ cdef inline int book_place(BookPools* pools, Book* book, PlaceCommand* command, 
         out.slot = NIL
         if command.naming != NAMED_SLOT:
             order_at(pools, slot).leaves_lots = 0
-            cold_at(pools, slot).generation += 1
+            cold_at(pools, slot).generation = (cold_at(pools, slot).generation + 1) & GENERATION_MASK
             slab_give(&pools.orders, slot)
     book.accepted_count += 1
     return REJECT_NONE
@@ -513,4 +517,4 @@ cdef inline uint64_t book_digest(BookPools* pools, Book* book) noexcept nogil:
         h = digest_word(h, -2)
     h = digest_word(h, book.last_price)
     h = digest_word(h, book.trade_count)
-    return digest_word(h, book.traded_lots)
+    return digest_word(h, <int64_t>book.traded_lots)

@@ -69,8 +69,7 @@ cdef inline uint64_t draw_bits(uint64_t stream, int64_t purpose, time_ms_t time_
 
 
 cdef inline double uniform01(uint64_t bits) noexcept nogil:
-    cdef double u = (<double>(bits >> 11) + 0.5) * UNIFORM_STEP
-    return u if u < 1.0 - UNIFORM_STEP else 1.0 - UNIFORM_STEP
+    return (<double>(bits >> 12) + 0.5) * UNIFORM_STEP
 
 
 cdef inline uint64_t integer_below(uint64_t bits, uint64_t n) noexcept nogil:

@@ -232,7 +232,7 @@ cdef inline bint order_is_alive(Venue* venue, slot_t slot, uint32_t generation) 
 
 cdef inline void slot_give_back(Venue* venue, slot_t slot) noexcept nogil:
     order_at(&venue.pools, slot).leaves_lots = 0
-    cold_at(&venue.pools, slot).generation += 1
+    cold_at(&venue.pools, slot).generation = (cold_at(&venue.pools, slot).generation + 1) & GENERATION_MASK
     slab_give(&venue.pools.orders, slot)
 
 

@@ -376,7 +376,7 @@ class OrderBook:
     @property
     def traded_lots(self) -> int:
         """Return the lots traded so far, each trade counted once."""
-        return self._traded_lots
+        return self._traded_lots % 2**64
 
     @property
     def order_count(self) -> int:

@@ -33,7 +33,7 @@ class Names:
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._resting: dict[tuple[Naming, int], Order] = {}
-        self._generations: list[int] = []  # by engine slot: how often it was given back
+        self._generations: list[int] = []  # by engine slot: how often it was given back, mod 2^31
         self._free: list[int] = []  # engine slots given back, the last one on top
 
     def place_refusal(self, naming: Naming, name: int) -> RejectReason:
@@ -66,7 +66,7 @@ class Names:
     def slot_given_back(self, engine_slot: int) -> None:
         """Give an engine slot back; its old handle dies with this (M-7). NIL is no slot and passes."""
         if engine_slot != NIL:
-            self._generations[engine_slot] += 1
+            self._generations[engine_slot] = (self._generations[engine_slot] + 1) % 2**31
             self._free.append(engine_slot)
 
     def handle(self, engine_slot: int) -> int:

@@ -35,8 +35,7 @@ PHILOX_WEYL_0 = 0x9E3779B9
 PHILOX_WEYL_1 = 0xBB67AE85
 PHILOX_ROUNDS = 10
 
-UNIFORM_STEP = 2.0**-53
-UNIFORM_MAX = 1.0 - UNIFORM_STEP  # the largest double below 1
+UNIFORM_STEP = 2.0**-52
 
 Counter = tuple[int, int, int, int]
 
@@ -102,11 +101,8 @@ def bits64(key: int, time_ms: int, k: int) -> int:
 
 
 def uniform01(bits: int) -> float:
-    """Return a number strictly between 0 and 1 (R-4).
-
-    The largest of the 2^53 values would round to 1.0 (2^53 - 1/2 is no double); R-4 says never 1, so it is held below.
-    """
-    return min(((bits >> 11) + 0.5) * UNIFORM_STEP, UNIFORM_MAX)
+    """Return a number strictly between 0 and 1, exactly (R-4)."""
+    return ((bits >> 12) + 0.5) * UNIFORM_STEP
 
 
 def integer_below(bits: int, n: int) -> int:

@@ -1,0 +1,374 @@
+# Types of the compiled core; what each name does stands in its docstring (engine/bindings/*.pxi).
+#
+# An integer argument is an `int` or anything with `__index__` (a NumPy integer, an `IntEnum`), but no bool, no float.
+# A column is a one-dimensional contiguous buffer of the dtype that the docstring names. Defaults `...` are 2**61.
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Never, TypeAlias, final, overload
+
+from numpy.typing import NDArray
+from typing_extensions import Buffer, SupportsIndex, TypedDict, disjoint_base
+
+from engine.records import Fill, RestingOrder
+
+_Buffer: TypeAlias = Buffer | NDArray[Any]  # NumPy's own stubs call an array a buffer from Python 3.12 on only
+
+# ---- the build ----
+
+__test__: dict[str, str]  # the doctests of the bindings
+
+def source_digest() -> str: ...
+def build_flags() -> str: ...
+def install(
+    input_error: type[Exception],
+    invariant_error: type[Exception],
+    fill_record: type[Fill],
+    order_record: type[RestingOrder],
+) -> None: ...
+
+# ---- tables ----
+
+@final
+class Block:
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+        def __release_buffer__(self, buffer: memoryview, /) -> None: ...
+
+@disjoint_base
+class Column: ...
+
+@final
+class ColumnTable:
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...  # raises: tables are made by the engine
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __getitem__(self, name: str, /) -> NDArray[Any]: ...
+    def keys(self) -> tuple[str, ...]: ...
+    def chunks(self, name: str) -> list[NDArray[Any]]: ...
+
+# ---- book ----
+
+@final
+class OrderResult:
+    @property
+    def id(self) -> int: ...
+    @property
+    def filled_lots(self) -> int: ...
+    @property
+    def leaves_lots(self) -> int: ...
+    @property
+    def cancelled_lots(self) -> int: ...
+    @property
+    def reject_reason(self) -> int: ...
+    @property
+    def accepted(self) -> bool: ...
+
+@final
+class ApplyResult:
+    @property
+    def accepted_count(self) -> int: ...
+    @property
+    def fills(self) -> ColumnTable: ...
+    @property
+    def rejects(self) -> ColumnTable: ...
+
+@disjoint_base
+class CommandBatch: ...
+
+@final
+class OrderBook:
+    interrupted_result: ApplyResult | None
+    def __new__(
+        cls,
+        *,
+        slots: SupportsIndex = 0,
+        owners: SupportsIndex = 0,
+        price_min: SupportsIndex = 1,
+        price_max: SupportsIndex = 0x7FFFFFFF,
+        qty_max: SupportsIndex = ...,
+        notional_max: SupportsIndex = ...,
+    ) -> OrderBook: ...
+    def limit(
+        self,
+        side: SupportsIndex,
+        price_ticks: SupportsIndex,
+        qty_lots: SupportsIndex,
+        *,
+        time_in_force: SupportsIndex = 0,
+        slot_id: SupportsIndex | None = None,
+        order_id: SupportsIndex | None = None,
+        owner: SupportsIndex | None = None,
+    ) -> OrderResult: ...
+    def market(
+        self,
+        side: SupportsIndex,
+        qty_lots: SupportsIndex,
+        *,
+        slot_id: SupportsIndex | None = None,
+        order_id: SupportsIndex | None = None,
+        owner: SupportsIndex | None = None,
+    ) -> OrderResult: ...
+    def cancel(
+        self,
+        handle: SupportsIndex | None = None,
+        *,
+        slot_id: SupportsIndex | None = None,
+        order_id: SupportsIndex | None = None,
+    ) -> OrderResult: ...
+    def apply(self, commands: Mapping[str, _Buffer]) -> ApplyResult: ...
+    def last_fills(self) -> list[Fill]: ...
+    @property
+    def best_bid(self) -> int | None: ...
+    @property
+    def best_ask(self) -> int | None: ...
+    @property
+    def last_price(self) -> int | None: ...
+    @property
+    def trade_count(self) -> int: ...
+    @property
+    def traded_lots(self) -> int: ...
+    @property
+    def order_count(self) -> int: ...
+    def depth(self, levels: SupportsIndex = 10) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]: ...
+    def queue(self, price_ticks: SupportsIndex) -> list[tuple[int, int]]: ...
+    def orders(self) -> list[RestingOrder]: ...
+    def digest(self) -> int: ...
+    def check_invariants(self) -> None: ...
+
+# ---- queue ----
+
+@final
+class QueuedEvent:
+    @property
+    def time_ms(self) -> int: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def data(self) -> int: ...
+    @property
+    def handle(self) -> int: ...
+    def __iter__(self) -> Iterator[int]: ...
+
+@final
+class EventQueue:
+    def __new__(cls, start_ms: SupportsIndex = 0) -> EventQueue: ...
+    def schedule(self, time_ms: SupportsIndex, data: SupportsIndex = 0, *, priority: SupportsIndex = 0) -> int: ...
+    def schedule_batch(
+        self, times_ms: _Buffer, data: _Buffer | None = None, priority: _Buffer | None = None
+    ) -> int: ...
+    def cancel(self, handle: SupportsIndex) -> bool: ...
+    def peek(self) -> QueuedEvent | None: ...
+    def pop(self) -> QueuedEvent | None: ...
+    def pop_batch(self, until_ms: SupportsIndex, limit: SupportsIndex | None = None) -> ColumnTable: ...
+    def run(self, until_ms: SupportsIndex, handler: Callable[[QueuedEvent], object] | None = None) -> int: ...
+    def hold(self, delays_ms: _Buffer) -> int: ...
+    @property
+    def now_ms(self) -> int: ...
+    @property
+    def scheduled_count(self) -> int: ...
+    def __len__(self) -> int: ...
+    def digest(self) -> int: ...
+    def check_invariants(self) -> None: ...
+
+# ---- draws ----
+
+def exp(x: float) -> float: ...
+def log(x: float) -> float: ...
+def quantile(p: float) -> float: ...
+def member_key(population: str, ordinal: SupportsIndex) -> int: ...
+def draw(
+    seed: SupportsIndex, key: SupportsIndex, purpose: SupportsIndex, time_ms: SupportsIndex, k: SupportsIndex
+) -> int: ...
+def draw_law(
+    law: str,
+    first: float,
+    second: float,
+    seed: SupportsIndex,
+    population: str,
+    count: SupportsIndex,
+    k: SupportsIndex,
+) -> list[float]: ...
+
+# ---- world ----
+
+# What `World.counts` and `World.market` return; names of this stub only, so they begin with an underscore.
+class _Counts(TypedDict):
+    events: int
+    orders: int
+    cancels: int
+    cancel_misses: int
+    trades: int
+    pending: int
+    rejects: dict[int, int]
+
+class _MarketState(TypedDict):
+    best_bid: int | None
+    best_ask: int | None
+    last: int | None
+    index: int | None
+    mark: int | None
+    clearing: int
+    trades: int
+    traded_lots: int
+    orders: int
+
+# What moved the best price: its time, kind, account, number and cause.
+_Mover: TypeAlias = tuple[int, int, int, int, int]
+# Fields as in the docstring of `World.landmarks`.
+_Landmark: TypeAlias = tuple[int, int, int, int, int, int, int, int, _Mover | None]
+
+@final
+class World:
+    @overload
+    def __init__(
+        self,
+        seed: SupportsIndex,
+        *,
+        stage_ppm: SupportsIndex = 250000,
+        stage_lots_min: SupportsIndex = 1,
+        stage_interval_ms: SupportsIndex = 1000,
+        depth_every_ms: SupportsIndex = 0,
+        record_trades: bool = True,
+        record_journal: bool = True,
+    ) -> None: ...
+
+    # The compiled `__init__` shows no parameters at run time, and the stub test wants that said. Nothing can call this.
+    @overload
+    def __init__(self, seed: Never, /, *args: Never, **kwargs: Never) -> None: ...
+
+    # declaring
+    def add_asset(self, supply_max: SupportsIndex) -> int: ...
+    def add_accounts(self, count: SupportsIndex = 1) -> int: ...
+    def add_spot(
+        self,
+        base: SupportsIndex,
+        quote: SupportsIndex,
+        *,
+        atoms_per_tick_lot: SupportsIndex,
+        base_atoms_per_lot: SupportsIndex,
+        price_min: SupportsIndex = 1,
+        price_max: SupportsIndex = 0x7FFFFFFF,
+        qty_max: SupportsIndex = ...,
+        notional_max: SupportsIndex = ...,
+        maker_fee_ppm: SupportsIndex = 0,
+        taker_fee_ppm: SupportsIndex = 0,
+    ) -> int: ...
+    def add_perpetual(
+        self,
+        settle: SupportsIndex,
+        *,
+        atoms_per_tick_lot: SupportsIndex,
+        maintenance_ppm: SupportsIndex,
+        price_min: SupportsIndex = 1,
+        price_max: SupportsIndex = 0x7FFFFFFF,
+        qty_max: SupportsIndex = ...,
+        notional_max: SupportsIndex = ...,
+        maker_fee_ppm: SupportsIndex = 0,
+        taker_fee_ppm: SupportsIndex = 0,
+    ) -> int: ...
+    def deposit(self, account: SupportsIndex, asset: SupportsIndex, atoms: SupportsIndex) -> None: ...
+    def open_trade(
+        self,
+        market: SupportsIndex,
+        buyer: SupportsIndex,
+        seller: SupportsIndex,
+        qty_lots: SupportsIndex,
+        price_ticks: SupportsIndex,
+    ) -> None: ...
+    def add_index(
+        self, market: SupportsIndex, source: SupportsIndex, *, every_ms: SupportsIndex, lag_ms: SupportsIndex
+    ) -> None: ...
+    def add_mark(self, market: SupportsIndex, *, every_ms: SupportsIndex, lag_ms: SupportsIndex) -> None: ...
+
+    # agents
+    def add_maker(
+        self,
+        account: SupportsIndex,
+        key: SupportsIndex,
+        *,
+        wake_every_ms: SupportsIndex,
+        window_ms: SupportsIndex,
+        return_after_ms: SupportsIndex,
+        latency_median_ms: float,
+        latency_sigma: float,
+        half_spread: float,
+        spacing: float,
+        levels: SupportsIndex,
+        anchor: float,
+        fair_tau_ms: float,
+        drawdown: float,
+        return_size: float,
+        start_ms: SupportsIndex = 0,
+    ) -> int: ...
+    def add_quote(self, maker: SupportsIndex, market: SupportsIndex, qty_lots: SupportsIndex) -> None: ...
+    def add_noise(
+        self,
+        account: SupportsIndex,
+        key: SupportsIndex,
+        market: SupportsIndex,
+        *,
+        mean_gap_ms: float,
+        qty_min: SupportsIndex,
+        qty_max: SupportsIndex,
+        latency_ms: SupportsIndex,
+        start_ms: SupportsIndex = 0,
+    ) -> None: ...
+    def add_shock(
+        self,
+        account: SupportsIndex,
+        market: SupportsIndex,
+        side: SupportsIndex,
+        qty_lots: SupportsIndex,
+        *,
+        at_ms: SupportsIndex,
+        slices: SupportsIndex = 1,
+        every_ms: SupportsIndex = 1,
+    ) -> None: ...
+    def send_order(
+        self,
+        account: SupportsIndex,
+        market: SupportsIndex,
+        side: SupportsIndex,
+        price_ticks: SupportsIndex | None,
+        qty_lots: SupportsIndex,
+        *,
+        at_ms: SupportsIndex,
+        immediate: bool = False,
+    ) -> int: ...
+    def send_cancel(self, ticket: SupportsIndex, *, at_ms: SupportsIndex) -> None: ...
+
+    # running
+    def run(self, until_ms: SupportsIndex, *, check: bool = False, events: SupportsIndex | None = None) -> int: ...
+
+    # reading
+    @property
+    def now_ms(self) -> int: ...
+    @property
+    def account_count(self) -> int: ...
+    def counts(self) -> _Counts: ...
+    def balance(self, account: SupportsIndex, asset: SupportsIndex) -> tuple[int, int]: ...
+    def net_deposits(self, asset: SupportsIndex) -> int: ...
+    def position(self, account: SupportsIndex, market: SupportsIndex) -> tuple[int, int, int]: ...
+    def in_liquidation(self, account: SupportsIndex) -> bool: ...
+    def market(self, market: SupportsIndex) -> _MarketState: ...
+    def depth(
+        self, market: SupportsIndex, levels: SupportsIndex = 10
+    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]: ...
+    def orders(self, market: SupportsIndex) -> list[RestingOrder]: ...
+    def trades(self) -> ColumnTable: ...
+    def journal(self) -> ColumnTable: ...
+    def prices(self) -> ColumnTable: ...
+    def depth_samples(self) -> ColumnTable: ...
+    def landmarks(self) -> list[_Landmark]: ...
+    def causes(self) -> list[tuple[int, int, int]]: ...
+    def digest(self) -> int: ...
+    def check_invariants(self) -> None: ...
+
+    # snapshot and fork
+    def snapshot(self) -> bytes: ...
+    @staticmethod
+    def restore(data: bytes) -> World: ...
+    def fork(self, *, seed: SupportsIndex | None = None) -> World: ...

@@ -1,0 +1,505 @@
+"""A world as a readable program that replays a journal: rules J-1, J-2 with U-2, L-2 .. L-10, V-1, V-2.
+
+Stands on `book` (one per market), `ledger` and `digest`.
+
+::
+
+    journal row -> known and legal? -> DEPOSIT, OPEN, WRITE_OFF          -> ledger, positions
+                                       PLACE -> bounds? covered? -> book -> ledger, positions, reservations, trades
+                                       CANCEL                    -> book -> reservations
+                                       INDEX, MARK                       -> published prices
+
+What decides *when* a command is sent (agents, oracles, liquidation) is not here: the journal says what reached the
+books and in which order, and this file says what must follow from it.
+
+Promises: the journal of a native run leads to the same trades, balances, positions and digest, without sharing a line
+with the kernels. A PLACE that the rules refuse has no effect but a count in `rejects`. A row that no lawful run can
+have written (a cancel of an order that does not rest, a deposit beyond the supply) raises `InvariantError`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from engine.errors import InvariantError
+from engine.reference.book import OrderBook
+from engine.reference.commands import Command
+from engine.reference.digest import WORD_NO_PRICE, WORD_SIDE_END, DigestKind, digest_of
+from engine.reference.ladder import Naming
+from engine.reference.ledger import Ledger, Position, SystemAccount
+from engine.types import CommandKind, OrderType, RejectReason, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+# V-4: an order's number counts per (account, market); the book wants a name that is unique among all its orders.
+_NUMBER_BITS = 32
+_NUMBER_MASK = 2**_NUMBER_BITS - 1
+_DEPTH_ALL = 2**31 - 1
+
+JOURNAL_COLUMNS = (
+    "time_ms",
+    "number",
+    "qty",
+    "price",
+    "account",
+    "market",
+    "kind",
+    "side",
+    "order_type",
+    "time_in_force",
+)
+
+
+class Columns(Protocol):
+    """Be anything that gives a column of numbers by its name: a dict of lists or arrays, or a table of the engine."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return the column of that name."""
+        ...
+
+
+class JournalKind(IntEnum):
+    """Name what a journal row holds (J-1)."""
+
+    DEPOSIT = 1  # account; asset in `market`; atoms in `qty`
+    OPEN = 2  # buyer in `account`, seller in `number`
+    PLACE = 3
+    CANCEL = 4  # by account and number
+    INDEX = 5
+    MARK = 6
+    WRITE_OFF = 7  # account; asset in `market`; atoms in `qty`
+
+
+class JournalRow(NamedTuple):
+    """Hold one row of a journal; what a kind does not use is 0."""
+
+    time_ms: int
+    number: int
+    qty: int
+    price: int
+    account: int
+    market: int
+    kind: int
+    side: int
+    order_type: int
+    time_in_force: int
+
+
+class MarketTerms(NamedTuple):
+    """Declare a market (U-2, U-5); `base_asset` None makes it a perpetual that settles in `quote_asset`.
+
+    Unlike a lone book's, `notional_max` is in quote atoms: price x lots x atoms_per_tick_lot.
+    """
+
+    quote_asset: int
+    atoms_per_tick_lot: int
+    base_asset: int | None = None
+    base_atoms_per_lot: int = 1
+    price_min: int = 1
+    price_max: int = 2**31 - 1
+    qty_max: int = 2**61
+    notional_max: int = 2**61
+    maker_fee_ppm: int = 0
+    taker_fee_ppm: int = 0
+
+    @property
+    def is_spot(self) -> bool:
+        """Tell whether base and quote change hands, instead of a position."""
+        return self.base_asset is not None
+
+    @property
+    def notional_max_tick_lots(self) -> int:
+        """Return the notional bound in the book's unit; at least one tick lot is always legal."""
+        return max(1, self.notional_max // self.atoms_per_tick_lot)
+
+
+class Trade(NamedTuple):
+    """Hold one trade; `number` counts per market from 1, orders go by their number per (account, market)."""
+
+    number: int
+    maker_order: int
+    taker_order: int
+    price_ticks: int
+    qty_lots: int
+    maker_account: int
+    taker_account: int
+    time_ms: int
+    market: int
+    aggressor_side: int
+
+
+class MarketBook(OrderBook):
+    """Be the book of a world's market: an order's id word in the digest is its number (V-4), its owner the account."""
+
+    def refusal(self, command: Command) -> RejectReason:
+        """Return the first reason of M-10 to refuse a command, changing nothing."""
+        return self._refusal(command)
+
+    def executed(self, command: Command) -> tuple[int, list[Any]]:
+        """Run a command that `refusal` has passed; return the lots that rest now, and the fills."""
+        result, fills = self._executed(command)
+        return result.leaves_lots, fills
+
+    def _words(self) -> Iterator[int]:
+        for ladder in (self._bids, self._asks):
+            for level in ladder:
+                for order in level.queue.values():
+                    yield from (order.price_ticks, order.leaves_lots, order.id & _NUMBER_MASK, order.owner)
+            yield WORD_SIDE_END
+        yield _price_word(self._last_price)
+        yield self._trade_count
+        yield self._traded_lots
+
+
+class Market:
+    """Hold one market: its terms, book, published prices and, if it is a perpetual, clearing and positions.
+
+    Parameters
+    ----------
+    terms : MarketTerms
+        Its declaration.
+    account_count : int
+        Accounts of the world.
+    """
+
+    def __init__(self, terms: MarketTerms, account_count: int) -> None:
+        self.terms = terms
+        self.book = MarketBook(
+            owners=account_count,
+            price_min=terms.price_min,
+            price_max=terms.price_max,
+            qty_max=terms.qty_max,
+            notional_max=terms.notional_max_tick_lots,
+        )
+        self.clearing = 0  # L-6
+        self.index: int | None = None
+        self.mark: int | None = None
+        self.positions: dict[int, Position] = {}  # by account; L-5
+        self.orders_seen: dict[int, int] = {}  # by account: the highest order number that the journal holds
+
+    def notional(self, qty_lots: int, price_ticks: int) -> int:
+        """Return what lots are worth at a price, quote atoms (U-5)."""
+        return qty_lots * price_ticks * self.terms.atoms_per_tick_lot
+
+    def reservation(self, side: int, qty_lots: int, price_ticks: int) -> tuple[int, int]:
+        """Return (asset, atoms) that a spot order of this size reserves while it rests (V-1)."""
+        base_asset = self.terms.base_asset
+        assert base_asset is not None
+        if side == Side.BUY:
+            return self.terms.quote_asset, self.notional(qty_lots, price_ticks)
+        return base_asset, qty_lots * self.terms.base_atoms_per_lot
+
+    def cost_to_take(self, qty_lots: int) -> int:
+        """Return the exact cost of the lots that a market buy would take from the book as it stands (V-2)."""
+        cost = 0
+        for price_ticks, level_lots in self.book.depth(_DEPTH_ALL)[1]:
+            taken_lots = min(qty_lots, level_lots)
+            cost += self.notional(taken_lots, price_ticks)
+            qty_lots -= taken_lots
+        return cost
+
+
+class World:
+    """Replay a journal and hold the state that it leads to (J-2).
+
+    Parameters
+    ----------
+    supplies : sequence of int
+        Of each asset, the most atoms that may be deposited (U-4).
+    account_count : int
+        Accounts, the venue's three included.
+    markets : sequence of MarketTerms
+        The markets, in order.
+
+    Notes
+    -----
+    The digest of J-4 counts the orders that an account *sent*, while the journal holds those that reached a book: an
+    order still on its way, or refused because its account was in liquidation (V-3), leaves no row. So `digest` takes
+    the counts as an argument; `orders_seen` of a market is what the journal alone can tell, a lower bound.
+
+    Examples
+    --------
+    >>> world = World([1000], 5, [MarketTerms(quote_asset=0, atoms_per_tick_lot=1)])
+    >>> world.apply(JournalRow(0, 0, 500, 0, 3, 0, JournalKind.DEPOSIT, 0, 0, 0))
+    >>> world.apply(JournalRow(0, 4, 2, 100, 3, 0, JournalKind.OPEN, 0, 0, 0))  # account 3 buys 2 at 100 of account 4
+    >>> world.markets[0].positions[4]
+    Position(position_lots=-2, cost_atoms=-200)
+    """
+
+    def __init__(self, supplies: Sequence[int], account_count: int, markets: Sequence[MarketTerms]) -> None:
+        self.ledger = Ledger(list(supplies), account_count)
+        self.markets = [Market(terms, account_count) for terms in markets]
+        self.trades: list[Trade] = []
+        self.rejects: Counter[RejectReason] = Counter()
+        self.now_ms = 0
+
+    # --- the journal -----------------------------------------------------------------------------------------------
+
+    def replay(self, journal: Columns) -> None:
+        """Apply every row of a journal, in order.
+
+        Parameters
+        ----------
+        journal : Columns, each of shape (n,)
+            Those of `JOURNAL_COLUMNS`; they are read, not kept.
+
+        Raises
+        ------
+        InvariantError
+            If a row cannot come from a lawful run.
+        """
+        columns = [[int(word) for word in journal[name]] for name in JOURNAL_COLUMNS]
+        for words in zip(*columns, strict=True):
+            self.apply(JournalRow(*words))
+
+    def apply(self, row: JournalRow) -> None:
+        """Apply one row of a journal."""
+        if row.time_ms < self.now_ms:
+            raise InvariantError("T-5: a journal row goes back in time", repr(row))
+        self.now_ms = row.time_ms
+        handler = {
+            JournalKind.DEPOSIT: self._deposit,
+            JournalKind.OPEN: self._open,
+            JournalKind.PLACE: self._place,
+            JournalKind.CANCEL: self._cancel,
+            JournalKind.INDEX: self._publish,
+            JournalKind.MARK: self._publish,
+            JournalKind.WRITE_OFF: self._write_off,
+        }[JournalKind(row.kind)]
+        handler(row)
+
+    def _deposit(self, row: JournalRow) -> None:
+        if not self.ledger.deposit(row.account, row.market, row.qty):
+            raise InvariantError("U-4: a deposit passes the asset's supply", repr(row))
+
+    def _open(self, row: JournalRow) -> None:
+        """Open both sides at one price, outside the book and without fees (L-9)."""
+        market, terms = self.markets[row.market], self.markets[row.market].terms
+        is_legal = (
+            not terms.is_spot
+            and row.account != row.number
+            and terms.price_min <= row.price <= terms.price_max
+            and 1 <= row.qty <= terms.qty_max
+            and abs(row.price) * row.qty <= terms.notional_max_tick_lots
+        )
+        if not is_legal:
+            raise InvariantError("L-9: an opening trade that the rules do not allow", repr(row))
+        self._settle_side(market, row.account, Side.BUY, row.qty, row.price, fee_ppm=0)
+        self._settle_side(market, row.number, Side.SELL, row.qty, row.price, fee_ppm=0)
+
+    def _publish(self, row: JournalRow) -> None:
+        """Set the published index or mark; there are four clocks, so nothing else moves (P-1)."""
+        if row.kind == JournalKind.INDEX:
+            self.markets[row.market].index = row.price
+        else:
+            self.markets[row.market].mark = row.price
+
+    def _write_off(self, row: JournalRow) -> None:
+        """Bring a flat account under water to exactly 0 from the bad-debt account (L-10)."""
+        if self.ledger.balances[row.account][row.market].atoms != -row.qty or row.qty < 1:
+            raise InvariantError("L-10: a write-off does not lead to exactly 0", repr(row))
+        for market in self.markets:
+            position = market.positions.get(row.account, Position())
+            if market.terms.quote_asset == row.market and position.position_lots != 0:
+                raise InvariantError("L-10: a write-off for an account that is not flat", repr(row))
+        self.ledger.move(SystemAccount.BAD_DEBT, row.account, row.market, row.qty)
+
+    # --- orders ----------------------------------------------------------------------------------------------------
+
+    def _place(self, row: JournalRow) -> None:
+        """Check, match, settle, reserve what rests. On a reject nothing changes but the counts."""
+        market = self.markets[row.market]
+        market.orders_seen[row.account] = max(market.orders_seen.get(row.account, 0), row.number)
+        command = Command(
+            kind=CommandKind.PLACE,
+            naming=Naming.ORDER_ID,
+            name=_order_id(row),
+            side=row.side,
+            order_type=row.order_type,
+            time_in_force=row.time_in_force,
+            price_ticks=row.price,
+            qty_lots=row.qty,
+            owner=row.account,
+        )
+        reason = market.book.refusal(command) or self._cover_refusal(market, command)
+        if reason is not RejectReason.NONE:
+            self.rejects[reason] += 1
+            return
+        number = market.book.trade_count
+        leaves_lots, fills = market.book.executed(command)
+        for fill in fills:
+            number += 1
+            trade = Trade(
+                number=number,
+                maker_order=fill.maker_id & _NUMBER_MASK,
+                taker_order=row.number,
+                price_ticks=fill.price_ticks,
+                qty_lots=fill.qty_lots,
+                maker_account=fill.maker_owner,
+                taker_account=row.account,
+                time_ms=row.time_ms,
+                market=row.market,
+                aggressor_side=row.side,
+            )
+            self.trades.append(trade)
+            self._settle(market, trade)
+        if market.terms.is_spot and leaves_lots:
+            self.ledger.reserve(row.account, *market.reservation(row.side, leaves_lots, row.price))
+
+    def _cover_refusal(self, market: Market, command: Command) -> RejectReason:
+        """Check that a spot order has free what it may need (V-2); a perpetual order needs nothing."""
+        if not market.terms.is_spot:
+            return RejectReason.NONE
+        asset, need = market.reservation(command.side, command.qty_lots, command.price_ticks)
+        if command.side == Side.BUY and command.order_type == OrderType.MARKET:
+            need = market.cost_to_take(command.qty_lots)
+        covered = need <= self.ledger.free(command.owner, asset)
+        return RejectReason.NONE if covered else RejectReason.INSUFFICIENT_FUNDS
+
+    def _cancel(self, row: JournalRow) -> None:
+        """Take a resting order off and release what it reserved (V-1)."""
+        market = self.markets[row.market]
+        command = Command(kind=CommandKind.CANCEL, naming=Naming.ORDER_ID, name=_order_id(row))
+        if market.book.refusal(command) is not RejectReason.NONE:
+            raise InvariantError("V-5: the journal cancels an order that does not rest", repr(row))
+        order = next(order for order in market.book.orders() if order.id == command.name)
+        if market.terms.is_spot:
+            asset, atoms = market.reservation(order.side, order.leaves_lots, order.price_ticks)
+            self.ledger.reserve(row.account, asset, -atoms)
+        market.book.executed(command)
+
+    # --- settlement ------------------------------------------------------------------------------------------------
+
+    def _settle(self, market: Market, trade: Trade) -> None:
+        """Settle one trade: base against quote, or two positions."""
+        if market.terms.is_spot:
+            self._settle_spot(market, trade)
+            return
+        terms, side, lots, price = market.terms, trade.aggressor_side, trade.qty_lots, trade.price_ticks
+        self._settle_side(market, trade.maker_account, -side, lots, price, fee_ppm=terms.maker_fee_ppm)
+        self._settle_side(market, trade.taker_account, side, lots, price, fee_ppm=terms.taker_fee_ppm)
+
+    def _settle_spot(self, market: Market, trade: Trade) -> None:
+        """Move base and quote, release the maker's reservation, take both fees (L-3, L-4, V-1)."""
+        terms = market.terms
+        taker_buys = trade.aggressor_side == Side.BUY
+        buyer, seller = trade.taker_account, trade.maker_account
+        buyer_fee_ppm, seller_fee_ppm = terms.taker_fee_ppm, terms.maker_fee_ppm
+        if not taker_buys:
+            buyer, seller = seller, buyer
+            buyer_fee_ppm, seller_fee_ppm = seller_fee_ppm, buyer_fee_ppm
+        # V-1: the maker promised just this; the taker's part was never reserved.
+        asset, atoms = market.reservation(-trade.aggressor_side, trade.qty_lots, trade.price_ticks)
+        self.ledger.reserve(trade.maker_account, asset, -atoms)
+        base_asset, base_atoms = market.reservation(Side.SELL, trade.qty_lots, trade.price_ticks)
+        quote_asset, quote_atoms = market.reservation(Side.BUY, trade.qty_lots, trade.price_ticks)
+        self.ledger.move(seller, buyer, base_asset, base_atoms)
+        self.ledger.move(buyer, seller, quote_asset, quote_atoms)
+        self.ledger.pay_fee(buyer, base_asset, base_atoms, buyer_fee_ppm)
+        self.ledger.pay_fee(seller, quote_asset, quote_atoms, seller_fee_ppm)
+
+    def _settle_side(
+        self, market: Market, account: int, sign: int, qty_lots: int, price_ticks: int, *, fee_ppm: int
+    ) -> None:
+        """Book one side of a perpetual trade: position, realised PnL against clearing, fee (L-5 .. L-8)."""
+        asset = market.terms.quote_asset
+        position = market.positions.setdefault(account, Position())
+        realised = position.trade(sign, qty_lots, market.notional(1, price_ticks))
+        self.ledger.balances[account][asset].atoms += realised
+        market.clearing -= realised
+        self.ledger.pay_fee(account, asset, market.notional(qty_lots, price_ticks), fee_ppm)
+
+    # --- views -----------------------------------------------------------------------------------------------------
+
+    def balance(self, account: int, asset: int) -> tuple[int, int]:
+        """Return (atoms, reserved)."""
+        balance = self.ledger.balances[account][asset]
+        return balance.atoms, balance.reserved
+
+    def position(self, account: int, market: int) -> tuple[int, int]:
+        """Return (position_lots, cost_atoms)."""
+        position = self.markets[market].positions.get(account, Position())
+        return position.position_lots, position.cost_atoms
+
+    def digest(self, now_ms: int | None = None, orders_sent: Mapping[tuple[int, int], int] | None = None) -> int:
+        """Return the digest of the state (J-4). O(state).
+
+        Parameters
+        ----------
+        now_ms : int, optional
+            Until when the run went; left out, the time of the last row.
+        orders_sent : Mapping of (account, market) to int, optional
+            How many orders each account sent to each market; left out, the highest number that the journal holds,
+            which is the same unless orders were on their way or refused as frozen (see the class).
+        """
+        if orders_sent is None:
+            orders_sent = {
+                (account, number): seen
+                for number, market in enumerate(self.markets)
+                for account, seen in market.orders_seen.items()
+            }
+        return digest_of(DigestKind.WORLD, self._words(self.now_ms if now_ms is None else now_ms, orders_sent))
+
+    def _words(self, now_ms: int, orders_sent: Mapping[tuple[int, int], int]) -> Iterator[int]:
+        yield now_ms
+        yield from self.ledger.net_deposits
+        for row in self.ledger.balances:
+            for balance in row:
+                yield from (balance.atoms, balance.reserved)
+        for market in self.markets:
+            yield market.clearing
+            yield from map(_price_word, (market.book.last_price, market.index, market.mark))
+            yield from (market.book.trade_count, market.book.digest())
+        # A holding is there from the first order that an account sends, or the first position that it gets.
+        held = {(account, number) for number, market in enumerate(self.markets) for account in market.positions}
+        for account, number in sorted(held | {pair for pair, sent in orders_sent.items() if sent}):
+            yield from (account, number, *self.position(account, number), orders_sent.get((account, number), 0))
+
+    # --- invariants ------------------------------------------------------------------------------------------------
+
+    def check_invariants(self) -> None:
+        """Walk everything and raise `InvariantError` naming the first invariant that does not hold. O(state)."""
+        for market in self.markets:
+            market.book.check_invariants()
+        broken = self._positions_broken() or self._balances_broken() or self._reserved_broken()
+        if broken is not None:
+            raise InvariantError(broken)
+
+    def _positions_broken(self) -> str | None:
+        for number, market in enumerate(self.markets):
+            if sum(position.position_lots for position in market.positions.values()) != 0:
+                return f"L-7: the positions of market {number} do not sum to 0"
+            if market.clearing + sum(position.cost_atoms for position in market.positions.values()) != 0:
+                return f"L-7: clearing and costs of market {number} do not sum to 0"
+        return None
+
+    def _balances_broken(self) -> str | None:
+        for asset, deposits in enumerate(self.ledger.net_deposits):
+            clearing = sum(market.clearing for market in self.markets if market.terms.quote_asset == asset)
+            if self.ledger.total(asset) + clearing != deposits:
+                return f"L-2: the balances of asset {asset} and the clearing in it do not sum to its deposits"
+        return None
+
+    def _reserved_broken(self) -> str | None:
+        reserved: Counter[tuple[int, int]] = Counter()
+        for market in self.markets:
+            for order in market.book.orders() if market.terms.is_spot else ():
+                asset, atoms = market.reservation(order.side, order.leaves_lots, order.price_ticks)
+                reserved[order.owner, asset] += atoms
+        for account, row in enumerate(self.ledger.balances):
+            for asset, balance in enumerate(row):
+                if balance.reserved != reserved[account, asset]:
+                    promised = reserved[account, asset]
+                    return f"V-1: account {account}, asset {asset}: {balance.reserved} reserved, orders hold {promised}"
+        return None
+
+
+def _order_id(row: JournalRow) -> int:
+    return row.account << _NUMBER_BITS | row.number
+
+
+def _price_word(price_ticks: int | None) -> int:
+    return WORD_NO_PRICE if price_ticks is None else price_ticks

@@ -1,0 +1,189 @@
+"""Simulation: a world with names and units.
+
+Stands on `engine._core.World` (numbers only) and `engine.units`. Every asset, market and account has a name; prices, quantities and amounts
+are given as people write them and are exact or refused. The native world stays reachable as `Simulation.world`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine import _core
+from engine.errors import InputError
+from engine.types import Side
+from engine.units import Amount, Grid, exact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Asset", "Market", "Simulation"]
+
+ATOMS_MAX = 2**61
+
+
+@dataclass(frozen=True)
+class Asset:
+    """An asset: its number in the world and the size of its atom."""
+
+    name: str
+    number: int
+    grid: Grid
+
+    def atoms(self, amount: Amount, field: str = "amount") -> int:
+        """Return an amount in atoms."""
+        return self.grid.count(amount, field)
+
+
+@dataclass(frozen=True)
+class Market:
+    """A market: its number in the world and its grids."""
+
+    name: str
+    number: int
+    price: Grid
+    quantity: Grid
+    atoms_per_tick_lot: int
+    quote: Asset
+    base: Asset | None
+
+    def ticks(self, price: Amount, field: str = "price") -> int:
+        """Return a price in ticks."""
+        return self.price.count(price, field)
+
+    def lots(self, quantity: Amount, field: str = "quantity") -> int:
+        """Return a quantity in lots."""
+        return self.quantity.count(quantity, field)
+
+    def lots_worth(self, amount: Amount, price_ticks: int) -> int:
+        """Return the whole lots that an amount of the quote asset buys at a price, at least 1."""
+        return max(1, self.quote.grid.floor_count(amount, "amount") // (price_ticks * self.atoms_per_tick_lot))
+
+
+class Simulation:
+    """One run in the making: declare, then `run`, then read.
+
+    Parameters
+    ----------
+    seed : int
+        Key of every random draw.
+    stage : Amount
+        Share of a position that a liquidation step closes (rule X-4).
+    stage_interval_ms : int
+        Time between the steps, ms.
+    depth_every_ms : int
+        Cadence of the depth table, ms; 0 switches it off.
+
+    Examples
+    --------
+    >>> sim = Simulation(seed=1)
+    >>> usdt, atom = sim.asset("USDT", decimals=6, supply="1000000000"), sim.asset("ATOM", decimals=3, supply="1000000000")
+    >>> spot = sim.spot("ATOM/USDT", atom, usdt, tick="0.001", lot="0.001")
+    >>> maker, taker = sim.account("maker", USDT="100"), sim.account("taker", ATOM="5")
+    >>> ticket = sim.place(maker, spot, Side.BUY, "4.000", "5", at_ms=0)
+    >>> ticket = sim.place(taker, spot, Side.SELL, None, "2", at_ms=1)
+    >>> events = sim.run(until_ms=10)
+    >>> sim.world.trades()["price_ticks"].tolist(), sim.world.balance(taker, usdt.number)
+    ([4000], (8000000, 0))
+    """
+
+    def __init__(self, *, seed: int, stage: Amount = "0.25", stage_interval_ms: int = 1000, depth_every_ms: int = 0) -> None:
+        stage_ppm = Grid("0.000001").count(stage, "stage")
+        self.world = _core.World(
+            seed, stage_ppm=stage_ppm, stage_interval_ms=stage_interval_ms, depth_every_ms=depth_every_ms
+        )
+        self.seed = seed
+        self.assets: dict[str, Asset] = {}
+        self.markets: dict[str, Market] = {}
+        self.accounts: dict[int, str] = {0: "fees", 1: "insurance fund", 2: "bad debt"}
+
+    def _new_name(self, name: str, names: object) -> None:
+        if not isinstance(name, str) or not name or name in names:  # type: ignore[operator]
+            raise InputError("name", "a new, non-empty name", name)
+
+    def asset(self, name: str, *, decimals: int, supply: Amount) -> Asset:
+        """Declare an asset (U-4)."""
+        self._new_name(name, self.assets)
+        if not isinstance(decimals, int) or not 0 <= decimals <= 9:
+            raise InputError("decimals", "an integer between 0 and 9", decimals)
+        grid = Grid(f"1E-{decimals}")
+        self.assets[name] = Asset(name, self.world.add_asset(grid.count(supply, "supply")), grid)
+        return self.assets[name]
+
+    def _grids(self, quote: Asset, tick: str, lot: str) -> tuple[Grid, Grid, int]:
+        """Check that a tick of a lot is a whole number of quote atoms (U-5)."""
+        worth = exact(tick, "tick") * exact(lot, "lot") / quote.grid.step
+        if worth != worth.to_integral_value() or worth < 1:
+            raise InputError("tick", f"tick x lot to be whole atoms of {quote.name} ({quote.grid.step_text})", f"{tick} x {lot}")
+        return Grid(tick), Grid(lot), int(worth)
+
+    def spot(self, name: str, base: Asset, quote: Asset, *, tick: str, lot: str, price_min: int = 1) -> Market:
+        """Open a spot market without fees."""
+        self._new_name(name, self.markets)
+        price, quantity, worth = self._grids(quote, tick, lot)
+        number = self.world.add_spot(
+            base.number,
+            quote.number,
+            atoms_per_tick_lot=worth,
+            base_atoms_per_lot=base.grid.count(lot, "lot"),
+            price_min=price_min,
+        )
+        self.markets[name] = Market(name, number, price, quantity, worth, quote, base)
+        return self.markets[name]
+
+    def perpetual(
+        self, name: str, settle: Asset, *, tick: str, lot: str, maintenance: Amount, taker_fee: Amount = 0, maker_fee: Amount = 0
+    ) -> Market:
+        """Open a linear perpetual; rates are shares (``"0.02"`` is 2 %)."""
+        self._new_name(name, self.markets)
+        price, quantity, worth = self._grids(settle, tick, lot)
+        ppm = Grid("0.000001")
+        number = self.world.add_perpetual(
+            settle.number,
+            atoms_per_tick_lot=worth,
+            maintenance_ppm=ppm.count(maintenance, "maintenance"),
+            taker_fee_ppm=ppm.count(taker_fee, "taker_fee"),
+            maker_fee_ppm=ppm.count(maker_fee, "maker_fee"),
+        )
+        self.markets[name] = Market(name, number, price, quantity, worth, settle, None)
+        return self.markets[name]
+
+    def account(self, name: str, **deposits: Amount) -> int:
+        """Open an account with deposits by asset name; returns its number."""
+        number = self.world.add_accounts(1)
+        self.accounts[number] = name
+        for asset_name, amount in deposits.items():
+            if asset_name not in self.assets:
+                raise InputError(asset_name, "one of the assets " + ", ".join(self.assets), amount)
+            asset = self.assets[asset_name]
+            self.world.deposit(number, asset.number, asset.atoms(amount, asset_name))
+        return number
+
+    def place(
+        self,
+        account: int,
+        market: Market,
+        side: Side,
+        price: Amount | None,
+        quantity: Amount,
+        *,
+        at_ms: int,
+        immediate: bool = False,
+    ) -> int:
+        """Send an order from outside; price None is a market order. Returns a ticket for `cancel`."""
+        ticks = None if price is None else market.ticks(price)
+        return self.world.send_order(
+            account, market.number, side, ticks, market.lots(quantity), at_ms=at_ms, immediate=immediate
+        )
+
+    def cancel(self, ticket: int, *, at_ms: int) -> None:
+        """Send a cancel from outside."""
+        self.world.send_cancel(ticket, at_ms=at_ms)
+
+    def run(self, *, until_ms: int, check: bool = False) -> int:
+        """Run to a time; `check` walks the whole world after every event."""
+        return self.world.run(until_ms, check=check)
+
+    def draw(self, law: str, first: float, second: float, population: str, count: int, k: int) -> Iterator[float]:
+        """Draw one parameter for each member of a population (R-5)."""
+        return iter(_core.draw_law(law, first, second, self.seed, population, count, k))

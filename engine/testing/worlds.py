@@ -1,0 +1,184 @@
+"""Small worlds for tests: a native World that remembers its declarations, so that the reference can replay it.
+
+Stands on the native core and the reference; on nothing of the test tools, so that another process may import it.
+
+Promises: `replayed` walks the journal of J-1 through `engine.reference.world`; `disagreements` lists every difference
+that J-2 forbids, in words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import _core
+from engine.reference.world import MarketTerms, Trade, World
+from engine.types import RejectReason, Side
+
+TRADE_COLUMNS = Trade._fields
+_TICKS = 1000  # the price around which `small_world` lives
+
+
+class TwinWorld:
+    """Declare a native World and keep its terms for the reference.
+
+    Parameters
+    ----------
+    seed : int
+        Key of every draw (R-2).
+    **options : int
+        The other arguments of `engine._core.World`.
+    """
+
+    def __init__(self, seed: int = 1, **options: Any) -> None:
+        self.native = _core.World(seed, **options)
+        self.supplies: list[int] = []
+        self.terms: list[MarketTerms] = []
+
+    def asset(self, supply_max: int = 2**61) -> int:
+        """Declare an asset."""
+        self.supplies.append(supply_max)
+        return self.native.add_asset(supply_max)
+
+    def account(self, *deposits: int) -> int:
+        """Open an account with a deposit of each asset, in order; 0 for none."""
+        account = self.native.add_accounts()
+        for asset, atoms in enumerate(deposits):
+            if atoms:
+                self.native.deposit(account, asset, atoms)
+        return account
+
+    def spot(self, base: int, quote: int, *, worth: int = 1, base_atoms_per_lot: int = 1, **bounds: int) -> int:
+        """Open a spot market whose lot is worth `worth` quote atoms at one tick."""
+        terms = MarketTerms(quote, worth, base, base_atoms_per_lot, **bounds)
+        self.terms.append(terms)
+        return self.native.add_spot(
+            base, quote, atoms_per_tick_lot=worth, base_atoms_per_lot=base_atoms_per_lot, **bounds
+        )
+
+    def perpetual(self, settle: int, *, worth: int = 1, maintenance_ppm: int = 50_000, **bounds: int) -> int:
+        """Open a perpetual market whose lot is worth `worth` atoms at one tick."""
+        self.terms.append(MarketTerms(settle, worth, **bounds))
+        return self.native.add_perpetual(settle, atoms_per_tick_lot=worth, maintenance_ppm=maintenance_ppm, **bounds)
+
+    def replayed(self) -> World:
+        """Replay the journal so far through the reference, and check its invariants (J-2)."""
+        reference = World(self.supplies, self.native.account_count, self.terms)
+        reference.replay(self.native.journal())
+        reference.check_invariants()
+        return reference
+
+    def trades(self) -> list[Trade]:
+        """Return the native trades as the reference writes them."""
+        table = self.native.trades()
+        return [Trade(*map(int, row)) for row in zip(*(table[name].tolist() for name in TRADE_COLUMNS), strict=True)]
+
+    def orders_sent(self) -> dict[tuple[int, int], int]:
+        """Return how many orders each account sent to each market, which no journal knows (J-4)."""
+        return {
+            (account, market): self.native.position(account, market)[2]
+            for account in range(self.native.account_count)
+            for market in range(len(self.terms))
+        }
+
+    def disagreements(self) -> list[str]:
+        """Return what the reference sees otherwise than the native world (J-2); empty is right."""
+        native, reference = self.native, self.replayed()
+        found: list[str] = []
+
+        def compare(what: str, got: object, want: object) -> None:
+            if got != want:
+                found.append(f"{what}: native {got!r}, reference {want!r}")
+
+        compare("trades", self.trades(), reference.trades)
+        for account in range(native.account_count):
+            for asset in range(len(self.supplies)):
+                compare(f"balance {account}/{asset}", native.balance(account, asset), reference.balance(account, asset))
+            for market in range(len(self.terms)):
+                position = native.position(account, market)[:2]
+                compare(f"position {account}/{market}", position, reference.position(account, market))
+        for number, market_row in enumerate(reference.markets):
+            state, book = native.market(number), market_row.book
+            compare(f"clearing {number}", state["clearing"], market_row.clearing)
+            published = (state["last"], state["index"], state["mark"])
+            compare(f"prices {number}", published, (book.last_price, market_row.index, market_row.mark))
+            compare(f"depth {number}", native.depth(number, 10**6), book.depth(10**6))
+        # Frozen orders never reach the book, nor does an order of the engine that has nothing left to reduce.
+        native_rejects = dict(native.counts()["rejects"])
+        native_rejects.pop(RejectReason.ACCOUNT_FROZEN, None)
+        for reason in set(native_rejects) | set(reference.rejects):
+            if reason != RejectReason.QTY_NOT_POSITIVE:
+                compare(f"rejects {reason}", native_rejects.get(reason, 0), reference.rejects[RejectReason(reason)])
+        compare("digest", native.digest(), reference.digest(native.now_ms, self.orders_sent()))
+        return found
+
+
+def add_book(twin: TwinWorld, account: int, market: int, levels: int, qty_lots: int, *, step: int = 10) -> None:
+    """Send a static ladder of `levels` orders on each side of 1,000 ticks, the best ones 5 ticks away."""
+    for level in range(levels):
+        twin.native.send_order(account, market, Side.BUY, _TICKS - 5 - step * level, qty_lots, at_ms=0)
+        twin.native.send_order(account, market, Side.SELL, _TICKS + 5 + step * level, qty_lots, at_ms=0)
+
+
+def small_world(
+    seed: int = 7, *, makers: int = 3, longs: int = 12, shock_lots: int = 5_000, **options: Any
+) -> TwinWorld:
+    """Build a spot and a perpetual market with makers, noise, leveraged longs and a selling shock at 1,500 ms.
+
+    A run of some 6,000 ms sees withdrawals, liquidations and cancels. Nothing has run yet.
+
+    Parameters
+    ----------
+    seed : int
+        Key of every draw.
+    makers, longs : int
+        How many of each.
+    shock_lots : int
+        What the shock sells, in ten slices.
+    **options : int
+        Further arguments of `engine._core.World`.
+
+    Returns
+    -------
+    TwinWorld
+        Asset 0 is the quote, 1 the base; market 0 the spot, 1 the perpetual.
+    """
+    twin = TwinWorld(seed, stage_ppm=300_000, stage_interval_ms=200, **options)
+    native = twin.native
+    quote, base = twin.asset(10**15), twin.asset(10**13)
+    spot = twin.spot(base, quote, maker_fee_ppm=100, taker_fee_ppm=500)
+    perpetual = twin.perpetual(quote, maintenance_ppm=30_000, taker_fee_ppm=500)
+    native.add_index(perpetual, spot, every_ms=250, lag_ms=20)
+    native.add_mark(perpetual, every_ms=250, lag_ms=30)
+    wealth = (10**11, 10**9)
+    standing = twin.account(*wealth)
+    for market in (spot, perpetual):
+        add_book(twin, standing, market, levels=60, qty_lots=150)
+    for ordinal in range(makers):
+        maker = native.add_maker(
+            twin.account(*wealth),
+            _core.member_key("makers", ordinal),
+            wake_every_ms=100,
+            window_ms=800,
+            return_after_ms=1_500,
+            latency_median_ms=8.0,
+            latency_sigma=0.5,
+            half_spread=0.002,
+            spacing=0.002,
+            levels=3,
+            anchor=0.3,
+            fair_tau_ms=5_000.0,
+            drawdown=0.02,
+            return_size=0.5,
+        )
+        native.add_quote(maker, spot, 80)
+        native.add_quote(maker, perpetual, 80)
+    short = twin.account(10**11)
+    for ordinal in range(longs):
+        collateral = 200 * _TICKS // (4 + ordinal)  # leverages 4, 5, 6, ...
+        native.open_trade(perpetual, twin.account(collateral), short, 200, _TICKS)
+    native.add_shock(twin.account(*wealth), perpetual, Side.SELL, shock_lots, at_ms=1_500, slices=10, every_ms=50)
+    trader = twin.account(*wealth)
+    for ordinal, market in enumerate((spot, perpetual)):
+        key = _core.member_key("noise", ordinal)
+        native.add_noise(trader, key, market, mean_gap_ms=40.0, qty_min=5, qty_max=60, latency_ms=5)
+    return twin
