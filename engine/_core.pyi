@@ -301,9 +301,17 @@ class World:
         fair_tau_ms: float,
         drawdown: float,
         return_size: float,
+        skew: float = 0.0,
         start_ms: SupportsIndex = 0,
     ) -> int: ...
-    def add_quote(self, maker: SupportsIndex, market: SupportsIndex, qty_lots: SupportsIndex) -> None: ...
+    def add_quote(
+        self,
+        maker: SupportsIndex,
+        market: SupportsIndex,
+        qty_lots: SupportsIndex,
+        *,
+        inventory_max: SupportsIndex = ...,
+    ) -> None: ...
     def add_noise(
         self,
         account: SupportsIndex,

@@ -69,6 +69,8 @@ class Simulation:
         Key of every random draw.
     stage : Amount
         Share of a position that a liquidation step closes (rule X-4).
+    stage_lots_min : int
+        Least lots of a step, so that small rests end.
     stage_interval_ms : int
         Time between the steps, ms.
     depth_every_ms : int
@@ -87,10 +89,21 @@ class Simulation:
     ([4000], (8000000, 0))
     """
 
-    def __init__(self, *, seed: int, stage: Amount = "0.25", stage_interval_ms: int = 1000, depth_every_ms: int = 0) -> None:
-        stage_ppm = Grid("0.000001").count(stage, "stage")
+    def __init__(
+        self,
+        *,
+        seed: int,
+        stage: Amount = "0.25",
+        stage_lots_min: int = 1,
+        stage_interval_ms: int = 1000,
+        depth_every_ms: int = 0,
+    ) -> None:
         self.world = _core.World(
-            seed, stage_ppm=stage_ppm, stage_interval_ms=stage_interval_ms, depth_every_ms=depth_every_ms
+            seed,
+            stage_ppm=Grid("0.000001").count(stage, "stage"),
+            stage_lots_min=stage_lots_min,
+            stage_interval_ms=stage_interval_ms,
+            depth_every_ms=depth_every_ms,
         )
         self.seed = seed
         self.assets: dict[str, Asset] = {}

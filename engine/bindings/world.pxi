@@ -398,7 +398,7 @@ cdef class World:
     # ---- agents ----
 
     def add_maker(self, account, key, *, wake_every_ms, window_ms, return_after_ms, latency_median_ms, latency_sigma, half_spread,
-                  spacing, levels, anchor, fair_tau_ms, drawdown, return_size, start_ms=0):
+                  spacing, levels, anchor, fair_tau_ms, drawdown, return_size, skew=0.0, start_ms=0):
         """Add a market maker; `add_quote` gives it markets.
 
         Parameters
@@ -421,6 +421,8 @@ cdef class World:
             Quotes on each side, 1 .. 8.
         anchor, fair_tau_ms : float
             Weight of its slow fair value in the centre, and that value's memory, ms.
+        skew : float
+            How far its centre moves against a full inventory, as a share of the price.
         start_ms : int
             First look.
 
@@ -446,6 +448,7 @@ cdef class World:
         row.fair_tau_ms = border_float(fair_tau_ms, "fair_tau_ms", 1.0, 1e12)
         row.drawdown = border_float(drawdown, "drawdown", 0.0, 1.0)
         row.return_size = border_float(return_size, "return_size", 0.0, 1.0)
+        row.skew = border_float(skew, "skew", 0.0, 0.5)
         row.quotes = NIL
         cdef int64_t first = self.future_time(start_ms)
         cdef Slab* makers = &self.world.makers.makers
@@ -456,7 +459,7 @@ cdef class World:
         venue_schedule(venue, first, PHASE_OBSERVERS, EVENT_MAKER, number, 0, 0)
         return number
 
-    def add_quote(self, maker, market, qty_lots):
+    def add_quote(self, maker, market, qty_lots, *, inventory_max=1 << 61):
         """Let a maker quote on a market.
 
         Parameters
@@ -465,12 +468,15 @@ cdef class World:
             Numbers.
         qty_lots : int
             Lots at each level.
+        inventory_max : int
+            Lots bought (sold) since its first look at which it stops to bid (offer).
         """
         cdef Venue* venue = self.enter()
         cdef Makers* makers = &self.world.makers
         cdef uint32_t number = <uint32_t>border_int(maker, "maker", 0, <int64_t>makers.makers.count - 1), slot, last
         cdef uint32_t market_ = self.market_number(market)
         cdef qty_t qty = border_int(qty_lots, "qty_lots", 1, market_at(venue, market_).book.qty_max)
+        cdef qty_t inventory = border_int(inventory_max, "inventory_max", 1, <int64_t>1 << 61)
         if slab_reserve(&makers.quotes, 1):
             raise MemoryError("World.add_quote: no memory")
         slot = slab_take(&makers.quotes)
@@ -479,6 +485,7 @@ cdef class World:
         memset(quote.order, 0xFF, sizeof(quote.order))
         quote.market = market_
         quote.qty_lots = qty
+        quote.inventory_max = inventory
         quote.next = NIL
         if maker_at(makers, number).quotes == NIL:
             maker_at(makers, number).quotes = slot

@@ -174,7 +174,7 @@ def small_world(
         native.add_quote(maker, perpetual, 80)
     short = twin.account(10**11)
     for ordinal in range(longs):
-        collateral = 200 * _TICKS // (4 + ordinal)  # leverages 4, 5, 6, ...
+        collateral = 200 * _TICKS // (2 + ordinal)  # leverages 2, 3, 4, ...
         native.open_trade(perpetual, twin.account(collateral), short, 200, _TICKS)
     native.add_shock(twin.account(*wealth), perpetual, Side.SELL, shock_lots, at_ms=1_500, slices=10, every_ms=50)
     trader = twin.account(*wealth)

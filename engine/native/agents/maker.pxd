@@ -10,6 +10,7 @@ from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
 from engine.native.fmath cimport fexp
+from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.rng cimport *
@@ -39,6 +40,7 @@ cdef struct Maker:
     double fair_tau_ms           # memory of the fair value
     double drawdown              # fall within the window that makes it leave; 0 = never leaves
     double return_size           # share of its quantity after a return
+    double skew                  # how far its centre moves against a full inventory, share of the price
     int32_t account
     int32_t level_count
     uint32_t landmark            # its last WITHDRAWAL or RETURN
@@ -50,6 +52,8 @@ cdef struct Maker:
 cdef struct Quote:
     double fair                  # slow average of what it sees, 0 before the first look
     qty_t qty_lots               # per level
+    qty_t inventory_max          # lots bought or sold since the start at which it stops adding
+    qty_t inventory_start        # what it held at its first look
     time_ms_t seen_ms            # last look
     time_ms_t link_due_ms        # arrival of the last message sent: links are first in, first out
     uint32_t market
@@ -94,6 +98,16 @@ cdef inline int64_t maker_reference(Market* market) noexcept nogil:
     return market_mid(market)
 
 
+cdef inline qty_t maker_holds(Venue* venue, Maker* maker, uint32_t market_id) noexcept nogil:
+    """Lots that it holds: its position, or its base balance on a spot market."""
+    cdef Market* market = market_at(venue, market_id)
+    cdef slot_t holding
+    if market.kind == MARKET_SPOT:
+        return floor_div(balance_at(&venue.ledger, maker.account, market.base_asset).atoms, market.base_atoms_per_lot)
+    holding = holding_find(&venue.accounts, maker.account, market_id)
+    return 0 if holding == NIL else holding_at(&venue.accounts, holding).position_lots
+
+
 # Look at one market: update fair value and samples. Returns the fall from the highest price of the window, as a share.
 cdef inline double maker_look(Venue* venue, Maker* maker, Quote* quote) noexcept nogil:
     cdef int64_t seen = maker_reference(market_at(venue, quote.market)), high = 0
@@ -102,6 +116,7 @@ cdef inline double maker_look(Venue* venue, Maker* maker, Quote* quote) noexcept
         return 0.0
     if quote.fair == 0.0:
         quote.fair = <double>seen
+        quote.inventory_start = maker_holds(venue, maker, quote.market)
     else:
         quote.fair += (<double>seen - quote.fair) * (1.0 - fexp(-<double>(venue.now_ms - quote.seen_ms) / maker.fair_tau_ms))
     quote.seen_ms = venue.now_ms
@@ -143,17 +158,19 @@ cdef inline void maker_quote_level(Venue* venue, Maker* maker, Quote* quote, int
 
 
 # Bring one market's quotes up to date: asks always, bids unless withdrawn; never crossing what it sees. O(levels).
-cdef inline void maker_requote(Venue* venue, Maker* maker, Quote* quote) noexcept nogil:
+cdef inline void maker_requote(Venue* venue, Maker* maker, Quote* quote, bint returns) noexcept nogil:
     cdef Market* market = market_at(venue, quote.market)
     cdef int64_t seen = maker_reference(market), bid, ask, target
     cdef int64_t bid_bound = market.book.price_max, ask_bound = market.book.price_min
-    cdef double centre, away
+    cdef double centre, away, held
     cdef qty_t qty = quote.qty_lots
-    cdef uint32_t cause = maker.landmark if maker.state == MAKER_WITHDRAWN else market.touch_mover.cause
+    cdef uint32_t cause = maker.landmark if returns else market.touch_mover.cause    # G-5
     cdef int level, side
     if quote.fair == 0.0:
         return
+    held = <double>(maker_holds(venue, maker, quote.market) - quote.inventory_start) / <double>quote.inventory_max
     centre = maker.anchor * quote.fair + (1.0 - maker.anchor) * <double>seen
+    centre *= 1.0 - maker.skew * min(1.0, max(-1.0, held))
     bid = book_best(&market.book, 0)
     ask = book_best(&market.book, 1)
     if ask != NO_PRICE:
@@ -163,7 +180,7 @@ cdef inline void maker_requote(Venue* venue, Maker* maker, Quote* quote) noexcep
     if maker.landmark:
         qty = max64(1, round_half_up(<double>qty * maker.return_size))
     for side in range(2):
-        if side == 0 and maker.state == MAKER_WITHDRAWN:
+        if side == 0 and (maker.state == MAKER_WITHDRAWN or held >= 1.0) or side == 1 and held <= -1.0:
             continue
         for level in range(maker.level_count):
             away = centre * (maker.half_spread + level * maker.spacing)
@@ -198,6 +215,7 @@ cdef inline void maker_wake(Venue* venue, Makers* makers, uint32_t maker_slot) n
     cdef double fall, worst = 0.0
     cdef Quote* worst_quote = NULL
     cdef time_ms_t pause
+    cdef bint returns = 0
     maker.draws = 0
     while slot != NIL:
         fall = maker_look(venue, maker, quote_at(makers, slot))
@@ -209,10 +227,11 @@ cdef inline void maker_wake(Venue* venue, Makers* makers, uint32_t maker_slot) n
         maker_withdraw(venue, makers, maker, worst_quote)
     elif maker.state == MAKER_WITHDRAWN and venue.now_ms >= maker.return_at_ms:
         maker.state = MAKER_QUOTING
+        returns = 1
         maker.landmark = venue_landmark(venue, LANDMARK_RETURN, quote_at(makers, maker.quotes).market, maker.account, maker.landmark, 0)
     slot = maker.quotes
     while slot != NIL:
-        maker_requote(venue, maker, quote_at(makers, slot))
+        maker_requote(venue, maker, quote_at(makers, slot), returns)
         slot = quote_at(makers, slot).next
     pause = max64(1, round_half_up(law_uniform(draw_bits(maker.stream, PURPOSE_WAKE, venue.now_ms, 0),
                                                0.5 * <double>maker.wake_every_ms, 1.5 * <double>maker.wake_every_ms)))

@@ -1,0 +1,164 @@
+"""Run a shipped scenario: build its parts, run them, fold their digests, gather figures and timeline.
+
+Stands on `engine.scenarios`, `engine.lineage`. Promises: the same scenario, seed and version give the same `RunResult.digest`; Ctrl-C between
+two events leaves what has been done readable (`RunResult.interrupted`).
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engine import _core
+from engine._build import VERSION
+from engine.errors import InvariantError
+from engine.lineage import LandmarkKind, Lineage
+from engine.scenarios import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.scenarios.atom_flash_crash import Part
+
+__all__ = ["RunResult", "run_scenario"]
+
+NO_PRICE = 2**40
+MASK64 = 2**64 - 1
+
+
+@dataclass
+class RunResult:
+    """What a run of a scenario left behind."""
+
+    scenario: str
+    seed: int
+    parts: dict[str, Part] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    timeline: list[tuple[float, str]] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def digest(self) -> str:
+        """One digest over the parts' world digests, in order (16 hexadecimal digits)."""
+        h = 0xCBF29CE484222325
+        for part in self.parts.values():
+            h = ((h ^ part.simulation.world.digest()) * 0x9E3779B97F4A7C15) & MASK64
+            h ^= h >> 32
+        return f"{h:016x}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `run.json` holds."""
+        return {
+            "scenario": self.scenario,
+            "seed": self.seed,
+            "digest": self.digest,
+            "interrupted": self.interrupted,
+            **self.figures,
+            "figures": {name: part_figures(part) for name, part in self.parts.items()},
+            "timeline": [{"time_s": time_s, "what": what} for time_s, what in self.timeline],
+            "versions": {
+                "firesale": VERSION,
+                "python": platform.python_version(),
+                "build": _core.build_flags(),
+                "platform": sys.platform,
+            },
+        }
+
+
+def part_figures(part: Part) -> dict[str, Any]:
+    """Return one part's figures: low, counts, liquidations by generation, bad debt, digest, invariants."""
+    world = part.simulation.world
+    lineage = Lineage(world)
+    invariants = "hold"
+    try:
+        world.check_invariants()
+    except InvariantError as error:
+        invariants = str(error)
+    bad_debt = -world.balance(2, part.market.quote.number)[0]
+    return {
+        "market": part.market.name,
+        "low": None if part.low is None else float(part.low),
+        "now_ms": world.now_ms,
+        "counts": world.counts(),
+        "withdrawals": len(lineage.of_kind(LandmarkKind.WITHDRAWAL)),
+        "returns": len(lineage.of_kind(LandmarkKind.RETURN)),
+        "liquidations": len(lineage.of_kind(LandmarkKind.LIQUIDATION)),
+        "liquidations_by_generation": {str(k): v for k, v in lineage.generations().items()},
+        "liquidation_steps": len(lineage.of_kind(LandmarkKind.STEP)),
+        "bad_debt": float(part.market.quote.grid.value(bad_debt)),
+        "invariants": invariants,
+        "digest": f"{world.digest():016x}",
+    }
+
+
+def timeline_of(part: Part) -> list[tuple[float, str]]:
+    """Return the moments of a cascade, in order: shock, withdrawals, liquidations, low, recovery."""
+    lineage = Lineage(part.simulation.world)
+    trades = part.simulation.world.trades()
+    on_market = trades["market"] == part.market.number
+    times, prices = trades["time_ms"][on_market], trades["price_ticks"][on_market]
+    rows: list[tuple[float, str]] = []
+    names = {
+        LandmarkKind.SHOCK: "shock: outside selling starts",
+        LandmarkKind.WITHDRAWAL: "withdrawal: a maker cancels its bids on every market",
+        LandmarkKind.LIQUIDATION: "liquidation: an account falls below maintenance",
+        LandmarkKind.BAD_DEBT: "bad debt: an account ends under water",
+        LandmarkKind.RETURN: "recovery: a maker comes back",
+    }
+    for kind, text in names.items():
+        found = lineage.of_kind(kind)
+        if found:
+            rows.append((found[0].time_ms / 1000, f"first {text}"))
+            if len(found) > 1:
+                rows.append((found[-1].time_ms / 1000, f"last of {len(found)} ({kind.name.lower()})"))
+    for generation, count in lineage.generations().items():
+        first = next(row for row in lineage.of_kind(LandmarkKind.LIQUIDATION) if row.generation == generation)
+        rows.append((first.time_ms / 1000, f"liquidations of generation {generation} begin ({count} in all)"))
+    if len(prices):
+        at = int(prices.argmin())
+        low, last = part.market.price.value(int(prices[at])), part.market.price.value(int(prices[-1]))
+        rows.append((float(times[at]) / 1000, f"LOW {low} ({part.market.name})"))
+        rows.append((float(times[-1]) / 1000, f"last trade {last}"))
+    return sorted(rows)
+
+
+def run_scenario(name: str, *, seed: int | None = None, progress: Callable[[str], None] | None = None) -> RunResult:
+    """Run every part of a shipped scenario.
+
+    Parameters
+    ----------
+    name : str
+        One of `engine.scenarios.names()`.
+    seed : int, optional
+        Else the scenario's own.
+    progress : callable, optional
+        Called with a part's name before it runs.
+
+    Returns
+    -------
+    RunResult
+
+    Raises
+    ------
+    InputError
+        No such scenario, or a seed that is no integer.
+    InvariantError
+        The engine found an inner fault.
+    """
+    scenario = load(name)
+    result = RunResult(name, scenario.DEFAULT_SEED if seed is None else seed)
+    try:
+        for part_name, build in scenario.parts(result.seed):
+            if progress is not None:
+                progress(part_name)
+            part = build()
+            result.parts[part_name] = part
+            part.simulation.run(until_ms=part.until_ms)
+    except KeyboardInterrupt:
+        result.interrupted = True
+        return result
+    result.figures = scenario.figures(result.parts)
+    result.timeline = timeline_of(result.parts[scenario.TIMELINE_PART])
+    return result

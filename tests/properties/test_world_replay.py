@@ -1,0 +1,274 @@
+"""Random small worlds: they conserve, repeat themselves, and the reference agrees with them (J-2, L-2, L-7, V-1).
+
+A world is drawn as a `Plan`, so that it can be built again, with other options, from the same data.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from engine import _core
+from engine.testing.worlds import TwinWorld
+from engine.types import RejectReason, Side
+
+END_MS = 1_200
+PRICE = 100
+PRICE_MIN, PRICE_MAX = 60, 160
+QTY_MAX, NOTIONAL_MAX = 400, 120_000
+QUOTE, BASE = 0, 1
+
+
+class Outside(NamedTuple):
+    """One order from outside, and perhaps its cancel."""
+
+    trader: int
+    market: int
+    side: int
+    price: int | None
+    qty: int
+    at_ms: int
+    immediate: bool
+    cancel_at_ms: int | None
+
+
+class Plan(NamedTuple):
+    seed: int
+    spots: int
+    worth: int  # atoms_per_tick_lot of every market
+    base_atoms_per_lot: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    maintenance_ppm: int
+    stage_ppm: int
+    stage_lots_min: int
+    stage_interval_ms: int
+    every_ms: int
+    lag_ms: int
+    makers: list[float]  # drawdown of each
+    leverages: list[int]  # of the longs
+    noise_gap_ms: int
+    shock_lots: int
+    wealth: int  # quote atoms of a trader: from a pauper's to plenty
+    orders: list[Outside]
+
+
+# Mostly near the touch, sometimes a bound, sometimes beyond one.
+prices = st.one_of(
+    st.integers(PRICE - 8, PRICE + 8),
+    st.sampled_from([None, PRICE_MIN, PRICE_MAX]),
+    st.sampled_from([PRICE_MIN - 1, PRICE_MAX + 1, -(2**31), 2**31 - 1]),
+)
+quantities = st.one_of(
+    st.integers(1, 60),
+    st.integers(1, QTY_MAX),
+    st.sampled_from([0, -1, QTY_MAX + 1, 2**61, 2**63 - 1, -(2**63)]),
+)
+fees = st.sampled_from([0, 1, 137, 5_000, 333_333])
+
+
+@st.composite
+def outside(draw):
+    at_ms = draw(st.integers(0, END_MS))
+    return Outside(
+        trader=draw(st.integers(0, 3)),
+        market=draw(st.integers(0, 2)),
+        side=draw(st.sampled_from([Side.BUY, Side.SELL])),
+        price=draw(prices),
+        qty=draw(quantities),
+        at_ms=at_ms,
+        immediate=draw(st.booleans()),
+        cancel_at_ms=draw(st.none() | st.integers(0, END_MS)),
+    )
+
+
+plans = st.builds(
+    Plan,
+    seed=st.integers(0, 2**64 - 1),
+    spots=st.integers(1, 2),
+    worth=st.sampled_from([1, 3, 1_000]),
+    base_atoms_per_lot=st.sampled_from([1, 7]),
+    maker_fee_ppm=fees,
+    taker_fee_ppm=fees,
+    maintenance_ppm=st.sampled_from([0, 1, 20_000, 100_001]),
+    stage_ppm=st.sampled_from([1, 100_000, 333_333, 1_000_000]),
+    stage_lots_min=st.sampled_from([1, 5, 1_000]),
+    stage_interval_ms=st.sampled_from([1, 10, 120]),
+    every_ms=st.sampled_from([1, 20, 100]),
+    lag_ms=st.sampled_from([0, 1, 30]),
+    makers=st.lists(st.sampled_from([0.0, 0.01, 0.05]), max_size=3),
+    leverages=st.lists(st.integers(1, 40), max_size=8),
+    noise_gap_ms=st.sampled_from([5, 40, 400]),
+    shock_lots=st.integers(5, 3_000),
+    wealth=st.sampled_from([0, 1_000, 10**5, 10**9]),
+    orders=st.lists(outside(), max_size=40),
+)
+
+
+def built(plan: Plan, **options) -> TwinWorld:
+    """Build a plan's world; nothing has run yet."""
+    twin = TwinWorld(
+        plan.seed,
+        stage_ppm=plan.stage_ppm,
+        stage_lots_min=plan.stage_lots_min,
+        stage_interval_ms=plan.stage_interval_ms,
+        **options,
+    )
+    native = twin.native
+    twin.asset(10**13), twin.asset(10**13)
+    terms = {
+        "worth": plan.worth,
+        "price_min": PRICE_MIN,
+        "price_max": PRICE_MAX,
+        "qty_max": QTY_MAX,
+        "notional_max": NOTIONAL_MAX * plan.worth,
+        "maker_fee_ppm": plan.maker_fee_ppm,
+        "taker_fee_ppm": plan.taker_fee_ppm,
+    }
+    markets = [twin.spot(BASE, QUOTE, base_atoms_per_lot=plan.base_atoms_per_lot, **terms) for _ in range(plan.spots)]
+    perpetual = twin.perpetual(QUOTE, maintenance_ppm=plan.maintenance_ppm, **terms)
+    markets.append(perpetual)
+    native.add_index(perpetual, markets[0], every_ms=plan.every_ms, lag_ms=plan.lag_ms)
+    native.add_mark(perpetual, every_ms=plan.every_ms, lag_ms=plan.lag_ms)
+    standing = twin.account(10**11, 10**9)
+    for market in markets:
+        for level in range(20):
+            native.send_order(standing, market, Side.BUY, PRICE - 1 - 2 * level, 30, at_ms=0)
+            native.send_order(standing, market, Side.SELL, PRICE + 1 + 2 * level, 30, at_ms=0)
+    for ordinal, drawdown in enumerate(plan.makers):
+        maker = native.add_maker(
+            twin.account(10**8, 10**6),
+            _core.member_key("makers", ordinal),
+            wake_every_ms=40,
+            window_ms=400,
+            return_after_ms=300,
+            latency_median_ms=6.0,
+            latency_sigma=0.7,
+            half_spread=0.01,
+            spacing=0.01,
+            levels=2,
+            anchor=0.3,
+            fair_tau_ms=2_000.0,
+            drawdown=drawdown,
+            return_size=0.5,
+        )
+        for market in markets:
+            native.add_quote(maker, market, 25)
+    short = twin.account(10**10)
+    for leverage in plan.leverages:
+        long = twin.account(max(1, 50 * PRICE * plan.worth // leverage))
+        native.open_trade(perpetual, long, short, 50, PRICE)
+    native.add_shock(twin.account(10**9), perpetual, Side.SELL, plan.shock_lots, at_ms=300, slices=5, every_ms=37)
+    noisy = twin.account(10**8, 10**6)
+    for ordinal, market in enumerate(markets):
+        key = _core.member_key("noise", ordinal)
+        native.add_noise(
+            noisy, key, market, mean_gap_ms=float(plan.noise_gap_ms), qty_min=1, qty_max=20, latency_ms=3
+        )
+    traders = [twin.account(plan.wealth, plan.wealth) for _ in range(4)]
+    for order in plan.orders:
+        ticket = native.send_order(
+            traders[order.trader],
+            markets[order.market % len(markets)],
+            order.side,
+            order.price,
+            order.qty,
+            at_ms=order.at_ms,
+            immediate=order.immediate,
+        )
+        if order.cancel_at_ms is not None:
+            native.send_cancel(ticket, at_ms=order.cancel_at_ms)
+    return twin
+
+
+def ran(plan: Plan, **options) -> TwinWorld:
+    twin = built(plan, **options)
+    twin.native.run(END_MS)
+    return twin
+
+
+# A plain plan that is known to liquidate, so that no run of this file is without a cascade.
+CASCADE = Plan(
+    seed=7,
+    spots=1,
+    worth=3,
+    base_atoms_per_lot=7,
+    maker_fee_ppm=137,
+    taker_fee_ppm=5_000,
+    maintenance_ppm=20_000,
+    stage_ppm=333_333,
+    stage_lots_min=5,
+    stage_interval_ms=10,
+    every_ms=20,
+    lag_ms=1,
+    makers=[0.01, 0.05],
+    leverages=[2, 3, 4, 5, 6, 8, 10, 20],
+    noise_gap_ms=40,
+    shock_lots=500,
+    wealth=10**5,
+    orders=[Outside(trader, 0, Side.BUY, price, 10, 50 * trader, False, 600) for trader in range(4) for price in (99, 59)],
+)
+
+
+def test_the_plain_plan_has_everything_in_it():
+    native = ran(CASCADE).native
+    assert {row[1] for row in native.landmarks()} >= {1, 2, 4, 5, 6}  # shock, withdrawal, publication, liquidation, step
+    assert RejectReason.PRICE_OUT_OF_BOUNDS in native.counts()["rejects"]
+    assert native.counts()["cancels"] > 0
+
+
+@given(plan=plans)
+@example(plan=CASCADE)
+def test_j2_the_reference_replays_the_journal_to_the_same_state(plan):
+    twin = built(plan)
+    # L-2, L-7, V-1 and the books are walked after every event.
+    twin.native.run(END_MS, check=True)
+    assert twin.disagreements() == []
+
+
+@given(plan=plans)
+@example(plan=CASCADE)
+def test_the_same_plan_gives_the_same_digest_whatever_is_recorded(plan):
+    wanted = ran(plan).native
+    silent = ran(plan, record_trades=False, record_journal=False).native
+    assert silent.digest() == wanted.digest()
+    assert silent.counts() == wanted.counts()
+    assert silent.landmarks() == wanted.landmarks()
+
+
+@given(plan=plans, pieces=st.lists(st.integers(1, 200), min_size=1, max_size=5))
+@example(plan=CASCADE, pieces=[1])
+def test_j3_in_pieces_and_through_snapshots_it_is_the_same_run(plan, pieces):
+    wanted = ran(plan).native
+    native = built(plan).native
+    for events in (*pieces, *pieces):
+        ahead = native.run(END_MS, events=events)
+        native = _core.World.restore(native.snapshot())
+        if ahead < events:
+            break
+    step = pieces[0]
+    while native.run(END_MS, events=step) == step:
+        pass
+    assert native.digest() == wanted.digest()
+    assert native.counts() == wanted.counts()
+    assert native.landmarks() == wanted.landmarks()
+
+
+@given(plan=plans, until=st.integers(0, END_MS))
+@example(plan=CASCADE, until=400)
+def test_j2_at_any_moment_the_journal_so_far_is_enough(plan, until):
+    twin = built(plan)
+    twin.native.run(until)
+    assert twin.disagreements() == []
+
+
+@pytest.mark.parametrize("events", range(150, 1_500, 90))
+def test_x5_no_step_ever_flips_a_position(events):
+    twin = built(CASCADE)
+    twin.native.run(END_MS, events=events)
+    longs = [account for account in range(twin.native.account_count) if twin.native.in_liquidation(account)]
+    for account in longs:
+        assert 0 <= twin.native.position(account, 1)[0] <= 50
