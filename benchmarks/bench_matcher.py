@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import functools
+import importlib
 import importlib.util
 import sys
 import time
@@ -298,15 +299,11 @@ def bourse_is_installed() -> bool:
 
 def run_bourse(flow: Flow, calls: Calls) -> tuple[float, list[str]]:
     """Send one call per message to bourse, the clock set before each: orders of equal times overwrite one another."""
-    from bourse.core import OrderBook as BourseBook
-
-    book = BourseBook(0, 1, True)
+    book = importlib.import_module("bourse.core").OrderBook(0, 1, True)
     place, cancel, set_time = book.place_order, book.cancel_order, book.set_time
     handles = [0] * (int(flow.messages["oid"].max()) + 1)
-    at = 0
     start = time.thread_time()
-    for kind, side, price, qty, name in calls:
-        at += 1
+    for at, (kind, side, price, qty, name) in enumerate(calls, start=1):
         set_time(at)
         if kind == ADD:
             handles[name] = place(side > 0, qty, 1, price)

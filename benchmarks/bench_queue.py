@@ -174,9 +174,9 @@ def bench_pending(shim: ctypes.CDLL | None, reason: str, pending: int, holds: in
         )
     if not functions:
         # Without the C queues heapq alone vouches for the order, on its smaller count.
-        line = measured(f"{label}{ENGINE_LINE}", holds, seconds[ENGINE_LINE], check=heapq_text, unit=UNIT, bar=bar)
-        line.more = more
-        lines += [line, missing(f"{label}{ENGINE_LINE} / {REFERENCE_LINES[0]}", UNIT, REFERENCE_LINES[0], reason)]
+        name = f"{label}{ENGINE_LINE}"
+        lines.append(measured(name, holds, seconds[ENGINE_LINE], check=heapq_text, unit=UNIT, bar=bar, more=more))
+        lines.append(missing(f"{label}{ENGINE_LINE} / {REFERENCE_LINES[0]}", UNIT, REFERENCE_LINES[0], reason))
     lines.append(
         measured(
             f"{label}{ENGINE_LINE} / {HEAPQ_LINE}",

@@ -1,7 +1,7 @@
 """Firesale: a discrete-event order-book and liquidation engine with a native core.
 
-The names below are loaded when they are first used, so that ``import engine`` stays quick and free of everything that only the
-command line or the reports need. `docs/architecture.md` is the map.
+The names below are loaded when they are first used, so that ``import engine`` stays quick and free of everything that
+only the command line or the reports need. `docs/architecture.md` is the map.
 """
 
 from __future__ import annotations

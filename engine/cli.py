@@ -1,16 +1,22 @@
 """The command `firesale`.
 
-Stands on click. `--json` puts one object on stdout; everything for people goes to stderr. Exit codes: 0 good, 1 an invariant or a bar failed,
-2 usage or scenario error, 4 an extra is missing (named), 130 interrupted after writing what there was. numpy and the core are imported
-inside the commands only, so `--help` is quick.
+Stands on click. `--json` puts one object on stdout; everything for people goes to stderr. Exit codes: 0 good, 1 an
+invariant or a bar failed, 2 usage or scenario error, 4 an extra is missing (named), 130 interrupted after writing what
+there was. numpy and the core are imported inside the commands only, so `--help` is quick.
+
+Ctrl-C: while libraries load it ends the process at once, while the scenario runs it is a `KeyboardInterrupt`, and while
+the rest is written it waits.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +24,7 @@ from engine._build import VERSION
 
 if TYPE_CHECKING:
     from engine.run import RunResult
+    from engine.runfolder import RunFolder
 
 EXIT_FAILED, EXIT_USAGE, EXIT_EXTRA, EXIT_INTERRUPTED = 1, 2, 4, 130
 
@@ -43,16 +50,30 @@ def scenarios() -> None:
 
 def _print_people(result: RunResult) -> None:
     """Print timeline, lows, checks and digest for people."""
-    figures = result.to_json()["figures"]
+    figures = result.measured()
     cascade = figures["endogenous"]
     _say("timeline (part 'endogenous')")
     for time_s, what in result.timeline:
         _say(f"  {time_s:8.3f} s  {what}")
     low = result.figures["low"]
     _say("lows, USDT")
-    _say(f"  the real sell into stale bids      {low['exact']:>8}   ({result.figures['prints_equal']} of 71 prints equal, {result.figures['proceeds_usdt']} USDT)")
-    _say(f"  grown: makers leave, longs fall    {low['endogenous']:>8}   ({cascade['liquidations']} liquidations by generation {cascade['liquidations_by_generation']})")
-    _say(f"  the same seed, makers who stay     {low['makers_stayed']:>8}   ({figures['makers-stayed']['liquidations']} liquidations)")
+    prints, proceeds = result.figures["prints_equal"], result.figures["proceeds_usdt"]
+    generations = cascade["liquidations_by_generation"]
+    lows = [
+        ("the real sell into stale bids", low["exact"], f"{prints} of 71 prints equal, {proceeds} USDT"),
+        (
+            "grown: makers leave, longs fall",
+            low["endogenous"],
+            f"{cascade['liquidations']} liquidations by generation {generations}",
+        ),
+        (
+            "the same seed, makers who stay",
+            low["makers_stayed"],
+            f"{figures['makers-stayed']['liquidations']} liquidations",
+        ),
+    ]
+    for what, price, note in lows:
+        _say(f"  {what:<32}{price:>10}   ({note})")
     _say(f"  (the real sell, makers' quotes there: {result.figures['low_same_sell_with_makers']})")
     held = [name for name, part in figures.items() if part["invariants"] == "hold"]
     _say(f"invariants hold in {len(held)} of {len(figures)} parts: {', '.join(held)}")
@@ -62,39 +83,103 @@ def _print_people(result: RunResult) -> None:
 @main.command()
 @click.argument("name")
 @click.option("--seed", type=int, default=None, help="Key of every random draw; the scenario's own by default.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=None, help="Run folder; runs/NAME by default.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Run folder; runs/NAME by default.",
+)
 @click.option("--no-out", is_flag=True, help="Write no run folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print run.json to stdout.")
 def run(name: str, seed: int | None, out: Path | None, no_out: bool, as_json: bool) -> None:
     """Run the scenario NAME, print its story, and write a run folder."""
-    from engine.errors import InputError, InvariantError
-    from engine.run import run_scenario
-    from engine.runfolder import missing_extras, write_run_folder
-
-    if not no_out and missing_extras():
-        extras = ",".join(missing_extras())
-        _say(f"the run folder needs what is not installed: pip install 'firesale[{extras}]' (or use --no-out)")
-        sys.exit(EXIT_EXTRA)
+    folder_path = None if no_out else out or Path("runs") / name
+    before = signal.getsignal(signal.SIGINT)
     try:
-        result = run_scenario(name, seed=seed, progress=lambda part: _say(f"running {part}"))
+        _on_ctrl_c(lambda *_: _interrupted_before(name, seed, folder_path, as_json=as_json))
+        sys.exit(_run(name, seed, folder_path, as_json=as_json))
+    finally:
+        _on_ctrl_c(before)
+
+
+def _on_ctrl_c(handler: Any) -> None:
+    """Set what Ctrl-C does from now on; a thread may not, and leaves it."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)
+
+
+def _interrupted_before(name: str, seed: int | None, folder: Path | None, *, as_json: bool) -> None:
+    """End at once while libraries are still loading: nothing has run, and an import cannot be cut short cleanly."""
+    nothing: dict[str, Any] = {"digest": None, "interrupted": True, "figures": {}, "timeline": []}
+    text = json.dumps({"scenario": name, "seed": seed, **nothing})
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".run.json.{os.getpid()}"
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(folder / "run.json")
+    if as_json:
+        os.write(1, (text + "\n").encode())
+    os.write(2, b"interrupted before the run began\n")
+    os._exit(EXIT_INTERRUPTED)
+
+
+def _run(name: str, seed: int | None, folder_path: Path | None, *, as_json: bool) -> int:
+    """Run a scenario and return the exit code."""
+    from engine.errors import InputError, InvariantError
+    from engine.run import RunResult, run_scenario
+    from engine.runfolder import RunFolder, load_libraries, missing_extras
+    from engine.scenarios import load
+
+    folder: RunFolder | None = None
+    try:
+        default_seed = load(name).DEFAULT_SEED
+        if folder_path is not None:
+            if missing_extras():
+                extras = ",".join(missing_extras())
+                _say(f"the run folder needs what is not installed: pip install 'firesale[{extras}]' (or use --no-out)")
+                return EXIT_EXTRA
+            load_libraries()
+            folder = RunFolder(folder_path)
+        _on_ctrl_c(signal.default_int_handler)
+        result = RunResult(name, default_seed if seed is None else seed)
+        try:
+            result = run_scenario(
+                name,
+                seed=seed,
+                progress=lambda part: _say(f"running {part}"),
+                finished=None if folder is None else folder.write_part,
+            )
+            if folder is not None and not result.interrupted:
+                _say("drawing")
+                folder.write_picture(result)
+        except KeyboardInterrupt:
+            result.interrupted = True
+        _on_ctrl_c(signal.SIG_IGN)  # what is left is short, and makes the folder whole
+        return _close(result, folder, as_json=as_json)
     except InputError as error:
         _say(str(error))
-        sys.exit(EXIT_USAGE)
+        return EXIT_USAGE
+    except OSError as error:
+        _say(f"out: expected a folder that can be written, was {folder_path}: {error}")
+        return EXIT_USAGE
     except InvariantError as error:
         _say(str(error))
-        sys.exit(EXIT_FAILED)
-    if not no_out:
-        folder = out or Path("runs") / name
-        write_run_folder(result, folder)
-        _say(f"run folder: {folder}")
+        return EXIT_FAILED
+
+
+def _close(result: RunResult, folder: RunFolder | None, *, as_json: bool) -> int:
+    """Write and print what there is, and return the exit code."""
+    if folder is not None:
+        folder.close(result)
+        _say(f"run folder: {folder.path}")
     if as_json:
         click.echo(json.dumps(result.to_json()))
     if result.interrupted:
-        _say("interrupted; what had been done is written")
-        sys.exit(EXIT_INTERRUPTED)
+        _say("interrupted; what had been done is written" if folder else "interrupted")
+        return EXIT_INTERRUPTED
     _print_people(result)
-    if any(part["invariants"] != "hold" for part in result.to_json()["figures"].values()):
-        sys.exit(EXIT_FAILED)
+    held = all(part["invariants"] == "hold" for part in result.measured().values())
+    return 0 if held else EXIT_FAILED
 
 
 if __name__ == "__main__":

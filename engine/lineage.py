@@ -39,6 +39,11 @@ class MoverKind(IntEnum):
     TRADE = 3
 
 
+# Calling an enumeration costs more than all the rest of a row.
+_KINDS = {int(kind): kind for kind in LandmarkKind}
+_MOVER_KINDS = {int(kind): kind for kind in MoverKind}
+
+
 class Mover(NamedTuple):
     """The command behind a publication."""
 
@@ -75,11 +80,11 @@ class Lineage:
 
     def __init__(self, world: World) -> None:
         self.landmarks: list[Landmark] = []
-        for row_id, (time_ms, kind, market, number, account, parent, generation, value, mover) in enumerate(world.landmarks()):
-            by = None if mover is None else Mover(mover[0], MoverKind(mover[1]), *mover[2:])
-            kind_ = LandmarkKind(kind)
+        for row_id, row in enumerate(world.landmarks()):
+            time_ms, kind, market, number, account, parent, generation, value, mover = row
+            by = None if mover is None else Mover(mover[0], _MOVER_KINDS[mover[1]], mover[2], mover[3], mover[4])
             self.landmarks.append(
-                Landmark(row_id, time_ms, kind_, market, number, account, parent, generation, value, by)
+                Landmark(row_id, time_ms, _KINDS[kind], market, number, account, parent, generation, value, by)
             )
         self.causes: list[tuple[int, int, int]] = list(world.causes())
 
@@ -115,6 +120,7 @@ class Lineage:
             line = f"{row.time_ms / 1000:.3f} s  {row.kind.name}{whom} (market {row.market}, value {row.value})"
             if row.mover is not None:
                 mover = row.mover
-                line += f", moved by the {mover.kind.name} of account {mover.account}'s order {mover.number} at {mover.time_ms / 1000:.3f} s"
+                line += f", moved by the {mover.kind.name} of account {mover.account}'s order {mover.number}"
+                line += f" at {mover.time_ms / 1000:.3f} s"
             lines.append(line)
         return lines

@@ -1,7 +1,8 @@
 """Run a shipped scenario: build its parts, run them, fold their digests, gather figures and timeline.
 
-Stands on `engine.scenarios`, `engine.lineage`. Promises: the same scenario, seed and version give the same `RunResult.digest`; Ctrl-C between
-two events leaves what has been done readable (`RunResult.interrupted`).
+Stands on `engine.scenarios`, `engine.lineage`. Promises: the same scenario, seed and version give the same
+`RunResult.digest`; Ctrl-C leaves what has been done readable (`RunResult.interrupted`), the part that was running
+included.
 """
 
 from __future__ import annotations
@@ -38,25 +39,34 @@ class RunResult:
     figures: dict[str, Any] = field(default_factory=dict)
     timeline: list[tuple[float, str]] = field(default_factory=list)
     interrupted: bool = False
+    _measured: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+
+    def measured(self) -> dict[str, dict[str, Any]]:
+        """Return every part's figures, each taken once: a part does not run on after that."""
+        for name, part in self.parts.items():
+            if name not in self._measured:
+                self._measured[name] = part_figures(part)
+        return self._measured
 
     @property
     def digest(self) -> str:
         """One digest over the parts' world digests, in order (16 hexadecimal digits)."""
         h = 0xCBF29CE484222325
-        for part in self.parts.values():
-            h = ((h ^ part.simulation.world.digest()) * 0x9E3779B97F4A7C15) & MASK64
+        for figures in self.measured().values():
+            h = ((h ^ int(figures["digest"], 16)) * 0x9E3779B97F4A7C15) & MASK64
             h ^= h >> 32
         return f"{h:016x}"
 
     def to_json(self) -> dict[str, Any]:
         """Return what `run.json` holds."""
+        figures = self.measured()
         return {
             "scenario": self.scenario,
             "seed": self.seed,
             "digest": self.digest,
             "interrupted": self.interrupted,
             **self.figures,
-            "figures": {name: part_figures(part) for name, part in self.parts.items()},
+            "figures": figures,
             "timeline": [{"time_s": time_s, "what": what} for time_s, what in self.timeline],
             "versions": {
                 "firesale": VERSION,
@@ -71,13 +81,8 @@ def part_figures(part: Part) -> dict[str, Any]:
     """Return one part's figures: low, counts, liquidations by generation, bad debt, digest, invariants."""
     world = part.simulation.world
     lineage = Lineage(world)
-    invariants = "hold"
-    try:
-        world.check_invariants()
-    except InvariantError as error:
-        invariants = str(error)
     bad_debt = -world.balance(2, part.market.quote.number)[0]
-    return {
+    figures: dict[str, Any] = {
         "market": part.market.name,
         "low": None if part.low is None else float(part.low),
         "now_ms": world.now_ms,
@@ -88,9 +93,14 @@ def part_figures(part: Part) -> dict[str, Any]:
         "liquidations_by_generation": {str(k): v for k, v in lineage.generations().items()},
         "liquidation_steps": len(lineage.of_kind(LandmarkKind.STEP)),
         "bad_debt": float(part.market.quote.grid.value(bad_debt)),
-        "invariants": invariants,
+        "invariants": "hold",
         "digest": f"{world.digest():016x}",
     }
+    try:
+        world.check_invariants()  # last: a world that fails here answers nothing any more
+    except InvariantError as error:
+        figures["invariants"] = str(error)
+    return figures
 
 
 def timeline_of(part: Part) -> list[tuple[float, str]]:
@@ -124,7 +134,13 @@ def timeline_of(part: Part) -> list[tuple[float, str]]:
     return sorted(rows)
 
 
-def run_scenario(name: str, *, seed: int | None = None, progress: Callable[[str], None] | None = None) -> RunResult:
+def run_scenario(
+    name: str,
+    *,
+    seed: int | None = None,
+    progress: Callable[[str], None] | None = None,
+    finished: Callable[[str, Part], None] | None = None,
+) -> RunResult:
     """Run every part of a shipped scenario.
 
     Parameters
@@ -135,6 +151,8 @@ def run_scenario(name: str, *, seed: int | None = None, progress: Callable[[str]
         Else the scenario's own.
     progress : callable, optional
         Called with a part's name before it runs.
+    finished : callable, optional
+        Called with a part's name and the part after it ran, before the next one is built.
 
     Returns
     -------
@@ -156,9 +174,10 @@ def run_scenario(name: str, *, seed: int | None = None, progress: Callable[[str]
             part = build()
             result.parts[part_name] = part
             part.simulation.run(until_ms=part.until_ms)
+            if finished is not None:
+                finished(part_name, part)
+        result.figures = scenario.figures(result.parts)
+        result.timeline = timeline_of(result.parts[scenario.TIMELINE_PART])
     except KeyboardInterrupt:
         result.interrupted = True
-        return result
-    result.figures = scenario.figures(result.parts)
-    result.timeline = timeline_of(result.parts[scenario.TIMELINE_PART])
     return result

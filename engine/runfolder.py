@@ -1,11 +1,14 @@
 """Run folder: `run.json`, tables as Parquet, and a picture that opens offline.
 
-Stands on `engine.run`; pyarrow (extra ``data``) and matplotlib (extra ``plot``) are imported here only. Promises: each file is written under a
-temporary name and renamed, so a killed run leaves the old file or the new one, never half; nothing is written outside the folder.
+Stands on `engine.run`; pyarrow (extra ``data``) and matplotlib (extra ``plot``) are imported here only. Promises: each
+file is written under a temporary name and renamed, so a killed run leaves the old file or the new one, never half;
+nothing is written outside the folder. A part's tables are written when it has run, so that little is left to write
+after Ctrl-C.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -13,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.lineage import LandmarkKind, Lineage
+from engine.lineage import LandmarkKind, Lineage, MoverKind
 from engine.run import NO_PRICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from engine._core import ColumnTable
+    from engine._core import ColumnTable, World
     from engine.run import RunResult
     from engine.scenarios.atom_flash_crash import Part
 
-__all__ = ["missing_extras", "write_run_folder"]
+__all__ = ["RunFolder", "load_libraries", "missing_extras"]
 
 PRICE_COLUMNS = ("best_bid", "best_ask", "last", "index", "mark")
 
@@ -33,6 +36,12 @@ def missing_extras() -> list[str]:
     """Return the extras that a run folder needs and this environment lacks."""
     needed = {"data": "pyarrow", "plot": "matplotlib"}
     return [extra for extra, module in needed.items() if importlib.util.find_spec(module) is None]
+
+
+def load_libraries() -> None:
+    """Import what the run folder needs; an import that Ctrl-C cuts short could not be told from a broken library."""
+    importlib.import_module("pyarrow.parquet")
+    importlib.import_module("matplotlib.pyplot")
 
 
 def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -46,42 +55,58 @@ def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def _write_table(path: Path, columns: dict[str, Any]) -> None:
-    import pyarrow
-    import pyarrow.parquet
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    table = pyarrow.table(columns)
-    _write_whole(path, lambda target: pyarrow.parquet.write_table(table, target, compression="zstd"))
+    table = pa.table(columns)
+    _write_whole(path, lambda target: pq.write_table(table, target, compression="zstd"))
 
 
 def _columns(table: ColumnTable) -> dict[str, Any]:
     """Return a table's columns; a price that there was not becomes null."""
-    import pyarrow
+    import pyarrow as pa
 
     columns: dict[str, Any] = {}
     for name in table.names:
         values = table[name]
-        columns[name] = pyarrow.array(values, mask=values == NO_PRICE) if name in PRICE_COLUMNS else values
+        columns[name] = pa.array(values, mask=values == NO_PRICE) if name in PRICE_COLUMNS else values
     return columns
 
 
-def _lineage_columns(lineage: Lineage) -> tuple[dict[str, Any], dict[str, Any]]:
-    rows = lineage.landmarks
+def _lineage_columns(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the columns of the landmarks and of their causes, straight from the rows: `Lineage` would take longer."""
+    rows = world.landmarks()
+    time_ms, kind, market, number, account, parent, generation, value, mover = zip(*rows, strict=True)
+    nothing = (None, 0, None, None, None)
+    mover_time_ms, mover_kind, mover_account, mover_number, mover_cause = zip(
+        *(nothing if row is None else row for row in mover), strict=True
+    )
+    kind_names = {int(member): member.name for member in LandmarkKind}
+    mover_names = {int(member): None if member is MoverKind.NONE else member.name for member in MoverKind}
     landmarks: dict[str, Any] = {
-        name: [getattr(row, name) for row in rows]
-        for name in ("id", "time_ms", "market", "number", "account", "parent", "generation", "value")
+        "id": range(len(rows)),
+        "time_ms": time_ms,
+        "market": market,
+        "number": number,
+        "account": account,
+        "parent": parent,
+        "generation": generation,
+        "value": value,
+        "kind": [kind_names[k] for k in kind],
+        "mover_time_ms": mover_time_ms,
+        "mover_account": mover_account,
+        "mover_number": mover_number,
+        "mover_cause": mover_cause,
+        "mover_kind": [mover_names[k] for k in mover_kind],
     }
-    landmarks["kind"] = [row.kind.name for row in rows]
-    for name in ("time_ms", "account", "number", "cause"):
-        landmarks[f"mover_{name}"] = [None if row.mover is None else getattr(row.mover, name) for row in rows]
-    landmarks["mover_kind"] = [None if row.mover is None else row.mover.kind.name for row in rows]
-    causes = np.array(lineage.causes, dtype=np.int64).reshape(-1, 3)
+    causes = np.array(world.causes(), dtype=np.int64).reshape(-1, 3)
     return landmarks, {"child": causes[:, 0], "parent": causes[:, 1], "weight_ppm": causes[:, 2]}
 
 
 def _write_part(folder: Path, part: Part) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     world = part.simulation.world
-    landmarks, causes = _lineage_columns(Lineage(world))
+    landmarks, causes = _lineage_columns(world)
     _write_table(folder / "trades.parquet", _columns(world.trades()))
     _write_table(folder / "prices.parquet", _columns(world.prices()))
     _write_table(folder / "depth.parquet", _columns(world.depth_samples()))
@@ -121,8 +146,9 @@ def _draw(target: Path, part: Part, stayed: Part, exact_low: float, title: str) 
     price.set_ylim(bottom=0)
     price.legend(loc="lower right", fontsize=8)
     price.set_title(title, loc="left", fontsize=10)
-    depth.plot(seen["time_s"], seen["bid_lots_1pct"] * seen["last"] + 1, color="#1f5fa8", lw=1.2, label="bids, makers leave")
-    depth.plot(calm["time_s"], calm["bid_lots_1pct"] * calm["last"] + 1, color="#9bbce0", lw=1.0, label="bids, makers stay")
+    for series, color, width, label in ((seen, "#1f5fa8", 1.2, "leave"), (calm, "#9bbce0", 1.0, "stay")):
+        worth = series["bid_lots_1pct"] * series["last"] + 1
+        depth.plot(series["time_s"], worth, color=color, lw=width, label=f"bids, makers {label}")
     depth.set_yscale("log")
     depth.set_ylabel("bids within 1 %, USDT + 1")
     depth.legend(loc="lower right", fontsize=8)
@@ -140,26 +166,39 @@ def _draw(target: Path, part: Part, stayed: Part, exact_low: float, title: str) 
     plt.close(figure)
 
 
-def write_run_folder(result: RunResult, folder: Path) -> None:
-    """Write a run's folder.
+class RunFolder:
+    """The folder of one run, filled as the run goes.
 
     Parameters
     ----------
-    result : RunResult
-        A finished or interrupted run.
-    folder : Path
+    path : Path
         Made if need be; files of the same names are replaced one by one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, part in result.parts.items():
-        _write_part(folder / name, part)
-    if not result.interrupted and {"endogenous", "makers-stayed"} <= set(result.parts):
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._written: set[str] = set()
+        path.mkdir(parents=True, exist_ok=True)
+
+    def write_part(self, name: str, part: Part) -> None:
+        """Write the tables of a part that has run."""
+        _write_part(self.path / name, part)
+        self._written.add(name)
+
+    def write_picture(self, result: RunResult) -> None:
+        """Draw a finished run's picture."""
         title = f"{result.scenario}, seed {result.seed}, digest {result.digest}"
         low = result.figures["low"]["exact"]
         part, stayed = result.parts["endogenous"], result.parts["makers-stayed"]
-        _write_whole(folder / "picture.svg", lambda target: _draw(target, part, stayed, low, title))
-    text = json.dumps(result.to_json(), indent=2) + "\n"
-    _write_whole(folder / "run.json", lambda target: _write_text(target, text))
+        _write_whole(self.path / "picture.svg", lambda target: _draw(target, part, stayed, low, title))
+
+    def close(self, result: RunResult) -> None:
+        """Write the tables that are missing still (of a part that was interrupted) and, last, `run.json`."""
+        for name, part in result.parts.items():
+            if name not in self._written:
+                self.write_part(name, part)
+        text = json.dumps(result.to_json(), indent=2) + "\n"
+        _write_whole(self.path / "run.json", lambda target: _write_text(target, text))
 
 
 def _write_text(target: Path, text: str) -> None:

@@ -1,7 +1,8 @@
 """Simulation: a world with names and units.
 
-Stands on `engine._core.World` (numbers only) and `engine.units`. Every asset, market and account has a name; prices, quantities and amounts
-are given as people write them and are exact or refused. The native world stays reachable as `Simulation.world`.
+Stands on `engine._core.World` (numbers only) and `engine.units`. Every asset, market and account has a name; prices,
+quantities and amounts are given as people write them and are exact or refused. The native world stays reachable as
+`Simulation.world`.
 """
 
 from __future__ import annotations
@@ -11,24 +12,34 @@ from typing import TYPE_CHECKING
 
 from engine import _core
 from engine.errors import InputError
-from engine.types import Side
-from engine.units import Amount, Grid, exact
+from engine.units import EXACT, Amount, Grid, exact, whole_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
+
+    from engine.types import Side
 
 __all__ = ["Asset", "Market", "Simulation"]
 
 ATOMS_MAX = 2**61
 
 
+def _ppm(share: Amount, field: str, *, least: int = 0) -> int:
+    """Return a share of 0 to 1 in parts per million."""
+    ppm = Grid("0.000001").count(share, field)
+    if not least <= ppm <= 10**6:
+        raise InputError(field, f"a share between {least} ppm and 1", share)
+    return ppm
+
+
 @dataclass(frozen=True)
 class Asset:
-    """An asset: its number in the world and the size of its atom."""
+    """An asset: its number in the world, the size of its atom and the most atoms that there may be."""
 
     name: str
     number: int
     grid: Grid
+    supply_atoms: int
 
     def atoms(self, amount: Amount, field: str = "amount") -> int:
         """Return an amount in atoms."""
@@ -56,7 +67,9 @@ class Market:
         return self.quantity.count(quantity, field)
 
     def lots_worth(self, amount: Amount, price_ticks: int) -> int:
-        """Return the whole lots that an amount of the quote asset buys at a price, at least 1."""
+        """Return the whole lots that an amount of the quote asset buys at a positive price, at least 1."""
+        if price_ticks < 1:
+            raise InputError("price_ticks", "a positive price", price_ticks)
         return max(1, self.quote.grid.floor_count(amount, "amount") // (price_ticks * self.atoms_per_tick_lot))
 
 
@@ -78,8 +91,10 @@ class Simulation:
 
     Examples
     --------
+    >>> from engine import Side
     >>> sim = Simulation(seed=1)
-    >>> usdt, atom = sim.asset("USDT", decimals=6, supply="1000000000"), sim.asset("ATOM", decimals=3, supply="1000000000")
+    >>> usdt = sim.asset("USDT", decimals=6, supply="1000000000")
+    >>> atom = sim.asset("ATOM", decimals=3, supply="1000000000")
     >>> spot = sim.spot("ATOM/USDT", atom, usdt, tick="0.001", lot="0.001")
     >>> maker, taker = sim.account("maker", USDT="100"), sim.account("taker", ATOM="5")
     >>> ticket = sim.place(maker, spot, Side.BUY, "4.000", "5", at_ms=0)
@@ -100,7 +115,7 @@ class Simulation:
     ) -> None:
         self.world = _core.World(
             seed,
-            stage_ppm=Grid("0.000001").count(stage, "stage"),
+            stage_ppm=_ppm(stage, "stage", least=1),
             stage_lots_min=stage_lots_min,
             stage_interval_ms=stage_interval_ms,
             depth_every_ms=depth_every_ms,
@@ -109,31 +124,51 @@ class Simulation:
         self.assets: dict[str, Asset] = {}
         self.markets: dict[str, Market] = {}
         self.accounts: dict[int, str] = {0: "fees", 1: "insurance fund", 2: "bad debt"}
+        self._account_names = set(self.accounts.values())
 
-    def _new_name(self, name: str, names: object) -> None:
-        if not isinstance(name, str) or not name or name in names:  # type: ignore[operator]
+    def _new_name(self, name: object, names: Container[str]) -> None:
+        if not isinstance(name, str) or not name or name in names:
             raise InputError("name", "a new, non-empty name", name)
+
+    def _own_asset(self, asset: object, field: str) -> Asset:
+        if not isinstance(asset, Asset) or self.assets.get(asset.name) is not asset:
+            raise InputError(field, "an asset of this simulation", asset)
+        return asset
+
+    def _own_market(self, market: object) -> Market:
+        if not isinstance(market, Market) or self.markets.get(market.name) is not market:
+            raise InputError("market", "a market of this simulation", market)
+        return market
 
     def asset(self, name: str, *, decimals: int, supply: Amount) -> Asset:
         """Declare an asset (U-4)."""
         self._new_name(name, self.assets)
-        if not isinstance(decimals, int) or not 0 <= decimals <= 9:
+        if decimals not in range(10) or isinstance(decimals, (bool, float)):
             raise InputError("decimals", "an integer between 0 and 9", decimals)
         grid = Grid(f"1E-{decimals}")
-        self.assets[name] = Asset(name, self.world.add_asset(grid.count(supply, "supply")), grid)
+        atoms = grid.count(supply, "supply")
+        if not 1 <= atoms <= ATOMS_MAX:
+            raise InputError("supply", f"1 to 2^61 atoms of {grid.step_text}", supply)
+        self.assets[name] = Asset(name, self.world.add_asset(atoms), grid, atoms)
         return self.assets[name]
 
     def _grids(self, quote: Asset, tick: str, lot: str) -> tuple[Grid, Grid, int]:
         """Check that a tick of a lot is a whole number of quote atoms (U-5)."""
-        worth = exact(tick, "tick") * exact(lot, "lot") / quote.grid.step
-        if worth != worth.to_integral_value() or worth < 1:
-            raise InputError("tick", f"tick x lot to be whole atoms of {quote.name} ({quote.grid.step_text})", f"{tick} x {lot}")
-        return Grid(tick), Grid(lot), int(worth)
+        sizes = exact(tick, "tick"), exact(lot, "lot")
+        for field, size in zip(("tick", "lot"), sizes, strict=True):
+            if size <= 0:
+                raise InputError(field, "a positive size", size)
+        worth, is_whole = whole_steps(EXACT.multiply(*sizes), quote.grid.step, "tick")
+        if not is_whole:
+            expected = f"tick x lot to be whole atoms of {quote.name} ({quote.grid.step_text})"
+            raise InputError("tick", expected, f"{tick} x {lot}")
+        return Grid(str(sizes[0])), Grid(str(sizes[1])), worth
 
     def spot(self, name: str, base: Asset, quote: Asset, *, tick: str, lot: str, price_min: int = 1) -> Market:
         """Open a spot market without fees."""
         self._new_name(name, self.markets)
-        price, quantity, worth = self._grids(quote, tick, lot)
+        self._own_asset(base, "base")
+        price, quantity, worth = self._grids(self._own_asset(quote, "quote"), tick, lot)
         number = self.world.add_spot(
             base.number,
             quote.number,
@@ -145,31 +180,46 @@ class Simulation:
         return self.markets[name]
 
     def perpetual(
-        self, name: str, settle: Asset, *, tick: str, lot: str, maintenance: Amount, taker_fee: Amount = 0, maker_fee: Amount = 0
+        self,
+        name: str,
+        settle: Asset,
+        *,
+        tick: str,
+        lot: str,
+        maintenance: Amount,
+        taker_fee: Amount = 0,
+        maker_fee: Amount = 0,
     ) -> Market:
         """Open a linear perpetual; rates are shares (``"0.02"`` is 2 %)."""
         self._new_name(name, self.markets)
-        price, quantity, worth = self._grids(settle, tick, lot)
-        ppm = Grid("0.000001")
+        price, quantity, worth = self._grids(self._own_asset(settle, "settle"), tick, lot)
         number = self.world.add_perpetual(
             settle.number,
             atoms_per_tick_lot=worth,
-            maintenance_ppm=ppm.count(maintenance, "maintenance"),
-            taker_fee_ppm=ppm.count(taker_fee, "taker_fee"),
-            maker_fee_ppm=ppm.count(maker_fee, "maker_fee"),
+            maintenance_ppm=_ppm(maintenance, "maintenance"),
+            taker_fee_ppm=_ppm(taker_fee, "taker_fee"),
+            maker_fee_ppm=_ppm(maker_fee, "maker_fee"),
         )
         self.markets[name] = Market(name, number, price, quantity, worth, settle, None)
         return self.markets[name]
 
     def account(self, name: str, **deposits: Amount) -> int:
         """Open an account with deposits by asset name; returns its number."""
-        number = self.world.add_accounts(1)
-        self.accounts[number] = name
+        self._new_name(name, self._account_names)
+        brought: list[tuple[Asset, int]] = []
         for asset_name, amount in deposits.items():
             if asset_name not in self.assets:
                 raise InputError(asset_name, "one of the assets " + ", ".join(self.assets), amount)
             asset = self.assets[asset_name]
-            self.world.deposit(number, asset.number, asset.atoms(amount, asset_name))
+            atoms = asset.atoms(amount, asset_name)
+            if not 1 <= atoms <= asset.supply_atoms - self.world.net_deposits(asset.number):
+                raise InputError(asset_name, "a positive amount that the asset's supply has left", amount)
+            brought.append((asset, atoms))
+        number = self.world.add_accounts(1)
+        self.accounts[number] = name
+        self._account_names.add(name)
+        for asset, atoms in brought:
+            self.world.deposit(number, asset.number, atoms)
         return number
 
     def place(
@@ -184,6 +234,7 @@ class Simulation:
         immediate: bool = False,
     ) -> int:
         """Send an order from outside; price None is a market order. Returns a ticket for `cancel`."""
+        self._own_market(market)
         ticks = None if price is None else market.ticks(price)
         return self.world.send_order(
             account, market.number, side, ticks, market.lots(quantity), at_ms=at_ms, immediate=immediate

@@ -1,18 +1,22 @@
 """Grids: prices and quantities as people write them become whole ticks, lots and atoms (U-4, U-5, U-8).
 
-Stands on `decimal` and `engine.errors`. Promises: exact or refused. Nothing is rounded here; a value that is not on its grid
-raises and names the field.
+Stands on `decimal` and `engine.errors`. Promises: exact or refused. Nothing is rounded here; a value that is not on its
+grid raises and names the field.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
+import operator
+from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 
 from engine.errors import InputError
 
 Amount = int | float | str | Decimal
 """A number at the border: an integer, a decimal string, a `Decimal`, or a float whose shortest form is on the grid."""
+
+# Counts have 19 digits at most. Python's own context would round a value of more than 28 digits onto the grid.
+EXACT = Context(prec=60, Emin=MIN_EMIN, Emax=MAX_EMAX)
 
 
 def exact(value: Amount, field: str) -> Decimal:
@@ -28,10 +32,15 @@ def exact(value: Amount, field: str) -> Decimal:
     >>> exact(0.1, "price")
     Decimal('0.1')
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        raise InputError(field, "a number, a decimal string or a Decimal", value)
+    if isinstance(value, bool):
+        raise InputError(field, "a number, no bool", value)
     try:
-        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        if isinstance(value, float):
+            number = Decimal(repr(float(value)))  # NumPy's floats are floats, but have a repr of their own
+        else:
+            number = Decimal(value if isinstance(value, (str, Decimal)) else operator.index(value))
+    except TypeError:
+        raise InputError(field, "a number, a decimal string or a Decimal", value) from None
     except InvalidOperation:
         raise InputError(field, "a decimal number", value) from None
     if not number.is_finite():
@@ -39,7 +48,23 @@ def exact(value: Amount, field: str) -> Decimal:
     return number
 
 
-class Grid(NamedTuple):
+def whole_steps(number: Decimal, step: Decimal, field: str) -> tuple[int, bool]:
+    """Return the whole steps in a number, towards zero, and whether nothing is left over.
+
+    Raises
+    ------
+    InputError
+        There are so many that they cannot be counted exactly.
+    """
+    try:
+        steps, rest = EXACT.divmod(number, step)
+    except InvalidOperation:
+        raise InputError(field, "a number of fewer digits", number) from None
+    return int(steps), not rest
+
+
+@dataclass(frozen=True)
+class Grid:
     """Whole steps of one size.
 
     Examples
@@ -64,14 +89,16 @@ class Grid(NamedTuple):
         InputError
             It is no number, or lies between two steps.
         """
-        steps = exact(value, field) / self.step
-        if steps != steps.to_integral_value():
+        steps, is_whole = whole_steps(exact(value, field), self.step, field)
+        if not is_whole:
             raise InputError(field, f"a multiple of {self.step_text}", value)
-        return int(steps)
+        return steps
 
     def floor_count(self, value: Amount, field: str) -> int:
-        """Return the whole steps in a value, rounded down: for amounts that come from a random law, not from a person."""
-        return int(exact(value, field) // self.step)
+        """Return the whole steps in a value, rounded down: for amounts from a random law, not from a person."""
+        number = exact(value, field)
+        steps, is_whole = whole_steps(number, self.step, field)
+        return steps if is_whole or number > 0 else steps - 1
 
     def value(self, count: int) -> Decimal:
         """Return the value of a number of steps."""

@@ -27,7 +27,7 @@ from engine.errors import InvariantError
 from engine.reference.book import OrderBook
 from engine.reference.commands import Command
 from engine.reference.digest import WORD_NO_PRICE, WORD_SIDE_END, DigestKind, digest_of
-from engine.reference.ladder import Naming
+from engine.reference.ladder import Naming, Order
 from engine.reference.ledger import Ledger, Position, SystemAccount
 from engine.types import CommandKind, OrderType, RejectReason, Side
 
@@ -142,6 +142,10 @@ class MarketBook(OrderBook):
         """Run a command that `refusal` has passed; return the lots that rest now, and the fills."""
         result, fills = self._executed(command)
         return result.leaves_lots, fills
+
+    def resting(self, command: Command) -> Order:
+        """Return the order that a cancel which `refusal` has passed will take off."""
+        return self._names.order(command.naming, command.name)
 
     def _words(self) -> Iterator[int]:
         for ladder in (self._bids, self._asks):
@@ -365,7 +369,7 @@ class World:
         command = Command(kind=CommandKind.CANCEL, naming=Naming.ORDER_ID, name=_order_id(row))
         if market.book.refusal(command) is not RejectReason.NONE:
             raise InvariantError("V-5: the journal cancels an order that does not rest", repr(row))
-        order = next(order for order in market.book.orders() if order.id == command.name)
+        order = market.book.resting(command)
         if market.terms.is_spot:
             asset, atoms = market.reservation(order.side, order.leaves_lots, order.price_ticks)
             self.ledger.reserve(row.account, asset, -atoms)

@@ -1,7 +1,7 @@
 """The shipped scenarios, by name.
 
-A scenario is a module with `SUMMARY`, `DEFAULT_SEED`, `START`, `parts(seed)` (name and builder of each simulation) and `figures(done)` (what
-`run.json` holds of it). Modules are imported when they are asked for.
+A scenario is a module with `SUMMARY`, `DEFAULT_SEED`, `START`, `parts(seed)` (name and builder of each simulation) and
+`figures(done)` (what `run.json` holds of it). Modules are imported when they are asked for.
 """
 
 from __future__ import annotations

@@ -2,15 +2,16 @@
 
 Three parts on one seed:
 
-- *exact*: the levels of the 71 real prints as stale bids among 500 decoys; the real sell of 9,695.33 ATOM sent as a market
-  order and as a limit at 0.001 IOC. Nothing is free here: fills must equal the prints.
+- *exact*: the levels of the 71 real prints as stale bids among 500 decoys; the real sell of 9,695.33 ATOM sent as a
+  market order and as a limit at 0.001 IOC. Nothing is free here: fills must equal the prints.
 - *same sell, makers there*: the same bids and the same sell, with makers' quotes at usual depth above them.
-- *endogenous*: leveraged longs, makers who cancel their bids when the price falls too fast, stale bids, an outside sale;
-  and the same seed with makers who stay.
+- *endogenous*: leveraged longs, makers who cancel their bids when the price falls too fast, stale bids, an outside
+  sale; and the same seed with makers who stay.
 
-Stands on `engine.simulation`. Sources: prints and clock, yanagihalab/atom-flash-crash-research (CC BY 4.0); usual depth within 1 % of
-about 2.5 M USDT, CoinDesk Research, November 2025 (as quoted for ATOM's group); the price of about 4 USDT before the fall is public
-record. Everything marked "chosen" below is a parameter, not a measurement: the endogenous part shows a mechanism, it is no fit.
+Stands on `engine.simulation`. Sources: prints and clock, yanagihalab/atom-flash-crash-research (CC BY 4.0); usual depth
+within 1 % of about 2.5 M USDT, CoinDesk Research, November 2025 (as quoted for ATOM's group); the price of about 4 USDT
+before the fall is public record. Everything marked "chosen" below is a parameter, not a measurement: the endogenous
+part shows a mechanism, it is no fit.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 
     from engine.simulation import Market
 
-SUMMARY = "one 9,695 ATOM market sell walks an emptied book to 0.001; then the same fall grown from makers who leave and longs who are liquidated"
+SUMMARY = (
+    "one 9,695 ATOM market sell walks an emptied book to 0.001; "
+    "then the same fall grown from makers who leave and longs who are liquidated"
+)
 DEFAULT_SEED = 20251010
 START = "2025-10-10T21:18:00Z"
 TIMELINE_PART = "endogenous"
@@ -200,18 +204,17 @@ def same_sell_part(seed: int) -> Part:
 
 
 def _add_stale(sim: Simulation, market: Market, population: str) -> None:
-    """Add stale bids that never cancel: the prints' levels, and chosen ones between 0.2 and 3.9 USDT; stale asks above."""
+    """Add stale bids that never cancel, the prints' levels and chosen ones of 0.2 to 3.9 USDT, and stale asks above."""
     account = sim.account(f"{population}", USDT="1000000000", ATOM="100000000")
     for price, quantity in PRINTS:
         sim.place(account, market, Side.BUY, price, quantity, at_ms=0)
     distance = sim.draw("uniform", 0.0, 1.0, population, STALE_BIDS, 0)
     notional = sim.draw("pareto", STALE_NOTIONAL_MIN, 1.5, population, STALE_BIDS, 1)
     for u, worth in zip(distance, notional, strict=True):
-        ticks = max(1, int(3_900 * (1.0 - 0.95 * u)))
-        sim.world.send_order(account, market.number, Side.BUY, ticks, market.lots_worth(min(worth, 60_000.0), ticks), at_ms=0)
-        sim.world.send_order(
-            account, market.number, Side.SELL, 8_100 - ticks, market.lots_worth(min(worth, 60_000.0), 8_100 - ticks), at_ms=0
-        )
+        bid = max(1, int(3_900 * (1.0 - 0.95 * u)))
+        for side, ticks in ((Side.BUY, bid), (Side.SELL, 8_100 - bid)):
+            lots = market.lots_worth(min(worth, 60_000.0), ticks)
+            sim.world.send_order(account, market.number, side, ticks, lots, at_ms=0)
 
 
 def _add_longs(sim: Simulation, perp: Market) -> None:
@@ -246,9 +249,7 @@ def endogenous_part(seed: int, *, leaves: bool) -> Part:
     for market in (spot, perp):
         account = sim.account(f"noise {market.name}", USDT="10000000", ATOM="1000000")
         key = _core.member_key("noise", market.number)
-        sim.world.add_noise(
-            account, key, market.number, mean_gap_ms=250.0, qty_min=1_000, qty_max=60_000, latency_ms=6
-        )
+        sim.world.add_noise(account, key, market.number, mean_gap_ms=250.0, qty_min=1_000, qty_max=60_000, latency_ms=6)
     whale = sim.account("whale", USDT="50000000", ATOM="5000000")
     shock = {"at_ms": SHOCK_AT_MS, "slices": 16, "every_ms": 125}
     sim.world.add_shock(whale, perp.number, Side.SELL, SHOCK_QUANTITY * 1000, **shock)

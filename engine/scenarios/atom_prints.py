@@ -1,7 +1,8 @@
 """The 71 prints of one market sell, ATOM/USDT on Binance, 10 October 2025, 21:20:37.689 UTC.
 
-Figures (price in USDT, quantity in ATOM) typed in from the repository yanagihalab/atom-flash-crash-research, CC BY 4.0. All printed in one microsecond,
-in this order: one seller of 9,695.33 ATOM walked a book in which only stale bids were left, from 1.688 to the tick floor.
+Figures (price in USDT, quantity in ATOM) typed in from the repository yanagihalab/atom-flash-crash-research, CC BY 4.0.
+All printed in one microsecond, in this order: one seller of 9,695.33 ATOM walked a book in which only stale bids were
+left, from 1.688 to the tick floor.
 """
 
 from __future__ import annotations

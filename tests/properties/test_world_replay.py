@@ -165,9 +165,7 @@ def built(plan: Plan, **options) -> TwinWorld:
     noisy = twin.account(10**8, 10**6)
     for ordinal, market in enumerate(markets):
         key = _core.member_key("noise", ordinal)
-        native.add_noise(
-            noisy, key, market, mean_gap_ms=float(plan.noise_gap_ms), qty_min=1, qty_max=20, latency_ms=3
-        )
+        native.add_noise(noisy, key, market, mean_gap_ms=float(plan.noise_gap_ms), qty_min=1, qty_max=20, latency_ms=3)
     traders = [twin.account(plan.wealth, plan.wealth) for _ in range(4)]
     for order in plan.orders:
         ticket = native.send_order(
@@ -209,13 +207,21 @@ CASCADE = Plan(
     noise_gap_ms=40,
     shock_lots=500,
     wealth=10**5,
-    orders=[Outside(trader, 0, Side.BUY, price, 10, 50 * trader, False, 600) for trader in range(4) for price in (99, 59)],
+    orders=[
+        Outside(trader, 0, Side.BUY, price, 10, 50 * trader, False, 600) for trader in range(4) for price in (99, 59)
+    ],
 )
 
 
 def test_the_plain_plan_has_everything_in_it():
     native = ran(CASCADE).native
-    assert {row[1] for row in native.landmarks()} >= {1, 2, 4, 5, 6}  # shock, withdrawal, publication, liquidation, step
+    assert {row[1] for row in native.landmarks()} >= {
+        1,
+        2,
+        4,
+        5,
+        6,
+    }  # shock, withdrawal, publication, liquidation, step
     assert RejectReason.PRICE_OUT_OF_BOUNDS in native.counts()["rejects"]
     assert native.counts()["cancels"] > 0
 

@@ -98,7 +98,14 @@ class TestChain:
         assert (rows[published].kind, rows[published].value, rows[published].parent) == (PUBLICATION, 96, shock)
         assert rows[step].parent == liquidated
         assert (rows[again].kind, rows[again].value, rows[again].parent) == (PUBLICATION, 90, step)
-        assert [rows[slot].generation for slot in (shock, published, liquidated, step, again, second)] == [0, 0, 1, 1, 1, 2]
+        assert [rows[slot].generation for slot in (shock, published, liquidated, step, again, second)] == [
+            0,
+            0,
+            1,
+            1,
+            1,
+            2,
+        ]
         assert cascade.twin.disagreements() == []
 
     def test_g3_g4_the_mover_is_the_one_behind_the_chosen_component(self):
@@ -161,7 +168,8 @@ class Withdrawal:
         self.native.add_mark(self.perpetual, every_ms=1, lag_ms=0)
         static = twin.account(10**9, 10**6)
         for market in (self.spot, self.perpetual):
-            self.native.send_order(static, market, BUY, 900, 10_000, at_ms=0)
+            self.native.send_order(static, market, BUY, 800, 10_000, at_ms=0)
+            self.static_bid = self.native.send_order(static, market, BUY, 900, 10_000, at_ms=0)
             self.native.send_order(static, market, SELL, 1_010, 10_000, at_ms=0)
             # It gives the maker's first look a mid of 1,000, and is gone before the shock.
             self.native.send_cancel(self.native.send_order(static, market, BUY, 990, 10, at_ms=0), at_ms=300)
@@ -235,6 +243,21 @@ class TestMakers:
         returned = rows[first(rows, RETURN)]
         assert returned.parent == first(rows, WITHDRAWAL)
         assert returned.time_ms >= rows[returned.parent].time_ms + 600
+
+    def test_g5_the_first_quotes_after_a_return_have_it_as_cause(self, told):
+        probe = Withdrawal()
+        probe.native.run(3_000)
+        seen = landmarks(probe.native)
+        return_ms = seen[first(seen, RETURN)].time_ms
+        # In that millisecond, before the maker looks, the static bid leaves: what it bids then is the best.
+        told.native.send_cancel(told.static_bid, at_ms=return_ms)
+        told.native.run(3_000, check=True)
+        rows = landmarks(told.native)
+        returned = first(rows, RETURN)
+        assert rows[returned].time_ms == return_ms
+        table = told.native.prices()
+        caused = zip(table["time_ms"].tolist(), table["cause"].tolist(), strict=True)
+        assert min(time_ms for time_ms, cause in caused if cause == returned) == return_ms + 2
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,40 @@
+"""Every script of `examples/` runs as a reader would run it, and prints what its docstring promises."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# A line that each must print: its shape, not its figures, which change with the rules.
+EXPECTED = {
+    "fork_a_crash.py": r"lows of 20 futures, USD:( \d+\.\d\d){20}",
+    "replay_a_flow.py": r"200,000 commands: [\d,]+ accepted, [\d,]+ fills of [\d,]+ lots",
+    "why_did_it_fall.py": r"\d+ causes back: SHOCK by 'whale' at 60\.0 s",
+}
+
+
+def test_every_example_is_here():
+    assert sorted(EXPECTED) == sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_example_runs(name, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / name)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert any(re.fullmatch(EXPECTED[name], line) for line in done.stdout.splitlines()), done.stdout
+    assert list(tmp_path.iterdir()) == []  # an example leaves nothing behind
