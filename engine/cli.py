@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -33,7 +33,24 @@ def _say(text: str = "") -> None:
     click.echo(text, err=True)
 
 
-@click.group()
+class _Process(click.Group):
+    """The commands; called as a process (not by a test), one that was interrupted ends at once.
+
+    Taking matplotlib, pyarrow and a world down again would take twice the time that Ctrl-C has.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except SystemExit as end:
+            if end.code == EXIT_INTERRUPTED:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(EXIT_INTERRUPTED)
+            raise
+
+
+@click.group(cls=_Process)
 @click.version_option(VERSION, prog_name="firesale")
 def main() -> None:
     """Order books, liquidations, and why a market fell."""
@@ -93,6 +110,14 @@ def _print_people(result: RunResult) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print run.json to stdout.")
 def run(name: str, seed: int | None, out: Path | None, no_out: bool, as_json: bool) -> None:
     """Run the scenario NAME, print its story, and write a run folder."""
+    from engine.errors import InputError
+    from engine.scenarios import check_name
+
+    try:
+        check_name(name)
+    except InputError as error:
+        _say(str(error))
+        sys.exit(EXIT_USAGE)
     folder_path = None if no_out else out or Path("runs") / name
     before = signal.getsignal(signal.SIGINT)
     try:
@@ -106,6 +131,41 @@ def _on_ctrl_c(handler: Any) -> None:
     """Set what Ctrl-C does from now on; a thread may not, and leaves it."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)
+
+
+class _CtrlC:
+    """Make Ctrl-C a KeyboardInterrupt that arrives.
+
+    One that is raised in a destructor or in a weak reference's callback goes nowhere (while matplotlib draws, 4 of 40), so
+    it is raised again a moment later.
+    """
+
+    RETRY_S = 0.002
+
+    def __enter__(self) -> Self:
+        self._hook = sys.unraisablehook
+        if threading.current_thread() is threading.main_thread():
+            self._alarm = signal.signal(signal.SIGALRM, self)
+            sys.unraisablehook = self._went_nowhere
+            _on_ctrl_c(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """From here on Ctrl-C waits: what is left to do is short, and makes the folder whole."""
+        _on_ctrl_c(signal.SIG_IGN)
+        if threading.current_thread() is threading.main_thread():
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._alarm)
+            sys.unraisablehook = self._hook
+
+    def __call__(self, *_: object) -> None:
+        raise KeyboardInterrupt
+
+    def _went_nowhere(self, what: Any) -> None:
+        if issubclass(what.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, self.RETRY_S)
+        else:
+            self._hook(what)
 
 
 def _interrupted_before(name: str, seed: int | None, folder: Path | None, *, as_json: bool) -> None:
@@ -126,13 +186,12 @@ def _interrupted_before(name: str, seed: int | None, folder: Path | None, *, as_
 def _run(name: str, seed: int | None, folder_path: Path | None, *, as_json: bool) -> int:
     """Run a scenario and return the exit code."""
     from engine.errors import InputError, InvariantError
-    from engine.run import RunResult, run_scenario
+    from engine.run import carry_out, new_result
     from engine.runfolder import RunFolder, load_libraries, missing_extras
-    from engine.scenarios import load
 
     folder: RunFolder | None = None
     try:
-        default_seed = load(name).DEFAULT_SEED
+        result = new_result(name, seed)
         if folder_path is not None:
             if missing_extras():
                 extras = ",".join(missing_extras())
@@ -140,21 +199,15 @@ def _run(name: str, seed: int | None, folder_path: Path | None, *, as_json: bool
                 return EXIT_EXTRA
             load_libraries()
             folder = RunFolder(folder_path)
-        _on_ctrl_c(signal.default_int_handler)
-        result = RunResult(name, default_seed if seed is None else seed)
         try:
-            result = run_scenario(
-                name,
-                seed=seed,
-                progress=lambda part: _say(f"running {part}"),
-                finished=None if folder is None else folder.write_part,
-            )
-            if folder is not None and not result.interrupted:
-                _say("drawing")
-                folder.write_picture(result)
+            with _CtrlC():
+                write = None if folder is None else folder.write_part
+                carry_out(result, progress=lambda part: _say(f"running {part}"), finished=write)
+                if folder is not None:
+                    _say("drawing")
+                    folder.write_picture(result)
         except KeyboardInterrupt:
             result.interrupted = True
-        _on_ctrl_c(signal.SIG_IGN)  # what is left is short, and makes the folder whole
         return _close(result, folder, as_json=as_json)
     except InputError as error:
         _say(str(error))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from engine.scenarios.atom_flash_crash import Part
 
-__all__ = ["RunResult", "run_scenario"]
+__all__ = ["RunResult", "carry_out", "new_result", "run_scenario"]
 
 NO_PRICE = 2**40
 MASK64 = 2**64 - 1
@@ -80,18 +81,21 @@ class RunResult:
 def part_figures(part: Part) -> dict[str, Any]:
     """Return one part's figures: low, counts, liquidations by generation, bad debt, digest, invariants."""
     world = part.simulation.world
-    lineage = Lineage(world)
+    # Counted on the rows: a `Lineage` of all of them takes longer than Ctrl-C has.
+    kinds = Counter((row[1], row[6]) for row in world.landmarks()[1:])
+    of_kind = {kind: sum(n for (k, _), n in kinds.items() if k == kind) for kind in LandmarkKind}
+    generations = sorted((generation, n) for (k, generation), n in kinds.items() if k == LandmarkKind.LIQUIDATION)
     bad_debt = -world.balance(2, part.market.quote.number)[0]
     figures: dict[str, Any] = {
         "market": part.market.name,
         "low": None if part.low is None else float(part.low),
         "now_ms": world.now_ms,
         "counts": world.counts(),
-        "withdrawals": len(lineage.of_kind(LandmarkKind.WITHDRAWAL)),
-        "returns": len(lineage.of_kind(LandmarkKind.RETURN)),
-        "liquidations": len(lineage.of_kind(LandmarkKind.LIQUIDATION)),
-        "liquidations_by_generation": {str(k): v for k, v in lineage.generations().items()},
-        "liquidation_steps": len(lineage.of_kind(LandmarkKind.STEP)),
+        "withdrawals": of_kind[LandmarkKind.WITHDRAWAL],
+        "returns": of_kind[LandmarkKind.RETURN],
+        "liquidations": of_kind[LandmarkKind.LIQUIDATION],
+        "liquidations_by_generation": {str(generation): n for generation, n in generations},
+        "liquidation_steps": of_kind[LandmarkKind.STEP],
         "bad_debt": float(part.market.quote.grid.value(bad_debt)),
         "invariants": "hold",
         "digest": f"{world.digest():016x}",
@@ -134,13 +138,42 @@ def timeline_of(part: Part) -> list[tuple[float, str]]:
     return sorted(rows)
 
 
-def run_scenario(
-    name: str,
+def new_result(name: str, seed: int | None = None) -> RunResult:
+    """Return the empty result of a scenario, with its own seed if none is given; `carry_out` fills it."""
+    return RunResult(name, load(name).DEFAULT_SEED if seed is None else seed)
+
+
+def carry_out(
+    result: RunResult,
     *,
-    seed: int | None = None,
     progress: Callable[[str], None] | None = None,
     finished: Callable[[str, Part], None] | None = None,
-) -> RunResult:
+) -> None:
+    """Run every part of a result's scenario; after a KeyboardInterrupt the result holds what has been done.
+
+    Parameters
+    ----------
+    result : RunResult
+        From `new_result`.
+    progress : callable, optional
+        Called with a part's name before it runs.
+    finished : callable, optional
+        Called with a part's name and the part after it ran, before the next one is built.
+    """
+    scenario = load(result.scenario)
+    for part_name, build in scenario.parts(result.seed):
+        if progress is not None:
+            progress(part_name)
+        part = build()
+        result.parts[part_name] = part
+        part.simulation.run(until_ms=part.until_ms)
+        if finished is not None:
+            finished(part_name, part)
+    result.figures = scenario.figures(result.parts)
+    result.timeline = timeline_of(result.parts[scenario.TIMELINE_PART])
+
+
+def run_scenario(name: str, *, seed: int | None = None, progress: Callable[[str], None] | None = None) -> RunResult:
     """Run every part of a shipped scenario.
 
     Parameters
@@ -151,8 +184,6 @@ def run_scenario(
         Else the scenario's own.
     progress : callable, optional
         Called with a part's name before it runs.
-    finished : callable, optional
-        Called with a part's name and the part after it ran, before the next one is built.
 
     Returns
     -------
@@ -165,19 +196,9 @@ def run_scenario(
     InvariantError
         The engine found an inner fault.
     """
-    scenario = load(name)
-    result = RunResult(name, scenario.DEFAULT_SEED if seed is None else seed)
+    result = new_result(name, seed)
     try:
-        for part_name, build in scenario.parts(result.seed):
-            if progress is not None:
-                progress(part_name)
-            part = build()
-            result.parts[part_name] = part
-            part.simulation.run(until_ms=part.until_ms)
-            if finished is not None:
-                finished(part_name, part)
-        result.figures = scenario.figures(result.parts)
-        result.timeline = timeline_of(result.parts[scenario.TIMELINE_PART])
+        carry_out(result, progress=progress)
     except KeyboardInterrupt:
         result.interrupted = True
     return result

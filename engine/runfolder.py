@@ -73,8 +73,8 @@ def _columns(table: ColumnTable) -> dict[str, Any]:
     return columns
 
 
-def _lineage_columns(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the columns of the landmarks and of their causes, straight from the rows: `Lineage` would take longer."""
+def _landmark_columns(world: World) -> dict[str, Any]:
+    """Return the landmarks as columns, straight from the rows: `Lineage` would take longer than Ctrl-C has."""
     rows = world.landmarks()
     time_ms, kind, market, number, account, parent, generation, value, mover = zip(*rows, strict=True)
     nothing = (None, 0, None, None, None)
@@ -83,7 +83,7 @@ def _lineage_columns(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
     )
     kind_names = {int(member): member.name for member in LandmarkKind}
     mover_names = {int(member): None if member is MoverKind.NONE else member.name for member in MoverKind}
-    landmarks: dict[str, Any] = {
+    return {
         "id": range(len(rows)),
         "time_ms": time_ms,
         "market": market,
@@ -99,20 +99,11 @@ def _lineage_columns(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
         "mover_cause": mover_cause,
         "mover_kind": [mover_names[k] for k in mover_kind],
     }
+
+
+def _cause_columns(world: World) -> dict[str, Any]:
     causes = np.array(world.causes(), dtype=np.int64).reshape(-1, 3)
-    return landmarks, {"child": causes[:, 0], "parent": causes[:, 1], "weight_ppm": causes[:, 2]}
-
-
-def _write_part(folder: Path, part: Part) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    world = part.simulation.world
-    landmarks, causes = _lineage_columns(world)
-    _write_table(folder / "trades.parquet", _columns(world.trades()))
-    _write_table(folder / "prices.parquet", _columns(world.prices()))
-    _write_table(folder / "depth.parquet", _columns(world.depth_samples()))
-    _write_table(folder / "journal.parquet", _columns(world.journal()))
-    _write_table(folder / "landmarks.parquet", landmarks)
-    _write_table(folder / "causes.parquet", causes)
+    return {"child": causes[:, 0], "parent": causes[:, 1], "weight_ppm": causes[:, 2]}
 
 
 def _series(part: Part) -> dict[str, np.ndarray[Any, Any]]:
@@ -177,13 +168,26 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._written: set[str] = set()
+        self._written: set[Path] = set()
         path.mkdir(parents=True, exist_ok=True)
 
     def write_part(self, name: str, part: Part) -> None:
-        """Write the tables of a part that has run."""
-        _write_part(self.path / name, part)
-        self._written.add(name)
+        """Write those tables of a part that this run has not written; the part does not run on after that."""
+        folder, world = self.path / name, part.simulation.world
+        folder.mkdir(parents=True, exist_ok=True)
+        tables: dict[str, Callable[[], dict[str, Any]]] = {
+            "trades": lambda: _columns(world.trades()),
+            "prices": lambda: _columns(world.prices()),
+            "depth": lambda: _columns(world.depth_samples()),
+            "journal": lambda: _columns(world.journal()),
+            "landmarks": lambda: _landmark_columns(world),
+            "causes": lambda: _cause_columns(world),
+        }
+        for table, columns in tables.items():
+            path = folder / f"{table}.parquet"
+            if path not in self._written:
+                _write_table(path, columns())
+                self._written.add(path)
 
     def write_picture(self, result: RunResult) -> None:
         """Draw a finished run's picture."""
@@ -195,8 +199,7 @@ class RunFolder:
     def close(self, result: RunResult) -> None:
         """Write the tables that are missing still (of a part that was interrupted) and, last, `run.json`."""
         for name, part in result.parts.items():
-            if name not in self._written:
-                self.write_part(name, part)
+            self.write_part(name, part)
         text = json.dumps(result.to_json(), indent=2) + "\n"
         _write_whole(self.path / "run.json", lambda target: _write_text(target, text))
 

@@ -25,11 +25,10 @@ for i in range(4):  # makers who cancel their bids when the price falls 2 % with
 for i in range(60):  # longs of 20 coins, leverage 3 to 14
     long = sim.account(f"long {i}", USD=2000 // (3 + i // 5))
     sim.world.open_trade(perp.number, long, short, perp.lots("20"), perp.ticks("100"))
-key = _core.member_key("noise", 0)  # names whose draws these are
+key = _core.member_key("noise", 0)  # whose draws these are
 sim.world.add_noise(noise, key, perp.number, mean_gap_ms=40, qty_min=1000, qty_max=20_000, latency_ms=5)
 sim.world.add_shock(whale, perp.number, Side.SELL, perp.lots("1400"), at_ms=5000, slices=10, every_ms=50)
 sim.run(until_ms=4999)
-
 lows = []
 for seed in range(20):
     future = sim.world.fork(seed=seed)  # the past is shared, every draw from here on is new

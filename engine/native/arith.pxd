@@ -12,7 +12,8 @@ cdef extern from *:
     static inline int engine_ctz64(uint64_t x) { return __builtin_ctzll(x); }
     static inline int engine_mul_overflows(int64_t a, int64_t b, int64_t *out) { return __builtin_mul_overflow(a, b, out); }
     static inline int engine_add_overflows(int64_t a, int64_t b, int64_t *out) { return __builtin_add_overflow(a, b, out); }
-    static inline void engine_prefetch(const void *p) { __builtin_prefetch(p, 1, 3); }
+    /* a macro: gcc 12 takes a function that only prefetches for pure and deletes its calls */
+    #define engine_prefetch(p) __builtin_prefetch((p), 1, 3)
     static inline uint64_t engine_mul_high(uint64_t a, uint64_t b) { return (uint64_t)(((unsigned __int128)a * b) >> 64); }
     #define engine_unlikely(x) __builtin_expect(!!(x), 0)
     #define engine_likely(x) __builtin_expect(!!(x), 1)

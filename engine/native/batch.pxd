@@ -14,8 +14,8 @@ from engine.native.ladder cimport *
 cdef enum:
     REJECTED_COMMAND = 0     # columns of the rejects table: int32 row of the batch
     REJECTED_REASON = 1      # uint8 RejectReason
-    PREFETCH_RECORD = 48     # rows ahead to fetch order (or id entry) and level
-    PREFETCH_NEIGHBOURS = 16 # rows ahead to fetch what those point to
+    PREFETCH_RECORD = 24     # rows ahead to fetch order (or id entry) and level
+    PREFETCH_NEIGHBOURS = 12 # rows ahead to fetch what those point to
 
 # Columns of one batch; all of `count` rows. NULL where a column was left out.
 cdef struct CommandColumns:

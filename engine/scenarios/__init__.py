@@ -22,6 +22,12 @@ def names() -> list[str]:
     return sorted(_MODULES)
 
 
+def check_name(name: str) -> None:
+    """Raise InputError unless there is a scenario of that name; loads no scenario."""
+    if name not in _MODULES:
+        raise InputError("scenario", "one of " + ", ".join(names()), name)
+
+
 def load(name: str) -> ModuleType:
     """Return a scenario's module.
 
@@ -35,6 +41,5 @@ def load(name: str) -> ModuleType:
     >>> load("atom-flash-crash").DEFAULT_SEED
     20251010
     """
-    if name not in _MODULES:
-        raise InputError("scenario", "one of " + ", ".join(names()), name)
+    check_name(name)
     return import_module(_MODULES[name])
