@@ -17,23 +17,34 @@ from engine.records import Fill, RestingOrder
 from engine.types import CommandKind, OrderType, RejectReason, Side, TimeInForce
 
 if TYPE_CHECKING:
-    from engine._core import EventQueue, OrderBook
+    from engine._core import EventQueue, OrderBook, World
+    from engine.lineage import Lineage
+    from engine.simulation import Simulation
 
 _core.install(InputError, InvariantError, Fill, RestingOrder)
 check_sources(_core.source_digest())
 
-_LATER = {"OrderBook": "engine._core", "EventQueue": "engine._core"}
+_LATER = {
+    "EventQueue": "engine._core",
+    "Lineage": "engine.lineage",
+    "OrderBook": "engine._core",
+    "Simulation": "engine.simulation",
+    "World": "engine._core",
+}
 
 __all__ = [
     "CommandKind",
     "EventQueue",
     "InputError",
     "InvariantError",
+    "Lineage",
     "OrderBook",
     "OrderType",
     "RejectReason",
     "Side",
+    "Simulation",
     "TimeInForce",
+    "World",
     "__version__",
 ]
 

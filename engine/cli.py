@@ -136,8 +136,8 @@ def _on_ctrl_c(handler: Any) -> None:
 class _CtrlC:
     """Make Ctrl-C a KeyboardInterrupt that arrives.
 
-    One that is raised in a destructor or in a weak reference's callback goes nowhere (while matplotlib draws, 4 of 40), so
-    it is raised again a moment later.
+    One that is raised in a destructor or in a weak reference's callback goes nowhere (while matplotlib draws, 4 of 40),
+    so it is raised again a moment later.
     """
 
     RETRY_S = 0.002

@@ -3,7 +3,7 @@
 from engine.native.arith cimport next_pow2
 from engine.native.batch cimport *
 from engine.native.book cimport *
-from engine.native.verify_book cimport book_verify, book_fault_text
+from engine.native.verify_book cimport BOOK_SOUND, book_fault_text, book_verify, pages_verify
 
 cdef uint8_t FILL_WIDTHS[FILL_COLUMNS]
 FILL_WIDTHS[:] = [4, 8, 8, 4, 8, 4, 4]
@@ -566,7 +566,9 @@ cdef class OrderBook:
         O(orders + levels).
         """
         self.enter()
-        cdef int fault = book_verify(&self.pools, &self.book)
+        cdef int fault = pages_verify(&self.pools)
+        if fault == BOOK_SOUND:
+            fault = book_verify(&self.pools, &self.book)
         if fault:
             self.broken = True
             raise _invariant_error(f"OrderBook fault {fault}: {book_fault_text(fault).decode()}; "

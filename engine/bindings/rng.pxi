@@ -20,7 +20,17 @@ def quantile(double p):
     return native_quantile(p)
 
 
-def member_key(str population, ordinal):
+cdef bytes border_name(object value, str field):
+    """The UTF-8 bytes of a name."""
+    if not isinstance(value, str):
+        raise bad_input(field, "a string", value)
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise bad_input(field, "a string that UTF-8 can hold", value) from None
+
+
+def member_key(population, ordinal):
     """Return the key of one member of a population (rule R-2).
 
     Parameters
@@ -35,7 +45,7 @@ def member_key(str population, ordinal):
     int
         64 bits.
     """
-    cdef bytes name = population.encode()
+    cdef bytes name = border_name(population, "population")
     cdef uint64_t place = <uint64_t>border_int(ordinal, "ordinal", 0, INT64_MAX_)
     return mix64(fnv1a64(name, len(name)) + place * GOLDEN)
 
@@ -66,7 +76,7 @@ def draw(seed, key, purpose, time_ms, k):
                      border_int(time_ms, "time_ms", 0, INT64_MAX_), <uint32_t>border_int(k, "k", 0, 0xFFFFFFFF))
 
 
-def draw_law(str law, double first, double second, seed, str population, count, k):
+def draw_law(law, first, second, seed, population, count, k):
     """Draw one number of a law for each member of a population (rule R-5).
 
     Parameters
@@ -96,19 +106,20 @@ def draw_law(str law, double first, double second, seed, str population, count, 
     cdef uint64_t run_seed = border_word(seed, "seed"), bits
     cdef uint32_t which = <uint32_t>border_int(k, "k", 0, 0xFFFFFFFF)
     cdef int64_t i, n = border_int(count, "count", 0, 0x7FFFFFFF)
-    cdef bytes name = population.encode()
+    cdef bytes name = border_name(population, "population")
+    cdef double a = border_float(first, "first", -1e300, 1e300), b = border_float(second, "second", -1e300, 1e300)
     cdef uint64_t base = fnv1a64(name, len(name))
     cdef list values = []
     for i in range(n):
         bits = draw_bits(stream_of(run_seed, mix64(base + <uint64_t>i * GOLDEN)), PURPOSE_POPULATION, 0, which)
         if law == "uniform":
-            values.append(law_uniform(bits, first, second))
+            values.append(law_uniform(bits, a, b))
         elif law == "lognormal":
-            values.append(law_lognormal(bits, first, second))
+            values.append(law_lognormal(bits, a, b))
         elif law == "pareto":
-            values.append(law_pareto(bits, first, second))
+            values.append(law_pareto(bits, a, b))
         elif law == "exponential":
-            values.append(law_exponential(bits, first))
+            values.append(law_exponential(bits, a))
         else:
             raise bad_input("law", "uniform, lognormal, pareto or exponential", law)
     return values

@@ -201,21 +201,28 @@ cdef class World:
     cdef uint32_t account_number(self, object account) except? 0xFFFFFFFF:
         return <uint32_t>border_int(account, "account", 0, <int64_t>self.world.venue.ledger.account_count - 1)
 
+    cdef uint32_t trader_number(self, object account, str field="account") except? 0xFFFFFFFF:
+        """An account that may trade: not one of the venue's own (V-7)."""
+        return <uint32_t>border_int(account, field, SYSTEM_ACCOUNTS, <int64_t>self.world.venue.ledger.account_count - 1)
+
     cdef uint32_t asset_number(self, object asset, str field) except? 0xFFFFFFFF:
         return <uint32_t>border_int(asset, field, 0, <int64_t>self.world.venue.ledger.assets.count - 1)
 
     cdef uint32_t market_number(self, object market, str field="market") except? 0xFFFFFFFF:
         return <uint32_t>border_int(market, field, 0, <int64_t>self.world.venue.markets.count - 1)
 
-    cdef int64_t future_time(self, object at_ms) except? -1:
-        return border_int(at_ms, "at_ms", self.world.venue.now_ms, TIME_MAX >> 1)
+    cdef int64_t future_time(self, object at_ms, str field="at_ms") except? -1:
+        return border_int(at_ms, field, self.world.venue.now_ms, TIME_MAX >> 1)
+
+    cdef int64_t start_time(self, object start_ms) except? -1:
+        return self.world.venue.now_ms if start_ms is None else self.future_time(start_ms, "start_ms")
 
     cdef Market* new_market(self, uint32_t kind, uint32_t quote, object atoms_per_tick_lot, object bounds, object maker_fee_ppm,
                             object taker_fee_ppm) except NULL:
         cdef Venue* venue = &self.world.venue
         cdef Market* market
         price_min, price_max, qty_max, notional_max = bounds
-        cdef price_t low = <price_t>border_int(price_min, "price_min", -0x80000000, 0x7FFFFFFF)
+        cdef price_t low = <price_t>border_int(price_min, "price_min", 1 if kind == MARKET_PERPETUAL else 0, 0x7FFFFFFF)   # U-9
         cdef price_t high = <price_t>border_int(price_max, "price_max", low, 0x7FFFFFFF)
         cdef qty_t most = border_int(qty_max, "qty_max", 1, <int64_t>1 << 61)
         cdef int64_t worth = border_int(atoms_per_tick_lot, "atoms_per_tick_lot", 1, <int64_t>1 << 40)
@@ -335,7 +342,7 @@ cdef class World:
         cdef Venue* venue = self.enter()
         cdef uint32_t market_ = self.market_number(market)
         cdef Market* row = market_at(venue, market_)
-        cdef uint32_t buyer_ = self.account_number(buyer), seller_ = self.account_number(seller)
+        cdef uint32_t buyer_ = self.trader_number(buyer, "buyer"), seller_ = self.trader_number(seller, "seller")
         cdef qty_t qty = border_int(qty_lots, "qty_lots", 1, row.book.qty_max)
         cdef int64_t price = border_int(price_ticks, "price_ticks", row.book.price_min, row.book.price_max)
         if row.kind != MARKET_PERPETUAL:
@@ -344,6 +351,10 @@ cdef class World:
             raise bad_input("seller", "another account than the buyer", seller)
         if abs(qty * <object>price) > row.book.notional_max:
             raise bad_input("qty_lots", f"a notional of at most {row.book.notional_max} tick-lots", qty_lots)
+        for account, number in (("buyer", buyer_), ("seller", seller_)):
+            lots, cost, _ = self.position(number, market)
+            if abs(lots) + qty > EXPOSURE_MAX or abs(cost) + qty * <object>price * row.atoms_per_tick_lot > EXPOSURE_MAX:
+                raise bad_input("qty_lots", f"a position of the {account} within {EXPOSURE_MAX} lots and atoms (U-10)", qty_lots)
         if holding_of(&venue.accounts, row, buyer_, market_) == NIL or holding_of(&venue.accounts, row, seller_, market_) == NIL:
             raise MemoryError("World.open_trade: no memory")
         settle_side(venue, row, buyer_, market_, 1, qty, price, 0)
@@ -398,7 +409,7 @@ cdef class World:
     # ---- agents ----
 
     def add_maker(self, account, key, *, wake_every_ms, window_ms, return_after_ms, latency_median_ms, latency_sigma, half_spread,
-                  spacing, levels, anchor, fair_tau_ms, drawdown, return_size, skew=0.0, start_ms=0):
+                  spacing, levels, anchor, fair_tau_ms, drawdown, return_size, skew=0.0, start_ms=None):
         """Add a market maker; `add_quote` gives it markets.
 
         Parameters
@@ -423,8 +434,8 @@ cdef class World:
             Weight of its slow fair value in the centre, and that value's memory, ms.
         skew : float
             How far its centre moves against a full inventory, as a share of the price.
-        start_ms : int
-            First look.
+        start_ms : int, optional
+            First look; now by default.
 
         Returns
         -------
@@ -434,7 +445,7 @@ cdef class World:
         cdef Venue* venue = self.enter()
         cdef Maker row
         memset(&row, 0, sizeof(Maker))
-        row.account = <int32_t>self.account_number(account)
+        row.account = <int32_t>self.trader_number(account)
         row.stream = stream_of(venue.seed, border_word(key, "key"))
         row.wake_every_ms = border_int(wake_every_ms, "wake_every_ms", 1, TIME_MAX >> 20)
         row.window_ms = border_int(window_ms, "window_ms", 1, row.wake_every_ms * (MAKER_SAMPLES >> 1))
@@ -450,7 +461,7 @@ cdef class World:
         row.return_size = border_float(return_size, "return_size", 0.0, 1.0)
         row.skew = border_float(skew, "skew", 0.0, 0.5)
         row.quotes = NIL
-        cdef int64_t first = self.future_time(start_ms)
+        cdef int64_t first = self.start_time(start_ms)
         cdef Slab* makers = &self.world.makers.makers
         if slab_reserve(makers, 1):
             raise MemoryError("World.add_maker: no memory")
@@ -495,7 +506,7 @@ cdef class World:
                 last = quote_at(makers, last).next
             quote_at(makers, last).next = slot
 
-    def add_noise(self, account, key, market, *, mean_gap_ms, qty_min, qty_max, latency_ms, start_ms=0):
+    def add_noise(self, account, key, market, *, mean_gap_ms, qty_min, qty_max, latency_ms, start_ms=None):
         """Add a noise trader: market orders on a random side at exponential times.
 
         Parameters
@@ -508,20 +519,20 @@ cdef class World:
             Bounds of the uniform quantity, lots.
         latency_ms : int
             Way to the venue, ms.
-        start_ms : int
+        start_ms : int, optional
             When it starts to wait for its first order.
         """
         cdef Venue* venue = self.enter()
         cdef Noise row
         cdef Slab* noise = &self.world.takers.noise
-        row.account = <int32_t>self.account_number(account)
+        row.account = <int32_t>self.trader_number(account)
         row.stream = stream_of(venue.seed, border_word(key, "key"))
         row.market = self.market_number(market)
         row.mean_gap_ms = border_float(mean_gap_ms, "mean_gap_ms", 1.0, 1e12)
         row.qty_min = border_int(qty_min, "qty_min", 1, market_at(venue, row.market).book.qty_max)
         row.qty_max = border_int(qty_max, "qty_max", row.qty_min, market_at(venue, row.market).book.qty_max)
         row.latency_ms = border_int(latency_ms, "latency_ms", 1, TIME_MAX >> 20)
-        cdef int64_t first = self.future_time(start_ms)
+        cdef int64_t first = self.start_time(start_ms)
         if slab_reserve(noise, 1):
             raise MemoryError("World.add_noise: no memory")
         cdef uint32_t number = slab_take(noise)
@@ -548,12 +559,12 @@ cdef class World:
         cdef Shock row
         cdef Slab* shocks = &self.world.takers.shocks
         memset(&row, 0, sizeof(Shock))
-        row.account = <int32_t>self.account_number(account)
+        row.account = <int32_t>self.trader_number(account)
         row.market = self.market_number(market)
         row.side = self.side_of(side)
         row.left_lots = border_int(qty_lots, "qty_lots", 1, <int64_t>1 << 61)
         row.every_ms = border_int(every_ms, "every_ms", 1, TIME_MAX >> 20)
-        row.slice_lots = ceil_div(row.left_lots, border_int(slices, "slices", 1, row.left_lots))
+        row.slices_left = border_int(slices, "slices", 1, row.left_lots)
         cdef int64_t first = self.future_time(at_ms)
         if slab_reserve(shocks, 1):
             raise MemoryError("World.add_shock: no memory")
@@ -591,7 +602,7 @@ cdef class World:
             Ticket for `send_cancel`. What the rules refuse on arrival is counted in `counts`.
         """
         cdef Venue* venue = self.enter()
-        cdef uint32_t account_ = self.account_number(account), market_ = self.market_number(market), flags = 0
+        cdef uint32_t account_ = self.trader_number(account), market_ = self.market_number(market), flags = 0
         cdef int8_t side_ = self.side_of(side)
         cdef price_t price = 0
         cdef qty_t qty = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
@@ -839,7 +850,7 @@ cdef class World:
         return data
 
     @staticmethod
-    def restore(bytes data not None):
+    def restore(data):
         """Make a world from a snapshot; it runs on as the original does.
 
         Parameters
@@ -857,7 +868,10 @@ cdef class World:
             Says why the bytes are no snapshot of this build.
         """
         cdef World world = World.__new__(World)
-        cdef int fault = snapshot_load(&world.world, PyBytes_AS_STRING(data), <uint64_t>PyBytes_GET_SIZE(data))
+        cdef int fault
+        if not isinstance(data, bytes):
+            raise bad_input("data", "bytes from World.snapshot", type(data).__name__)
+        fault = snapshot_load(&world.world, PyBytes_AS_STRING(data), <uint64_t>PyBytes_GET_SIZE(data))
         if fault == SNAPSHOT_NO_MEMORY:
             raise MemoryError("World.restore: no memory")
         if fault:

@@ -14,7 +14,8 @@ cdef struct Health:
     atoms_t equity               # balance + unrealised PnL
     atoms_t maintenance          # sum of requirements
     atoms_t notional             # sum of |position| at mark
-    slot_t largest               # holding with the largest notional, NIL if flat
+    slot_t largest               # holding with the largest notional, NIL if there is none with a mark
+    bint is_flat                 # no position at all
     bint is_known                # every position has a mark
 
 
@@ -46,19 +47,20 @@ cdef inline void account_health(Ledger* ledger, Accounts* accounts, Market* mark
     out.equity = balance_at(ledger, account, settle).atoms
     out.maintenance = out.notional = 0
     out.largest = NIL
-    out.is_known = 1
+    out.is_known = out.is_flat = 1
     while slot != NIL:
         holding = holding_at(accounts, slot)
         market = &markets[holding.market]
         if holding.position_lots and market.quote_asset == settle:
+            out.is_flat = 0
             if market.mark_ticks == NO_PRICE:
                 out.is_known = 0
             else:
                 notional = notional_atoms(market, abs64(holding.position_lots), market.mark_ticks)
                 mul_div_ceil(notional, market.maintenance_ppm, 1000000, &requirement)
-                out.equity += notional_atoms(market, holding.position_lots, market.mark_ticks) - holding.cost_atoms
-                out.maintenance += requirement
-                out.notional += notional
+                out.equity = add_saturating(out.equity, notional_atoms(market, holding.position_lots, market.mark_ticks) - holding.cost_atoms)
+                out.maintenance = add_saturating(out.maintenance, requirement)
+                out.notional = add_saturating(out.notional, notional)
                 if notional > largest:
                     largest = notional
                     out.largest = slot

@@ -75,6 +75,13 @@ cdef inline int64_t abs64(int64_t a) noexcept nogil:
     return -a if a < 0 else a
 
 
+cdef inline int64_t add_saturating(int64_t a, int64_t b) noexcept nogil:
+    """a + b, held within +-2^62. Needs |a|, |b| <= 2^62."""
+    cdef int64_t bound = <int64_t>1 << 62
+    return min64(bound, max64(-bound, a + b)) if not ((a > 0 and b > bound - a) or (a < 0 and b < -bound - a)) else (
+        bound if a > 0 else -bound)
+
+
 cdef inline uint64_t next_pow2(uint64_t n) noexcept nogil:
     """Smallest power of two >= n (1 for 0). Needs n <= 2^63. Cannot fail."""
     cdef uint64_t p = 1

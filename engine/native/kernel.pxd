@@ -65,7 +65,7 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
     elif event.kind == EVENT_STEP:
         liquidation_step(venue, event.a, event.b)
     elif event.kind == EVENT_COVER:
-        liquidation_cover(venue, event.a, event.b)
+        liquidation_cover(venue, event.a, event.b, event.cause)
     elif event.kind == EVENT_CANCEL_ACCOUNT:
         venue_cancel_account(venue, event.a, event.cause)
     elif event.kind == EVENT_SHOCK:

@@ -87,11 +87,14 @@ cdef inline void liquidation_step(Venue* venue, uint32_t account, uint32_t marke
     cdef Holding* holding
     cdef qty_t held, stage = 0
     account_health(&venue.ledger, &venue.accounts, <Market*>venue.markets.base, account, settle, &health)
-    if health.largest == NIL:
+    if health.is_flat:
         if health.equity < 0:
             venue_schedule(venue, venue.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, landmark)
         else:
             account_at(&venue.accounts, account).liquidation = 0
+        return
+    if not health.is_known:          # wait for the mark (X-2)
+        venue_schedule(venue, venue.now_ms + venue.stage_interval_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
         return
     if not health_breaches(&health):
         account_at(&venue.accounts, account).liquidation = 0
@@ -99,7 +102,7 @@ cdef inline void liquidation_step(Venue* venue, uint32_t account, uint32_t marke
     holding = holding_at(&venue.accounts, health.largest)
     held = abs64(holding.position_lots)
     mul_div_ceil(held, venue.stage_ppm, 1000000, &stage)
-    stage = min64(max64(stage, venue.stage_lots_min), held)
+    stage = min64(min64(max64(stage, venue.stage_lots_min), held), market_at(venue, holding.market).book.qty_max)
     step = venue_landmark(venue, LANDMARK_STEP, holding.market, <int32_t>account, landmark, stage)
     venue_schedule(venue, venue.now_ms, PHASE_ORDERS, EVENT_CANCEL_ACCOUNT, account, 0, step)
     venue_send(venue, account, holding.market, SIDE_SELL if holding.position_lots > 0 else SIDE_BUY,
@@ -108,12 +111,12 @@ cdef inline void liquidation_step(Venue* venue, uint32_t account, uint32_t marke
 
 
 # A flat account under water is brought to exactly 0 from the bad-debt account (phase 6, L-10). O(1).
-cdef inline void liquidation_cover(Venue* venue, uint32_t account, uint32_t market_id) noexcept nogil:
+cdef inline void liquidation_cover(Venue* venue, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
     cdef uint32_t settle = market_at(venue, market_id).quote_asset, landmark = account_at(&venue.accounts, account).liquidation
     cdef atoms_t shortfall = -balance_at(&venue.ledger, account, settle).atoms
     account_at(&venue.accounts, account).liquidation = 0
-    if shortfall <= 0:
+    if shortfall <= 0 or not account_is_flat(venue, account):
         return
-    venue_landmark(venue, LANDMARK_BAD_DEBT, market_id, <int32_t>account, landmark, shortfall)
+    venue_landmark(venue, LANDMARK_BAD_DEBT, market_id, <int32_t>account, landmark if landmark else cause, shortfall)
     venue_journal(venue, JOURNAL_WRITE_OFF, settle, <int32_t>account, 0, 0, 0, 0, 0, shortfall)
     ledger_move(&venue.ledger, ACCOUNT_BAD_DEBT, account, settle, shortfall)

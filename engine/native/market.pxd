@@ -6,6 +6,7 @@
 from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
+from engine.native.ladder cimport KEY_NONE, ladder_price
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.slab cimport *
@@ -13,6 +14,16 @@ from engine.native.slab cimport *
 cdef enum MarketKind:
     MARKET_SPOT = 1
     MARKET_PERPETUAL = 2
+
+# Who moved a price furthest, each way, since it was last sampled (G-4). The sampler only marks it stale, so that several
+# samplers in one millisecond see the same; the next move starts anew.
+cdef struct Extremes:
+    Mover fall
+    Mover rise
+    int64_t fall_ticks           # size of the largest single fall, 0 = none
+    int64_t rise_ticks
+    bint is_stale
+    uint32_t pad
 
 cdef struct Market:
     Book book
@@ -25,6 +36,8 @@ cdef struct Market:
     time_ms_t mark_ms
     Mover touch_mover            # last command that changed best bid or ask (G-3)
     Mover last_mover             # last aggressor
+    Extremes touch_moves         # of the mid
+    Extremes last_moves          # of the last price
     uint32_t index_cause         # cause of the published index
     uint32_t landmark_count
     Mover index_mover            # mover behind the published index
@@ -40,6 +53,8 @@ cdef struct Holding:
     qty_t position_lots          # signed, perpetual only
     atoms_t cost_atoms           # signed sum of price x lots x atoms_per_tick_lot (L-5)
     int64_t orders_sent          # the last order number (V-4)
+    qty_t working_lots           # sum of its resting orders, both sides
+    atoms_t working_atoms        # their notional at their own prices
     uint32_t account
     uint32_t market
     slot_t next_of_account       # next market of the account, ascending
@@ -91,6 +106,7 @@ cdef inline slot_t holding_of(Accounts* accounts, Market* market, uint32_t accou
     fresh = slab_take(&accounts.holdings)
     holding = holding_at(accounts, fresh)
     holding.position_lots = holding.cost_atoms = holding.orders_sent = 0
+    holding.working_lots = holding.working_atoms = 0
     holding.account = account
     holding.market = market_id
     link = &account_at(accounts, account).holdings
@@ -111,6 +127,46 @@ cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     market.holdings = NIL
     market.landmark_count = 0
     market.index_cause = 0
+
+
+cdef inline void extremes_note(Extremes* extremes, Mover* mover, int64_t before, int64_t after) noexcept nogil:
+    """Note a move of a price from one value to another (NO_PRICE: there was none). Cannot fail. O(1)."""
+    if before == NO_PRICE or after == NO_PRICE or before == after:
+        return
+    if extremes.is_stale:
+        extremes.is_stale = 0
+        extremes.fall_ticks = extremes.rise_ticks = 0
+    if before - after > extremes.fall_ticks:
+        extremes.fall_ticks = before - after
+        extremes.fall = mover[0]
+    elif after - before > extremes.rise_ticks:
+        extremes.rise_ticks = after - before
+        extremes.rise = mover[0]
+
+
+# The mover of the largest single move in the direction from `published` to `value` since the last sample; where there
+# was none, the last mover. Reads only, but marks the extremes as sampled.
+cdef inline Mover extremes_sample(Extremes* extremes, Mover* last, int64_t published, int64_t value) noexcept nogil:
+    extremes.is_stale = 1
+    if published != NO_PRICE and value < published and extremes.fall_ticks:
+        return extremes.fall
+    if published != NO_PRICE and value > published and extremes.rise_ticks:
+        return extremes.rise
+    return last[0]
+
+
+cdef inline int64_t touch_value(Market* market, int64_t bid_key, int64_t ask_key) noexcept nogil:
+    """The mid of two best keys; the one best price with a side empty, NO_PRICE with both."""
+    cdef int64_t bid, ask
+    if bid_key == KEY_NONE and ask_key == KEY_NONE:
+        return NO_PRICE
+    bid = ladder_price(&market.book.ladder[0], <uint32_t>bid_key)
+    ask = ladder_price(&market.book.ladder[1], <uint32_t>ask_key)
+    if bid_key == KEY_NONE:
+        return ask
+    if ask_key == KEY_NONE:
+        return bid
+    return (bid + ask) >> 1
 
 
 cdef inline int64_t market_mid(Market* market) noexcept nogil:

@@ -52,6 +52,13 @@ cdef enum Fault:
     FAULT_EVENT = 5
     FAULT_RESERVED = 6
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    static const int64_t ENGINE_EXPOSURE_MAX = (int64_t)1 << 56;   /* U-10: 72 billion units of 6 decimals */
+    """
+    const int64_t EXPOSURE_MAX "ENGINE_EXPOSURE_MAX"
+
 cdef enum:
     ORDER_IS_MARKET = 16         # flags of an order in flight, beside those of the ladder
     ORDER_IS_IOC = 32
@@ -268,6 +275,20 @@ cdef inline atoms_t cost_to_take(Venue* venue, Market* market, qty_t lots) noexc
     return cost
 
 
+cdef inline bint is_within_exposure(Venue* venue, Market* market, uint32_t market_id, PlaceCommand* command) noexcept nogil:
+    """Whether position, resting orders and this order stay within the bound of a position, in lots and atoms (U-10)."""
+    cdef Holding* holding = holding_at(&venue.accounts, holding_find(&venue.accounts, command.owner, market_id))
+    cdef atoms_t worth
+    if command.qty_lots > EXPOSURE_MAX - abs64(holding.position_lots) - holding.working_lots:
+        return 0
+    worth = notional_atoms(market, command.qty_lots, market.book.price_max if command.order_type == TYPE_MARKET else command.price_ticks)
+    if worth > EXPOSURE_MAX and command.order_type == TYPE_MARKET and command.side == SIDE_BUY:
+        worth = cost_to_take(venue, market, command.qty_lots)
+    elif worth > EXPOSURE_MAX and command.order_type == TYPE_MARKET:
+        worth = notional_atoms(market, command.qty_lots, max64(0, book_best(&market.book, 0))) if book_best(&market.book, 0) != NO_PRICE else 0
+    return worth <= EXPOSURE_MAX - abs64(holding.cost_atoms) - holding.working_atoms
+
+
 cdef inline bint is_covered(Venue* venue, Market* market, PlaceCommand* command) noexcept nogil:
     cdef uint32_t asset = market.quote_asset if command.side == SIDE_BUY else market.base_asset
     cdef Balance* balance = balance_at(&venue.ledger, command.owner, asset)
@@ -302,6 +323,13 @@ cdef inline void settle_spot(Venue* venue, Market* market, uint32_t buyer, uint3
     ledger_move(&venue.ledger, buyer, seller, market.quote_asset, quote)
     pay_fee(venue, buyer, market.base_asset, base, market.maker_fee_ppm if maker_buys else market.taker_fee_ppm)
     pay_fee(venue, seller, market.quote_asset, quote, market.taker_fee_ppm if maker_buys else market.maker_fee_ppm)
+
+
+cdef inline void work_order(Venue* venue, Market* market, uint32_t account, uint32_t market_id, qty_t lots, int64_t price) noexcept nogil:
+    """Note lots that come to rest (> 0) or stop resting (< 0) on a perpetual."""
+    cdef Holding* holding = holding_at(&venue.accounts, holding_find(&venue.accounts, account, market_id))
+    holding.working_lots += lots
+    holding.working_atoms += notional_atoms(market, lots, price)
 
 
 cdef inline void settle_side(Venue* venue, Market* market, uint32_t account, uint32_t market_id, int sign, qty_t lots,
@@ -341,10 +369,9 @@ cdef inline void venue_settle(Venue* venue, uint32_t market_id, PlaceCommand* co
             else:
                 settle_spot(venue, market, maker, command.owner, lots, price, 1)
         else:
+            work_order(venue, market, maker, market_id, -lots, price)
             settle_side(venue, market, maker, market_id, -command.side, lots, price, market.maker_fee_ppm)
             settle_side(venue, market, command.owner, market_id, command.side, lots, price, market.taker_fee_ppm)
-    if not venue.records_trades:
-        fills.row_count = first
 
 
 cdef inline void set_mover(Venue* venue, Mover* mover, uint32_t kind, int32_t account, int64_t number, uint32_t cause) noexcept nogil:
@@ -353,6 +380,12 @@ cdef inline void set_mover(Venue* venue, Mover* mover, uint32_t kind, int32_t ac
     mover.account = account
     mover.cause = cause
     mover.kind = kind
+
+
+cdef inline void note_touch(Market* market, int64_t bid_key, int64_t ask_key) noexcept nogil:
+    """The best bid or ask has moved from these keys to what the book says now; the mover is set."""
+    extremes_note(&market.touch_moves, &market.touch_mover, touch_value(market, bid_key, ask_key),
+                  touch_value(market, market.book.ladder[0].best_key, market.book.ladder[1].best_key))
 
 
 # ---- arrivals (phase 8) ----
@@ -388,9 +421,83 @@ cdef inline int arrival_check(Venue* venue, Market* market, uint32_t market_id, 
     venue_journal(venue, JOURNAL_PLACE, market_id, command.owner, command.name, command.side, command.order_type,
                   command.time_in_force, command.price_ticks, command.qty_lots)
     reason = book_check(&venue.pools, &market.book, command)
-    if reason == REJECT_NONE and market.kind == MARKET_SPOT and not is_covered(venue, market, command):
-        reason = REJECT_INSUFFICIENT_FUNDS
-    return reason
+    if reason != REJECT_NONE:
+        return reason
+    if market.kind == MARKET_SPOT:
+        return REJECT_NONE if is_covered(venue, market, command) else REJECT_INSUFFICIENT_FUNDS
+    if flags & ORDER_OF_ENGINE or is_within_exposure(venue, market, market_id, command):
+        return REJECT_NONE
+    return REJECT_NOTIONAL_OUT_OF_BOUNDS
+
+
+# Take a resting order off, release its reservation, note the mover. Needs: it rests. Cannot fail. O(1).
+cdef inline void venue_remove(Venue* venue, slot_t slot, uint32_t cause) noexcept nogil:
+    cdef Order* order = order_at(&venue.pools, slot)
+    cdef uint32_t market_id = page_at(&venue.pools.ladders, order.level >> 8).ladder_tag >> 1
+    cdef Market* market = market_at(venue, market_id)
+    cdef bint asks = order.flags & ORDER_SELL
+    cdef int8_t side = SIDE_SELL if asks else SIDE_BUY
+    cdef int32_t account = order.owner
+    cdef int64_t number = cold_at(&venue.pools, slot).id
+    cdef int64_t bid = market.book.ladder[0].best_key, ask = market.book.ladder[1].best_key
+    cdef Outcome out
+    venue_journal(venue, JOURNAL_CANCEL, market_id, account, number, side, 0, 0, order.price_ticks, order.leaves_lots)
+    if market.kind == MARKET_SPOT:
+        balance_at(&venue.ledger, account, market.base_asset if asks else market.quote_asset).reserved -= \
+            spot_reservation(market, side, order.leaves_lots, order.price_ticks)
+    else:
+        work_order(venue, market, account, market_id, -order.leaves_lots, order.price_ticks)
+    book_remove(&venue.pools, &market.book, slot, &out)
+    venue.cancel_count += 1
+    if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
+        set_mover(venue, &market.touch_mover, MOVER_CANCEL, account, number, cause)
+        note_touch(market, bid, ask)
+
+
+# Cancel every resting order of an account, on all its markets (X-4). O(its orders).
+cdef inline void venue_cancel_account(Venue* venue, uint32_t account, uint32_t cause) noexcept nogil:
+    cdef slot_t slot = head_at(&venue.pools, <int32_t>account)[0], next_slot
+    while slot != NIL:
+        next_slot = cold_at(&venue.pools, slot).owner_next
+        venue_remove(venue, slot, cause)
+        slot = next_slot
+
+
+cdef inline void venue_rest(Venue* venue, Market* market, uint32_t market_id, PlaceCommand* command, qty_t leaves) noexcept nogil:
+    """What came to rest reserves its cover (spot, V-1) or counts as working (perpetual, U-10)."""
+    if market.kind == MARKET_PERPETUAL:
+        work_order(venue, market, command.owner, market_id, leaves, command.price_ticks)
+        return
+    balance_at(&venue.ledger, command.owner, market.quote_asset if command.side == SIDE_BUY else market.base_asset).reserved += \
+        spot_reservation(market, command.side, leaves, command.price_ticks)
+
+
+cdef inline bint account_is_flat(Venue* venue, uint32_t account) noexcept nogil:
+    cdef slot_t slot = account_at(&venue.accounts, account).holdings
+    while slot != NIL:
+        if holding_at(&venue.accounts, slot).position_lots:
+            return 0
+        slot = holding_at(&venue.accounts, slot).next_of_account
+    return 1
+
+
+cdef inline void account_defund(Venue* venue, uint32_t account, uint32_t asset, uint32_t market_id, uint32_t cause) noexcept nogil:
+    """A loss that ate reserved money takes the account's orders; one that left a flat account negative is covered (V-6)."""
+    cdef Balance* balance = balance_at(&venue.ledger, account, asset)
+    if balance.atoms >= balance.reserved:
+        return
+    venue_cancel_account(venue, account, cause)
+    if balance.atoms < 0 and not account_at(&venue.accounts, account).liquidation and account_is_flat(venue, account):
+        venue_schedule(venue, venue.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, cause)
+
+
+cdef inline void venue_defund(Venue* venue, Market* market, PlaceCommand* command, int64_t first) noexcept nogil:
+    """account_defund for both sides of every fill of a command. O(fills)."""
+    cdef int64_t row
+    cdef uint32_t market_id = market.book.ladder[0].tag >> 1
+    for row in range(first, venue.pools.fills.row_count):
+        account_defund(venue, (<int32_t*>table_cell(&venue.pools.fills, row, FILL_MAKER_OWNER))[0], market.quote_asset, market_id, command.cause)
+    account_defund(venue, command.owner, market.quote_asset, market_id, command.cause)
 
 
 # An order arrives (phase 8): check, match, settle, rest. On reject nothing but counters changes. O(orders met).
@@ -399,7 +506,7 @@ cdef inline void venue_order_arrives(Venue* venue, slot_t slot, uint32_t generat
     cdef Market* market
     cdef PlaceCommand command
     cdef Outcome out
-    cdef int64_t bid, ask, first = venue.pools.fills.row_count
+    cdef int64_t bid, ask, last, first = venue.pools.fills.row_count
     cdef int reason
     if cold_at(&venue.pools, slot).generation != generation:
         venue.fault = FAULT_EVENT
@@ -412,40 +519,26 @@ cdef inline void venue_order_arrives(Venue* venue, slot_t slot, uint32_t generat
     reason = arrival_check(venue, market, market_id, flags, &command)
     bid = market.book.ladder[0].best_key
     ask = market.book.ladder[1].best_key
+    last = market.book.last_price
     if reason == REJECT_NONE:
         reason = book_place(&venue.pools, &market.book, &command, slot, &out)
     if reason != REJECT_NONE:
         venue.reject_count[reason] += 1
         slot_give_back(venue, slot)
         return
-    if out.leaves_lots and market.kind == MARKET_SPOT:
-        balance_at(&venue.ledger, command.owner, market.quote_asset if command.side == SIDE_BUY else market.base_asset).reserved += \
-            spot_reservation(market, command.side, out.leaves_lots, command.price_ticks)
+    if out.leaves_lots:
+        venue_rest(venue, market, market_id, &command, out.leaves_lots)
     if out.filled_lots:
         set_mover(venue, &market.last_mover, MOVER_TRADE, command.owner, command.name, command.cause)
+        extremes_note(&market.last_moves, &market.last_mover, last, market.book.last_price)
         venue_settle(venue, market_id, &command, first)
     if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
         set_mover(venue, &market.touch_mover, MOVER_TRADE if out.filled_lots else MOVER_PLACE, command.owner, command.name, command.cause)
-
-
-# Take a resting order off, release its reservation, note the mover. Needs: it rests. Cannot fail. O(1).
-cdef inline void venue_remove(Venue* venue, slot_t slot, uint32_t cause) noexcept nogil:
-    cdef Order* order = order_at(&venue.pools, slot)
-    cdef uint32_t market_id = page_at(&venue.pools.ladders, order.level >> 8).ladder_tag >> 1
-    cdef Market* market = market_at(venue, market_id)
-    cdef bint asks = order.flags & ORDER_SELL
-    cdef int8_t side = SIDE_SELL if asks else SIDE_BUY
-    cdef int32_t account = order.owner
-    cdef int64_t number = cold_at(&venue.pools, slot).id, best = market.book.ladder[asks].best_key
-    cdef Outcome out
-    venue_journal(venue, JOURNAL_CANCEL, market_id, account, number, side, 0, 0, order.price_ticks, order.leaves_lots)
-    if market.kind == MARKET_SPOT:
-        balance_at(&venue.ledger, account, market.base_asset if asks else market.quote_asset).reserved -= \
-            spot_reservation(market, side, order.leaves_lots, order.price_ticks)
-    book_remove(&venue.pools, &market.book, slot, &out)
-    venue.cancel_count += 1
-    if market.book.ladder[asks].best_key != best:
-        set_mover(venue, &market.touch_mover, MOVER_CANCEL, account, number, cause)
+        note_touch(market, bid, ask)
+    if out.filled_lots and market.kind == MARKET_PERPETUAL:
+        venue_defund(venue, market, &command, first)
+    if not venue.records_trades:
+        venue.pools.fills.row_count = first
 
 
 # A cancel arrives (phase 8). If the order is still in flight the cancel waits for nobody: it is a miss (V-5). O(1).
@@ -454,15 +547,6 @@ cdef inline void venue_cancel_arrives(Venue* venue, slot_t slot, uint32_t genera
         venue.cancel_miss_count += 1
         return
     venue_remove(venue, slot, cause)
-
-
-# Cancel every resting order of an account, on all its markets (X-4). O(its orders).
-cdef inline void venue_cancel_account(Venue* venue, uint32_t account, uint32_t cause) noexcept nogil:
-    cdef slot_t slot = head_at(&venue.pools, <int32_t>account)[0], next_slot
-    while slot != NIL:
-        next_slot = cold_at(&venue.pools, slot).owner_next
-        venue_remove(venue, slot, cause)
-        slot = next_slot
 
 
 # ---- prices (phase 2) ----
@@ -512,7 +596,7 @@ cdef inline void venue_sample_price(Venue* venue, uint32_t oracle_slot) noexcept
     sample.market = oracle.market
     sample.kind = oracle.kind
     if oracle.kind == ORACLE_INDEX:
-        known = index_sample(market_at(venue, oracle.source), &sample)
+        known = index_sample(market_at(venue, oracle.source), market_at(venue, oracle.market).index_ticks, &sample)
     else:
         known = mark_sample(market_at(venue, oracle.market), &sample)
     venue_schedule(venue, venue.now_ms + oracle.every_ms, PHASE_PRICES, EVENT_SAMPLE_PRICE, oracle_slot, 0, 0)

@@ -81,6 +81,8 @@ cdef inline int world_verify(WorldData* world) noexcept nogil:
     cdef Venue* venue = &world.venue
     cdef uint32_t m
     cdef int fault
+    if pages_verify(&venue.pools):
+        return FAULT_BOOK
     for m in range(venue.markets.count):
         if book_verify(&venue.pools, &market_at(venue, m).book):
             return FAULT_BOOK
@@ -118,10 +120,10 @@ cdef inline uint64_t world_digest(WorldData* world) noexcept nogil:
         slot = account_at(&venue.accounts, i).holdings
         while slot != NIL:
             holding = holding_at(&venue.accounts, slot)
-            h = digest_word(h, holding.account)
-            h = digest_word(h, holding.market)
-            h = digest_word(h, holding.position_lots)
-            h = digest_word(h, holding.cost_atoms)
-            h = digest_word(h, holding.orders_sent)
+            if holding.position_lots or holding.cost_atoms:
+                h = digest_word(h, holding.account)
+                h = digest_word(h, holding.market)
+                h = digest_word(h, holding.position_lots)
+                h = digest_word(h, holding.cost_atoms)
             slot = holding.next_of_account
     return h

@@ -12,7 +12,7 @@ from engine.native.venue cimport *
 
 cdef struct Shock:
     qty_t left_lots              # still to trade
-    qty_t slice_lots             # per order
+    int64_t slices_left          # orders still to send
     time_ms_t every_ms           # between orders
     int32_t account
     uint32_t market
@@ -45,10 +45,11 @@ cdef inline Noise* noise_at(Takers* takers, uint32_t slot) noexcept nogil:
 # One slice of a shock (phase 1): a market order that arrives in this millisecond. O(1).
 cdef inline void shock_fire(Venue* venue, Takers* takers, uint32_t slot) noexcept nogil:
     cdef Shock* shock = shock_at(takers, slot)
-    cdef qty_t qty = min64(shock.slice_lots, shock.left_lots)
+    cdef qty_t qty = ceil_div(shock.left_lots, shock.slices_left)
     if shock.landmark == 0:
         shock.landmark = venue_landmark(venue, LANDMARK_SHOCK, shock.market, shock.account, 0, shock.left_lots)
     shock.left_lots -= qty
+    shock.slices_left -= 1
     venue_send(venue, shock.account, shock.market, shock.side, ORDER_IS_MARKET, 0, qty, venue.now_ms, shock.landmark)
     if shock.left_lots > 0:
         venue_schedule(venue, venue.now_ms + shock.every_ms, PHASE_EXTERNAL, EVENT_SHOCK, slot, 0, shock.landmark)

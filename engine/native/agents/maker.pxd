@@ -45,6 +45,7 @@ cdef struct Maker:
     int32_t level_count
     uint32_t landmark            # its last WITHDRAWAL or RETURN
     uint32_t state               # MakerState
+    uint32_t has_returned        # it quotes return_size of its quantity
     slot_t quotes                # its first Quote
     uint32_t draws               # draws of this wake so far
 
@@ -166,7 +167,7 @@ cdef inline void maker_requote(Venue* venue, Maker* maker, Quote* quote, bint re
     cdef qty_t qty = quote.qty_lots
     cdef uint32_t cause = maker.landmark if returns else market.touch_mover.cause    # G-5
     cdef int level, side
-    if quote.fair == 0.0:
+    if quote.fair == 0.0 or seen == NO_PRICE:
         return
     held = <double>(maker_holds(venue, maker, quote.market) - quote.inventory_start) / <double>quote.inventory_max
     centre = maker.anchor * quote.fair + (1.0 - maker.anchor) * <double>seen
@@ -177,7 +178,7 @@ cdef inline void maker_requote(Venue* venue, Maker* maker, Quote* quote, bint re
         bid_bound = ask - 1
     if bid != NO_PRICE:
         ask_bound = bid + 1
-    if maker.landmark:
+    if maker.has_returned:
         qty = max64(1, round_half_up(<double>qty * maker.return_size))
     for side in range(2):
         if side == 0 and (maker.state == MAKER_WITHDRAWN or held >= 1.0) or side == 1 and held <= -1.0:
@@ -227,7 +228,7 @@ cdef inline void maker_wake(Venue* venue, Makers* makers, uint32_t maker_slot) n
         maker_withdraw(venue, makers, maker, worst_quote)
     elif maker.state == MAKER_WITHDRAWN and venue.now_ms >= maker.return_at_ms:
         maker.state = MAKER_QUOTING
-        returns = 1
+        returns = maker.has_returned = 1
         maker.landmark = venue_landmark(venue, LANDMARK_RETURN, quote_at(makers, maker.quotes).market, maker.account, maker.landmark, 0)
     slot = maker.quotes
     while slot != NIL:
