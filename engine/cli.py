@@ -2,7 +2,7 @@
 
 Stands on click. `--json` puts one object on stdout; everything for people goes to stderr. Exit codes: 0 good, 1 an
 invariant or a bar failed, 2 usage or scenario error, 4 an extra is missing (named), 130 interrupted after writing what
-there was. numpy and the core are imported inside the commands only, so `--help` is quick.
+there was. numpy and all that stands on it are imported inside the commands only, so `--help` is quick.
 
 Ctrl-C: while libraries load it ends the process at once, while the scenario runs it is a `KeyboardInterrupt`, and while
 the rest is written it waits.
@@ -170,7 +170,7 @@ class _CtrlC:
 
 def _interrupted_before(name: str, seed: int | None, folder: Path | None, *, as_json: bool) -> None:
     """End at once while libraries are still loading: nothing has run, and an import cannot be cut short cleanly."""
-    nothing: dict[str, Any] = {"digest": None, "interrupted": True, "figures": {}, "timeline": []}
+    nothing: dict[str, Any] = {"digest": None, "interrupted": True, "figures": {}, "tables": {}, "timeline": []}
     text = json.dumps({"scenario": name, "seed": seed, **nothing})
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

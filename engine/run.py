@@ -40,6 +40,7 @@ class RunResult:
     figures: dict[str, Any] = field(default_factory=dict)
     timeline: list[tuple[float, str]] = field(default_factory=list)
     interrupted: bool = False
+    tables: dict[str, list[str]] = field(default_factory=dict)
     _measured: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def measured(self) -> dict[str, dict[str, Any]]:
@@ -68,6 +69,7 @@ class RunResult:
             "interrupted": self.interrupted,
             **self.figures,
             "figures": figures,
+            "tables": self.tables,
             "timeline": [{"time_s": time_s, "what": what} for time_s, what in self.timeline],
             "versions": {
                 "firesale": VERSION,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunFolder", "load_libraries", "missing_extras"]
 
+EVENTS_AFTER_CTRL_C = 50_000  # the tables of a part of that size take some 50 ms, of the 100 ms that Ctrl-C has
 PRICE_COLUMNS = ("best_bid", "best_ask", "last", "index", "mark")
 
 
@@ -168,7 +169,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._written: set[Path] = set()
+        self._written: dict[str, list[str]] = {}
         path.mkdir(parents=True, exist_ok=True)
 
     def write_part(self, name: str, part: Part) -> None:
@@ -183,11 +184,11 @@ class RunFolder:
             "landmarks": lambda: _landmark_columns(world),
             "causes": lambda: _cause_columns(world),
         }
+        written = self._written.setdefault(name, [])
         for table, columns in tables.items():
-            path = folder / f"{table}.parquet"
-            if path not in self._written:
-                _write_table(path, columns())
-                self._written.add(path)
+            if table not in written:
+                _write_table(folder / f"{table}.parquet", columns())
+                written.append(table)
 
     def write_picture(self, result: RunResult) -> None:
         """Draw a finished run's picture."""
@@ -197,9 +198,14 @@ class RunFolder:
         _write_whole(self.path / "picture.svg", lambda target: _draw(target, part, stayed, low, title))
 
     def close(self, result: RunResult) -> None:
-        """Write the tables that are missing still (of a part that was interrupted) and, last, `run.json`."""
+        """Write the tables that are missing still and, last, `run.json`, which names the tables there are.
+
+        After Ctrl-C what would take too long is left out: `tables` in `run.json` does not name it.
+        """
         for name, part in result.parts.items():
-            self.write_part(name, part)
+            if not result.interrupted or part.simulation.world.counts()["events"] <= EVENTS_AFTER_CTRL_C:
+                self.write_part(name, part)
+        result.tables = self._written
         text = json.dumps(result.to_json(), indent=2) + "\n"
         _write_whole(self.path / "run.json", lambda target: _write_text(target, text))
 

@@ -33,7 +33,8 @@ cdef class ColumnTable:
     cdef Table table
     cdef readonly tuple names
     cdef tuple dtypes
-    cdef object lender           # a world that owns the chunks, None when they are this object's own
+    cdef object lender           # a world that owns the chunks
+    cdef bint is_lent            # said apart: the garbage collector may clear `lender` before __dealloc__ asks
 
     def __cinit__(self):
         table_init(&self.table, NULL, 0, 0)
@@ -42,7 +43,7 @@ cdef class ColumnTable:
         raise TypeError("tables are made by the engine")
 
     def __dealloc__(self):
-        if self.lender is not None:
+        if self.is_lent:
             self.table.chunk_count = 0   # the chunks are the lender's; the list of their addresses is ours
         table_release(&self.table)
 
@@ -117,12 +118,14 @@ cdef ColumnTable lend_table(object lender, Table* table, tuple names, tuple dtyp
     """Show the rows that a world has written so far; rows written later do not appear. Keeps the world alive."""
     cdef ColumnTable result = ColumnTable.__new__(ColumnTable)
     cdef size_t size = <size_t>table.chunk_count * sizeof(char*)
+    result.is_lent = True
     result.table = table[0]
     result.table.chunks = <char**>malloc(size + 1)
     if result.table.chunks == NULL:
         result.table.chunk_count = result.table.row_count = 0
         raise MemoryError("no memory to list the chunks of a table")
-    memcpy(result.table.chunks, table.chunks, size)
+    if size:
+        memcpy(result.table.chunks, table.chunks, size)
     result.names = names
     result.dtypes = dtypes
     result.lender = lender

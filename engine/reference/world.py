@@ -1,20 +1,23 @@
-"""A world as a readable program that replays a journal: rules J-1, J-2 with U-2, L-2 .. L-10, V-1, V-2.
+"""A world as a readable program that replays a journal: rules J-1, J-2 with U-2, U-9, U-10, L-2 .. L-10, V-1 .. V-7.
 
 Stands on `book` (one per market), `ledger` and `digest`.
 
 ::
 
     journal row -> known and legal? -> DEPOSIT, OPEN, WRITE_OFF          -> ledger, positions
-                                       PLACE -> bounds? covered? -> book -> ledger, positions, reservations, trades
-                                       CANCEL                    -> book -> reservations
-                                       INDEX, MARK                       -> published prices
+                                       PLACE -> bounds? covered? within the exposure bound?
+                                                   -> book -> ledger, positions, reservations, trades
+                                                   -> whose orders are unfunded now? their CANCEL rows must follow
+                                       CANCEL      -> book -> reservations
+                                       INDEX, MARK         -> published prices
 
 What decides *when* a command is sent (agents, oracles, liquidation) is not here: the journal says what reached the
 books and in which order, and this file says what must follow from it.
 
 Promises: the journal of a native run leads to the same trades, balances, positions and digest, without sharing a line
 with the kernels. A PLACE that the rules refuse has no effect but a count in `rejects`. A row that no lawful run can
-have written (a cancel of an order that does not rest, a deposit beyond the supply) raises `InvariantError`.
+have written (a cancel of an order that does not rest, a deposit beyond the supply, anything in the place of a CANCEL
+that V-6 demands) raises `InvariantError`.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from collections import Counter
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from engine.errors import InvariantError
+from engine.errors import InputError, InvariantError
 from engine.reference.book import OrderBook
 from engine.reference.commands import Command
 from engine.reference.digest import WORD_NO_PRICE, WORD_SIDE_END, DigestKind, digest_of
@@ -32,12 +35,14 @@ from engine.reference.ledger import Ledger, Position, SystemAccount
 from engine.types import CommandKind, OrderType, RejectReason, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 # V-4: an order's number counts per (account, market); the book wants a name that is unique among all its orders.
 _NUMBER_BITS = 32
 _NUMBER_MASK = 2**_NUMBER_BITS - 1
 _DEPTH_ALL = 2**31 - 1
+# U-10: lots, and atoms, of one account in one perpetual.
+EXPOSURE_MAX = 2**56
 
 JOURNAL_COLUMNS = (
     "time_ms",
@@ -170,6 +175,9 @@ class Market:
     """
 
     def __init__(self, terms: MarketTerms, account_count: int) -> None:
+        price_least = 0 if terms.is_spot else 1
+        if terms.price_min < price_least:
+            raise InputError("price_min", f"at least {price_least} (U-9)", terms.price_min)
         self.terms = terms
         self.book = MarketBook(
             owners=account_count,
@@ -182,11 +190,40 @@ class Market:
         self.index: int | None = None
         self.mark: int | None = None
         self.positions: dict[int, Position] = {}  # by account; L-5
-        self.orders_seen: dict[int, int] = {}  # by account: the highest order number that the journal holds
+        self.working_lots: Counter[int] = Counter()  # by account: lots at rest, both sides; U-10
+        self.working_atoms: Counter[int] = Counter()  # their notional, each order at its own price
 
     def notional(self, qty_lots: int, price_ticks: int) -> int:
         """Return what lots are worth at a price, quote atoms (U-5)."""
         return qty_lots * price_ticks * self.terms.atoms_per_tick_lot
+
+    def work(self, account: int, qty_lots: int, price_ticks: int) -> None:
+        """Count lots that come to rest, or below 0 that stop resting (U-10)."""
+        self.working_lots[account] += qty_lots
+        self.working_atoms[account] += self.notional(qty_lots, price_ticks)
+
+    def exposure(self, account: int) -> tuple[int, int]:
+        """Return (lots, atoms) of an account, held and at rest: |position| and |cost| count (U-10)."""
+        position = self.positions.get(account, Position())
+        return (
+            abs(position.position_lots) + self.working_lots[account],
+            abs(position.cost_atoms) + self.working_atoms[account],
+        )
+
+    def worth(self, command: Command) -> int:
+        """Return the atoms for which an order counts in the exposure bound (U-10).
+
+        A market order counts at the highest price there is, if that keeps it within the bound by itself; else a buy
+        counts for its exact cost, a sell at the best bid, and a sell without a bid for nothing.
+        """
+        if command.order_type == OrderType.LIMIT:
+            return self.notional(command.qty_lots, command.price_ticks)
+        worth = self.notional(command.qty_lots, self.terms.price_max)
+        if worth <= EXPOSURE_MAX:
+            return worth
+        if command.side == Side.BUY:
+            return self.cost_to_take(command.qty_lots)
+        return self.notional(command.qty_lots, self.book.best_bid or 0)
 
     def reservation(self, side: int, qty_lots: int, price_ticks: int) -> tuple[int, int]:
         """Return (asset, atoms) that a spot order of this size reserves while it rests (V-1)."""
@@ -218,12 +255,6 @@ class World:
     markets : sequence of MarketTerms
         The markets, in order.
 
-    Notes
-    -----
-    The digest of J-4 counts the orders that an account *sent*, while the journal holds those that reached a book: an
-    order still on its way, or refused because its account was in liquidation (V-3), leaves no row. So `digest` takes
-    the counts as an argument; `orders_seen` of a market is what the journal alone can tell, a lower bound.
-
     Examples
     --------
     >>> world = World([1000], 5, [MarketTerms(quote_asset=0, atoms_per_tick_lot=1)])
@@ -239,6 +270,8 @@ class World:
         self.trades: list[Trade] = []
         self.rejects: Counter[RejectReason] = Counter()
         self.now_ms = 0
+        # Orders whose CANCEL rows must come next (V-6), as (account, market, number).
+        self.owed: set[tuple[int, int, int]] = set()
 
     # --- the journal -----------------------------------------------------------------------------------------------
 
@@ -263,6 +296,8 @@ class World:
         """Apply one row of a journal."""
         if row.time_ms < self.now_ms:
             raise InvariantError("T-5: a journal row goes back in time", repr(row))
+        if self.owed and (row.kind != JournalKind.CANCEL or _order_of(row) not in self.owed):
+            raise InvariantError("V-6: an unfunded account's orders are not cancelled right after", repr(row))
         self.now_ms = row.time_ms
         handler = {
             JournalKind.DEPOSIT: self._deposit,
@@ -291,8 +326,14 @@ class World:
         )
         if not is_legal:
             raise InvariantError("L-9: an opening trade that the rules do not allow", repr(row))
+        for account in (row.account, row.number):
+            self._check_trader(account, row)
+            lots, atoms = market.exposure(account)
+            if lots + row.qty > EXPOSURE_MAX or atoms + market.notional(row.qty, row.price) > EXPOSURE_MAX:
+                raise InvariantError("U-10: an opening trade beyond the exposure bound", repr(row))
         self._settle_side(market, row.account, Side.BUY, row.qty, row.price, fee_ppm=0)
         self._settle_side(market, row.number, Side.SELL, row.qty, row.price, fee_ppm=0)
+        self._owe_cancels(market, (row.account, row.number))
 
     def _publish(self, row: JournalRow) -> None:
         """Set the published index or mark; there are four clocks, so nothing else moves (P-1)."""
@@ -305,18 +346,16 @@ class World:
         """Bring a flat account under water to exactly 0 from the bad-debt account (L-10)."""
         if self.ledger.balances[row.account][row.market].atoms != -row.qty or row.qty < 1:
             raise InvariantError("L-10: a write-off does not lead to exactly 0", repr(row))
-        for market in self.markets:
-            position = market.positions.get(row.account, Position())
-            if market.terms.quote_asset == row.market and position.position_lots != 0:
-                raise InvariantError("L-10: a write-off for an account that is not flat", repr(row))
+        if any(self.position(row.account, market)[0] for market in range(len(self.markets))):
+            raise InvariantError("L-10: a write-off for an account that is not flat", repr(row))
         self.ledger.move(SystemAccount.BAD_DEBT, row.account, row.market, row.qty)
 
     # --- orders ----------------------------------------------------------------------------------------------------
 
     def _place(self, row: JournalRow) -> None:
-        """Check, match, settle, reserve what rests. On a reject nothing changes but the counts."""
+        """Check, match, settle, note what rests. On a reject nothing changes but the counts."""
+        self._check_trader(row.account, row)
         market = self.markets[row.market]
-        market.orders_seen[row.account] = max(market.orders_seen.get(row.account, 0), row.number)
         command = Command(
             kind=CommandKind.PLACE,
             naming=Naming.ORDER_ID,
@@ -328,7 +367,11 @@ class World:
             qty_lots=row.qty,
             owner=row.account,
         )
-        reason = market.book.refusal(command) or self._cover_refusal(market, command)
+        reason = (
+            market.book.refusal(command)
+            or self._cover_refusal(market, command)
+            or self._exposure_refusal(market, command)
+        )
         if reason is not RejectReason.NONE:
             self.rejects[reason] += 1
             return
@@ -350,8 +393,27 @@ class World:
             )
             self.trades.append(trade)
             self._settle(market, trade)
-        if market.terms.is_spot and leaves_lots:
+        if leaves_lots and market.terms.is_spot:
             self.ledger.reserve(row.account, *market.reservation(row.side, leaves_lots, row.price))
+        elif leaves_lots:
+            market.work(row.account, leaves_lots, row.price)
+        if fills and not market.terms.is_spot:
+            self._owe_cancels(market, (*(fill.maker_owner for fill in fills), row.account))
+
+    def _check_trader(self, account: int, row: JournalRow) -> None:
+        if account in tuple(SystemAccount):
+            raise InvariantError("V-7: an account of the venue's own trades", repr(row))
+
+    def _owe_cancels(self, market: Market, accounts: Sequence[int]) -> None:
+        """Note the orders, on all markets, of those whom a loss left less than they have promised (V-6)."""
+        asset = market.terms.quote_asset
+        unfunded = {account for account in accounts if self.ledger.free(account, asset) < 0}
+        for number, other in enumerate(self.markets if unfunded else ()):
+            self.owed |= {
+                (order.owner, number, order.id & _NUMBER_MASK)
+                for order in other.book.orders()
+                if order.owner in unfunded
+            }
 
     def _cover_refusal(self, market: Market, command: Command) -> RejectReason:
         """Check that a spot order has free what it may need (V-2); a perpetual order needs nothing."""
@@ -363,6 +425,14 @@ class World:
         covered = need <= self.ledger.free(command.owner, asset)
         return RejectReason.NONE if covered else RejectReason.INSUFFICIENT_FUNDS
 
+    def _exposure_refusal(self, market: Market, command: Command) -> RejectReason:
+        """Check that held, resting and ordered lots and atoms of a perpetual stay within the bound (U-10)."""
+        if market.terms.is_spot:
+            return RejectReason.NONE
+        lots, atoms = market.exposure(command.owner)
+        is_within = lots + command.qty_lots <= EXPOSURE_MAX and atoms + market.worth(command) <= EXPOSURE_MAX
+        return RejectReason.NONE if is_within else RejectReason.NOTIONAL_OUT_OF_BOUNDS
+
     def _cancel(self, row: JournalRow) -> None:
         """Take a resting order off and release what it reserved (V-1)."""
         market = self.markets[row.market]
@@ -373,7 +443,10 @@ class World:
         if market.terms.is_spot:
             asset, atoms = market.reservation(order.side, order.leaves_lots, order.price_ticks)
             self.ledger.reserve(row.account, asset, -atoms)
+        else:
+            market.work(row.account, -order.leaves_lots, order.price_ticks)
         market.book.executed(command)
+        self.owed.discard(_order_of(row))
 
     # --- settlement ------------------------------------------------------------------------------------------------
 
@@ -383,6 +456,7 @@ class World:
             self._settle_spot(market, trade)
             return
         terms, side, lots, price = market.terms, trade.aggressor_side, trade.qty_lots, trade.price_ticks
+        market.work(trade.maker_account, -lots, price)
         self._settle_side(market, trade.maker_account, -side, lots, price, fee_ppm=terms.maker_fee_ppm)
         self._settle_side(market, trade.taker_account, side, lots, price, fee_ppm=terms.taker_fee_ppm)
 
@@ -428,26 +502,17 @@ class World:
         position = self.markets[market].positions.get(account, Position())
         return position.position_lots, position.cost_atoms
 
-    def digest(self, now_ms: int | None = None, orders_sent: Mapping[tuple[int, int], int] | None = None) -> int:
+    def digest(self, now_ms: int | None = None) -> int:
         """Return the digest of the state (J-4). O(state).
 
         Parameters
         ----------
         now_ms : int, optional
             Until when the run went; left out, the time of the last row.
-        orders_sent : Mapping of (account, market) to int, optional
-            How many orders each account sent to each market; left out, the highest number that the journal holds,
-            which is the same unless orders were on their way or refused as frozen (see the class).
         """
-        if orders_sent is None:
-            orders_sent = {
-                (account, number): seen
-                for number, market in enumerate(self.markets)
-                for account, seen in market.orders_seen.items()
-            }
-        return digest_of(DigestKind.WORLD, self._words(self.now_ms if now_ms is None else now_ms, orders_sent))
+        return digest_of(DigestKind.WORLD, self._words(self.now_ms if now_ms is None else now_ms))
 
-    def _words(self, now_ms: int, orders_sent: Mapping[tuple[int, int], int]) -> Iterator[int]:
+    def _words(self, now_ms: int) -> Iterator[int]:
         yield now_ms
         yield from self.ledger.net_deposits
         for row in self.ledger.balances:
@@ -457,10 +522,14 @@ class World:
             yield market.clearing
             yield from map(_price_word, (market.book.last_price, market.index, market.mark))
             yield from (market.book.trade_count, market.book.digest())
-        # A holding is there from the first order that an account sends, or the first position that it gets.
-        held = {(account, number) for number, market in enumerate(self.markets) for account in market.positions}
-        for account, number in sorted(held | {pair for pair, sent in orders_sent.items() if sent}):
-            yield from (account, number, *self.position(account, number), orders_sent.get((account, number), 0))
+        held = {
+            (account, number)
+            for number, market in enumerate(self.markets)
+            for account, position in market.positions.items()
+            if position != Position()
+        }
+        for account, number in sorted(held):
+            yield from (account, number, *self.position(account, number))
 
     # --- invariants ------------------------------------------------------------------------------------------------
 
@@ -468,7 +537,9 @@ class World:
         """Walk everything and raise `InvariantError` naming the first invariant that does not hold. O(state)."""
         for market in self.markets:
             market.book.check_invariants()
-        broken = self._positions_broken() or self._balances_broken() or self._reserved_broken()
+        broken = (
+            self._positions_broken() or self._balances_broken() or self._reserved_broken() or self._exposure_broken()
+        )
         if broken is not None:
             raise InvariantError(broken)
 
@@ -487,6 +558,22 @@ class World:
                 return f"L-2: the balances of asset {asset} and the clearing in it do not sum to its deposits"
         return None
 
+    def _exposure_broken(self) -> str | None:
+        if self.owed:
+            return f"V-6: orders of unfunded accounts still rest: {sorted(self.owed)}"
+        for number, market in enumerate(self.markets):
+            lots: Counter[int] = Counter()
+            atoms: Counter[int] = Counter()
+            for order in () if market.terms.is_spot else market.book.orders():
+                lots[order.owner] += order.leaves_lots
+                atoms[order.owner] += market.notional(order.leaves_lots, order.price_ticks)
+            if lots != market.working_lots or atoms != market.working_atoms:
+                return f"U-10: the working lots or atoms of market {number} are not those of its orders"
+            for account in lots.keys() | market.positions.keys():
+                if max(market.exposure(account)) > EXPOSURE_MAX:
+                    return f"U-10: account {account} is beyond the exposure bound of market {number}"
+        return None
+
     def _reserved_broken(self) -> str | None:
         reserved: Counter[tuple[int, int]] = Counter()
         for market in self.markets:
@@ -499,6 +586,10 @@ class World:
                     promised = reserved[account, asset]
                     return f"V-1: account {account}, asset {asset}: {balance.reserved} reserved, orders hold {promised}"
         return None
+
+
+def _order_of(row: JournalRow) -> tuple[int, int, int]:
+    return row.account, row.market, row.number
 
 
 def _order_id(row: JournalRow) -> int:

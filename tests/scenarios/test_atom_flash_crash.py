@@ -30,6 +30,7 @@ SEEDS = (scenario.DEFAULT_SEED, 1, 2)
 PRINT_COUNT = 71
 PROCEEDS_USDT = Decimal("9170.080188")
 SOLD_ATOM = Decimal("9695.33")
+JOURNAL_PLACE, JOURNAL_CANCEL = 3, 4
 FLOOR_USDT = Decimal("0.001")
 BEFORE_SHOCK = slice(30_000, scenario.SHOCK_AT_MS)
 
@@ -123,11 +124,13 @@ class TestReplay:
         part = replayed(seed, variant)
         decoys = account_of(part, "decoys")
         journal = part.simulation.world.journal()
-        rows = list(zip(*(journal[name].tolist() for name in ("account", "number", "price", "time_ms")), strict=True))
+        rows = zip(*(journal[name].tolist() for name in ("account", "kind", "number", "price", "time_ms")), strict=True)
         placed, cancelled = {}, {}
-        for account, number, price, time_ms in rows:
-            if account == decoys:
-                (cancelled if number in placed else placed)[number] = (price, time_ms)
+        for account, kind, number, price, time_ms in rows:
+            if account == decoys and kind == JOURNAL_PLACE:
+                placed[number] = (price, time_ms)
+            elif account == decoys and kind == JOURNAL_CANCEL:
+                cancelled[number] = (price, time_ms)
         levels = {part.market.ticks(price) for price, _ in PRINTS}
         sold_at = int(part.simulation.world.trades()["time_ms"][0])
         assert cancelled
@@ -208,8 +211,14 @@ class TestCascade:
             assert publication.kind == LandmarkKind.PUBLICATION
             assert publication.mover is not None
             assert publication.mover.time_ms <= publication.time_ms <= row.time_ms
-            # The shock is behind all of it: nobody is liquidated by the background.
-            assert lineage.chain(row.id)[-1].kind == LandmarkKind.SHOCK
+
+    @pytest.mark.parametrize("seed", SEEDS)
+    def test_the_first_liquidation_goes_back_to_the_shock(self, seed):
+        lineage = Lineage(grown(seed, leaves=True).simulation.world)
+        kinds = [row.kind for row in lineage.chain(lineage.of_kind(LandmarkKind.LIQUIDATION)[0].id)]
+        assert kinds[:2] == [LandmarkKind.LIQUIDATION, LandmarkKind.PUBLICATION]
+        assert kinds[-1] == LandmarkKind.SHOCK
+        assert set(kinds[2:-1]) <= {LandmarkKind.WITHDRAWAL}
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_makers_who_stay_never_withdraw(self, seed):
@@ -234,7 +243,9 @@ class TestCascade:
     def test_the_invariants_hold_after_every_event_of_the_first_liquidations(self):
         part = scenario.endogenous_part(scenario.DEFAULT_SEED, leaves=True)
         part.simulation.run(until_ms=scenario.SHOCK_AT_MS - 1)
-        part.simulation.run(until_ms=scenario.SHOCK_AT_MS + 2_300, check=True)  # the first mark that liquidates: + 2,150
+        part.simulation.run(
+            until_ms=scenario.SHOCK_AT_MS + 2_300, check=True
+        )  # the first mark that liquidates: + 2,150
         assert Lineage(part.simulation.world).of_kind(LandmarkKind.LIQUIDATION)
         part.simulation.run(until_ms=part.until_ms)
         assert part.simulation.world.digest() == grown(scenario.DEFAULT_SEED, leaves=True).simulation.world.digest()

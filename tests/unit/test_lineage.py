@@ -14,6 +14,8 @@ BUY, SELL = Side.BUY, Side.SELL
 QUOTE, BASE = 0, 1
 SHOCK, WITHDRAWAL, RETURN, PUBLICATION, LIQUIDATION, STEP, BAD_DEBT = range(1, 8)
 MOVED_BY_PLACE, MOVED_BY_CANCEL, MOVED_BY_TRADE = 1, 2, 3
+INDEX_ROW, MARK_ROW = 1, 2
+JOURNAL_PLACE = 3
 ALL_PPM = 10**6
 
 
@@ -258,6 +260,162 @@ class TestMakers:
         table = told.native.prices()
         caused = zip(table["time_ms"].tolist(), table["cause"].tolist(), strict=True)
         assert min(time_ms for time_ms, cause in caused if cause == returned) == return_ms + 2
+
+
+    def test_the_return_size_holds_from_the_first_return_on(self, told):
+        told.native.run(3_000, check=True)
+        rows = landmarks(told.native)
+        withdrawn_ms, return_ms = rows[first(rows, WITHDRAWAL)].time_ms, rows[first(rows, RETURN)].time_ms
+        journal = told.native.journal()
+        names = ("account", "kind", "time_ms", "qty")
+        sent = [
+            (time_ms - 1, qty)  # it is 1 ms on its way
+            for account, kind, time_ms, qty in zip(*(journal[name].tolist() for name in names), strict=True)
+            if account == told.maker_account and kind == JOURNAL_PLACE
+        ]
+        assert {qty for time_ms, qty in sent if time_ms < withdrawn_ms} == {50}
+        assert {qty for time_ms, qty in sent if withdrawn_ms <= time_ms < return_ms} == {50}  # withdrawn, it still offers
+        assert {qty for time_ms, qty in sent if time_ms >= return_ms} == {25}
+
+
+class Falling:
+    """Hold a perpetual whose mark is its mid (nothing has traded): sampled and published every 100 ms.
+
+    `breached` opens a long that any fall of the mark liquidates, so that the next publication becomes a landmark with
+    its mover. Every order is sent by an account of its own; the story says who.
+    """
+
+    def __init__(self, *, lag_ms=0):
+        self.twin = TwinWorld()
+        self.twin.asset(), self.twin.asset()
+        self.native = self.twin.native
+        self.market = self.perpetual(lag_ms=lag_ms)
+        self.tickets: dict[int, int] = {}
+
+    def perpetual(self, *, lag_ms=0):
+        market = self.twin.perpetual(QUOTE, maintenance_ppm=100_000)
+        self.native.add_mark(market, every_ms=100, lag_ms=lag_ms)
+        return market
+
+    def place(self, side, price, qty=1, *, at_ms, market=None):
+        """Let a new account send an order; return the account."""
+        account = self.twin.account(10**9, 10**6)
+        market = self.market if market is None else market
+        self.tickets[account] = self.native.send_order(account, market, side, price, qty, at_ms=at_ms)
+        return account
+
+    def cancel(self, account, *, at_ms):
+        self.native.send_cancel(self.tickets[account], at_ms=at_ms)
+
+    def breached(self):
+        """Open a long at the mark whose collateral just covers the maintenance."""
+        mark = self.native.market(self.market)["mark"]
+        self.native.open_trade(self.market, self.twin.account(mark), self.twin.account(10**9), 10, mark)
+
+    def publication(self):
+        rows = landmarks(self.native)
+        assert self.twin.disagreements() == []
+        return rows[first(rows, PUBLICATION)]
+
+
+class TestLargestMover:
+    @pytest.mark.parametrize("middle_price", [95, 86])
+    def test_g4_of_two_falls_the_largest_wins_whichever_came_first(self, middle_price):
+        story = Falling()
+        story.place(SELL, 110, at_ms=1)
+        story.place(BUY, 80, at_ms=1)
+        middle, best = story.place(BUY, middle_price, at_ms=1), story.place(BUY, 101, at_ms=1)
+        story.native.run(100, check=True)
+        story.breached()
+        story.cancel(best, at_ms=110)
+        story.cancel(middle, at_ms=120)
+        story.native.run(200, check=True)
+        published = story.publication()
+        assert published.value == (80 + 110) // 2
+        # The mid falls from 105 to 102 to 95, or from 105 to 98 to 95.
+        wanted = {95: Mover(120, MOVED_BY_CANCEL, middle, 1, 0), 86: Mover(110, MOVED_BY_CANCEL, best, 1, 0)}
+        assert published.mover == wanted[middle_price]
+
+    def test_g4_a_rise_does_not_hide_a_fall(self):
+        story = Falling()
+        story.place(SELL, 104, at_ms=1)
+        story.place(BUY, 80, at_ms=1)
+        middle, best = story.place(BUY, 92, at_ms=1), story.place(BUY, 100, at_ms=1)
+        story.native.run(100, check=True)
+        story.breached()
+        story.cancel(best, at_ms=110)  # the mid: 102 -> 98
+        story.cancel(middle, at_ms=120)  # -> 92
+        story.place(BUY, 94, at_ms=130)  # -> 99: the last mover, and the largest move of all
+        story.native.run(200, check=True)
+        published = story.publication()
+        assert (published.value, published.mover) == (99, Mover(120, MOVED_BY_CANCEL, middle, 1, 0))
+
+    def test_g4_one_command_is_one_step_of_the_last_price(self):
+        story = Falling()
+        story.place(SELL, 140, 100, at_ms=1)
+        for price, qty in ((100, 1), (99, 1), (98, 1), (90, 1), (88, 9)):
+            story.place(BUY, price, qty, at_ms=1)
+        story.place(SELL, None, 1, at_ms=2)  # last 100, below the mid of (99 + 140) / 2
+        story.native.run(100, check=True)
+        assert story.native.market(story.market)["mark"] == 100
+        story.breached()
+        sweeper = story.place(SELL, None, 3, at_ms=110)  # 99, 98, 90: a fall of 10 in one step
+        story.place(SELL, None, 1, at_ms=120)  # 88
+        story.native.run(200, check=True)
+        published = story.publication()
+        assert (published.value, published.mover) == (88, Mover(110, MOVED_BY_TRADE, sweeper, 1, 0))
+
+    def test_g4_with_one_side_empty_the_mid_counts_as_the_other_sides_best(self):
+        story = Falling()
+        story.place(BUY, 100, at_ms=1)
+        low = story.place(SELL, 104, at_ms=1)
+        story.native.run(100, check=True)
+        story.breached()
+        story.cancel(low, at_ms=110)  # 102 -> 100: a fall of 2
+        late = story.place(SELL, 103, at_ms=120)  # 100 -> 101: a rise, and the last mover
+        story.native.run(200, check=True)
+        published = story.publication()
+        assert (published.value, published.mover) == (101, Mover(110, MOVED_BY_CANCEL, low, 1, 0))
+        assert published.mover.account != late
+
+    def test_g4_where_nothing_moved_that_way_the_last_mover_is_named(self):
+        story = Falling()
+        spot = story.twin.spot(BASE, QUOTE)
+        story.native.add_index(story.market, spot, every_ms=50, lag_ms=0)
+        story.place(SELL, 110, at_ms=1)
+        story.place(BUY, 110, at_ms=1)  # last 110
+        story.place(BUY, 70, at_ms=2)
+        riser = story.place(SELL, 110, at_ms=3)  # mid 90, up from the bid alone
+        story.place(SELL, 101, at_ms=1, market=spot)
+        story.place(BUY, 59, at_ms=1, market=spot)
+        best = story.place(BUY, 99, at_ms=1, market=spot)  # index 100: the median
+        story.native.run(100, check=True)
+        assert story.native.market(story.market)["mark"] == 100
+        story.breached()
+        story.cancel(best, at_ms=140)  # index 80 from 150 on; the perpetual itself is quiet
+        story.native.run(200, check=True)
+        published = story.publication()
+        assert (published.value, published.mover) == (90, Mover(3, MOVED_BY_PLACE, riser, 1, 0))
+
+    def test_g4_two_samplers_of_one_millisecond_see_the_same_mover(self):
+        story = Falling()
+        other = story.twin.perpetual(QUOTE)
+        story.native.add_index(other, story.market, every_ms=100, lag_ms=0)
+        story.place(SELL, 110, 100, at_ms=1)
+        for price in (100, 98, 80):
+            story.place(BUY, price, at_ms=1)
+        story.native.run(100, check=True)
+        story.breached()
+        story.native.add_shock(story.twin.account(10**6), story.market, SELL, 2, at_ms=150)  # the mid: 105 -> 95
+        story.place(BUY, 81, at_ms=160)  # background, and the last mover
+        story.native.run(200, check=True)
+        shock = first(landmarks(story.native), SHOCK)
+        table = story.native.prices()
+        columns = (table[name].tolist() for name in ("time_ms", "kind", "market", "price_ticks", "cause"))
+        rows = [row[1:] for row in zip(*columns, strict=True) if row[0] == 200]
+        # The mark was declared, so it is sampled, before the index.
+        assert rows == [(MARK_ROW, story.market, 95, shock), (INDEX_ROW, other, 95, shock)]
+        assert story.publication().parent == shock
 
 
 @pytest.fixture(scope="module")

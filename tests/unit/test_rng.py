@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from engine import InputError, _core
 from engine.reference import fmath, rng
 
 ONES = 2**32 - 1
@@ -75,9 +76,11 @@ class TestKeys:
 
 class TestLaws:
     def test_r4_uniform01_is_never_0_and_never_1(self):
-        assert rng.uniform01(0) == 2.0**-54
-        assert rng.uniform01(2**64 - 1) == 1.0 - 2.0**-53  # the formula alone rounds to 1.0 here
-        assert rng.uniform01(2**63) == 0.5
+        # The middles of 2^52 equal cells: 53 bits, so no product and no sum is rounded.
+        assert rng.uniform01(0) == rng.uniform01(2**12 - 1) == 2.0**-53
+        assert rng.uniform01(2**12) == 3 * 2.0**-53
+        assert rng.uniform01(2**64 - 1) == 1.0 - 2.0**-53
+        assert rng.uniform01(2**63) == 0.5 + 2.0**-53
 
     @pytest.mark.parametrize("n", [1, 2, 10, 2**63, 2**64])
     def test_r4_integer_below_reaches_both_ends(self, n):
@@ -112,3 +115,38 @@ class TestLaws:
         # P(pareto(1, 2) > 2) = 2^-2
         tail = sum(rng.pareto(b, 1.0, 2.0) > 2.0 for b in bits) / count
         assert abs(tail - 0.25) < 4 * math.sqrt(0.25 * 0.75 / count)
+
+
+class TestNativeInput:
+    @pytest.mark.parametrize("population", [5, None, b"makers", "\ud800"])
+    def test_u7_a_population_is_a_string(self, population):
+        with pytest.raises(InputError) as caught:
+            _core.member_key(population, 0)
+        assert caught.value.field == "population"
+
+    @pytest.mark.parametrize("ordinal", [-1, 1.0, True, None, "1", 2**63])
+    def test_u7_an_ordinal_is_an_integer(self, ordinal):
+        with pytest.raises(InputError) as caught:
+            _core.member_key("makers", ordinal)
+        assert caught.value.field == "ordinal"
+
+    GOOD = {"law": "uniform", "first": 0.0, "second": 1.0, "seed": 1, "population": "p", "count": 1, "k": 0}
+
+    @pytest.mark.parametrize(
+        ("field", "bad"),
+        [
+            ("law", ["gauss", "", None, 5]),
+            ("first", ["x", "1", None, True, float("nan"), float("inf"), 2.0**1023]),
+            ("second", ["x", "1", None, True, float("nan"), -float("inf")]),
+            ("seed", [1.0, "1", None]),
+            ("population", [5, None]),
+            ("count", [-1, 1.0, 2**31]),
+            ("k", [-1, 2**32]),
+        ],
+    )
+    def test_u7_arguments_of_a_law(self, field, bad):
+        assert len(_core.draw_law(**self.GOOD)) == 1
+        for value in bad:
+            with pytest.raises(InputError) as caught:
+                _core.draw_law(**{**self.GOOD, field: value})
+            assert caught.value.field == field

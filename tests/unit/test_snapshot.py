@@ -149,6 +149,10 @@ class TestRefusals:
         self.refused(sound[:-cut], "length")
         self.refused(sound + bytes(cut), "length")
 
+    @pytest.mark.parametrize("wrong", [bytearray, memoryview, lambda sound: None, lambda sound: "snapshot"])
+    def test_u7_a_snapshot_of_the_wrong_type(self, sound, wrong):
+        self.refused(wrong(sound), "bytes from World.snapshot")
+
     def test_j3_foreign_bytes(self, sound):
         self.refused(bytes(len(sound)), "no snapshot of this engine")
         self.refused(b"\x89PNG" + sound[4:], "no snapshot of this engine")
