@@ -6,8 +6,13 @@ the twin must have come to the same state by its own arithmetic.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from engine.reference.world import EXPOSURE_MAX
 from engine.testing.worlds import TwinWorld
 from engine.types import RejectReason, Side
 
@@ -151,7 +156,7 @@ class TestCover:
         place(twin, buyer, market, BUY, 10, 4)
         assert (twin.native.market(market)["orders"] == 1) is rests
         assert rejects(twin) == ({} if rests else {RejectReason.INSUFFICIENT_FUNDS: 1})
-        assert twin.native.digest() != before  # the clock and the number sent have moved on
+        assert twin.native.digest() != before  # the clock has moved on
         agree(twin)
 
     def test_v2_what_rests_already_is_not_free(self):
@@ -197,6 +202,94 @@ class TestCover:
         place(twin, buyer, market, BUY, 10, 5)  # 10 x 5 x 2 = 100
         place(twin, buyer, market, BUY, 51, 1)  # 102
         assert rejects(twin) == {RejectReason.NOTIONAL_OUT_OF_BOUNDS: 1}
+        agree(twin)
+
+
+class TestFreeOfCharge:
+    def test_u9_a_spot_price_may_be_zero(self):
+        twin = opened()
+        market = twin.spot(BASE, QUOTE, price_min=0, maker_fee_ppm=PERCENT, taker_fee_ppm=PERCENT)
+        taker, giver = twin.account(), twin.account(0, 100)
+        place(twin, taker, market, BUY, 0, 10)
+        assert twin.native.balance(taker, QUOTE) == (0, 0)  # it rests, and nothing is promised
+        place(twin, giver, market, SELL, None, 10)
+        assert twin.native.balance(taker, BASE) == (10 - 1, 0)  # ceil of 1 % of ten
+        assert twin.native.balance(giver, QUOTE) == (0, 0)
+        assert twin.native.balance(FEES, QUOTE) == (0, 0)
+        assert twin.native.market(market)["last"] == 0
+        agree(twin)
+
+
+class TestExposure:
+    """U-10: lots and atoms of one account in one perpetual, held and at rest, stay within 2^56."""
+
+    def market(self, worth=1, **terms):
+        twin = opened()
+        market = twin.perpetual(QUOTE, worth=worth, **terms)
+        return twin, market, twin.account(10**6), twin.account(10**6)
+
+    @pytest.mark.parametrize("worth", [1, 4])
+    def test_u10_resting_orders_of_both_sides_count(self, worth):
+        twin, market, account, _ = self.market(worth)
+        quarter = EXPOSURE_MAX // 4 // worth
+        for side, price in ((BUY, 1), (BUY, 1), (SELL, 2)):
+            place(twin, account, market, side, price, quarter // price)
+        place(twin, account, market, BUY, 1, quarter)
+        assert rejects(twin) == {}
+        place(twin, account, market, BUY, 1, 1)  # 1 atom, or worth of them, too many: a quarter at price 2 is full too
+        assert rejects(twin) == {RejectReason.NOTIONAL_OUT_OF_BOUNDS: 1}
+        agree(twin)
+
+    def test_u10_what_is_cancelled_or_traded_no_longer_rests(self):
+        twin, market, account, other = self.market()
+        ticket = place(twin, account, market, BUY, 1, EXPOSURE_MAX)
+        cancel(twin, ticket)
+        place(twin, account, market, BUY, 1, EXPOSURE_MAX)
+        place(twin, other, market, SELL, 1, EXPOSURE_MAX // 2)  # half of it is a position now, the sum is the same
+        place(twin, account, market, BUY, 1, 1)
+        assert rejects(twin) == {RejectReason.NOTIONAL_OUT_OF_BOUNDS: 1}
+        place(twin, other, market, SELL, 2, EXPOSURE_MAX // 4)  # |position| counts for it just as well
+        assert twin.native.market(market)["orders"] == 2
+        place(twin, other, market, BUY, 1, 1)  # even an order that would reduce
+        assert rejects(twin) == {RejectReason.NOTIONAL_OUT_OF_BOUNDS: 2}
+        assert twin.native.position(account, market)[0] == EXPOSURE_MAX // 2
+        agree(twin)
+
+    def test_u10_a_limit_order_counts_at_its_own_price(self):
+        twin, market, account, _ = self.market()
+        place(twin, account, market, BUY, 2**20, 2**36)
+        place(twin, account, market, BUY, 2**20, 1)
+        assert rejects(twin) == {RejectReason.NOTIONAL_OUT_OF_BOUNDS: 1}
+        agree(twin)
+
+    def test_u10_a_market_order_beyond_the_bound_at_price_max_counts_at_its_cost(self):
+        twin, market, account, maker = self.market(price_max=100)
+        lots = 2**52  # at price_max 100 x 2^52, more than 2^56
+        place(twin, maker, market, SELL, 3, lots)
+        place(twin, account, market, BUY, None, lots)
+        assert twin.native.position(account, market)[:2] == (lots, 3 * lots)
+        place(twin, maker, market, BUY, 2, lots)
+        place(twin, account, market, SELL, None, lots)
+        assert twin.native.position(account, market)[:2] == (0, 0)
+        assert rejects(twin) == {}
+        agree(twin)
+
+    @pytest.mark.parametrize("side", [BUY, SELL])
+    def test_u10_on_an_empty_book_only_the_lots_bind_a_market_order(self, side):
+        twin, market, account, _ = self.market()
+        place(twin, account, market, side, None, EXPOSURE_MAX)
+        assert rejects(twin) == {}
+        place(twin, account, market, side, None, EXPOSURE_MAX + 1)
+        assert rejects(twin) == {RejectReason.NOTIONAL_OUT_OF_BOUNDS: 1}
+        agree(twin)
+
+    def test_u10_spot_orders_are_bound_by_their_cover(self):
+        twin = TwinWorld()
+        twin.asset(), twin.asset()
+        market = twin.spot(BASE, QUOTE)
+        rich = twin.account(2**60)
+        place(twin, rich, market, BUY, 1, 2**60)
+        assert rejects(twin) == {}
         agree(twin)
 
 
@@ -334,6 +427,156 @@ class TestPerpetualSettlement:
         state = twin.native.market(market)
         assert (state["last"], state["trades"], state["clearing"]) == (None, 0, 0)
         agree(twin)
+
+
+class TestUnfunded:
+    """V-6: a perpetual's loss takes reserved quote; the orders that it was promised to leave at once."""
+
+    def loss(self, *, spot_bid=10):
+        """Let an account with 1,000, of which 100 x spot_bid are promised, lose 1,000 in a perpetual at 4 ms."""
+        twin = opened()
+        spot, perpetual = twin.spot(BASE, QUOTE), twin.perpetual(QUOTE)
+        maker, account = twin.account(10**6, 10**6), twin.account(1_000)
+        send = twin.native.send_order
+        if spot_bid:
+            send(account, spot, BUY, 100, spot_bid, at_ms=0)
+        send(account, perpetual, BUY, 50, 3, at_ms=0)
+        send(maker, perpetual, SELL, 200, 10, at_ms=1)
+        send(account, perpetual, BUY, 200, 10, at_ms=2)
+        send(maker, perpetual, BUY, 100, 10, at_ms=3)
+        send(account, perpetual, SELL, None, 10, at_ms=4)
+        send(maker, spot, SELL, None, 10, at_ms=5)
+        return twin, spot, perpetual, account
+
+    def test_v6_a_loss_cancels_the_orders_that_it_leaves_unfunded(self):
+        twin, spot, perpetual, account = self.loss()
+        twin.native.run(3, check=True)
+        assert twin.native.balance(account, QUOTE) == (1_000, 1_000)
+        twin.native.run(4, check=True)
+        assert twin.native.balance(account, QUOTE) == (0, 0)
+        assert [twin.native.market(market)["orders"] for market in (spot, perpetual)] == [0, 0]
+        kinds = [row[:2] for row in journal(twin, PLACE_ROW, CANCEL_ROW) if row[0] == 4]
+        assert kinds == [(4, account)] * 3  # the order, and right behind it both cancels
+        twin.native.run(1_000, check=True)
+        assert twin.native.balance(account, QUOTE) == (0, 0)  # the seller of 5 ms found nobody
+        assert landmarks(twin, BAD_DEBT_LANDMARK) == []
+        agree(twin)
+
+    def test_v6_what_is_still_funded_stays(self):
+        twin, spot, perpetual, account = self.loss(spot_bid=0)
+        twin.native.run(4, check=True)
+        assert twin.native.balance(account, QUOTE) == (0, 0)  # 0 is not below 0
+        assert twin.native.market(perpetual)["orders"] == 1
+        agree(twin)
+
+    def test_v6_the_makers_of_a_command_are_looked_at_too(self):
+        twin = opened()
+        spot, perpetual = twin.spot(BASE, QUOTE), twin.perpetual(QUOTE)
+        rich, account = twin.account(10**6, 10**6), twin.account(1_000)
+        twin.native.open_trade(perpetual, account, rich, 10, 200)
+        place(twin, account, spot, BUY, 100, 10)
+        place(twin, account, perpetual, SELL, 150, 10)  # a loss of 500, when it trades
+        twin.native.run(10, check=True)
+        place(twin, rich, perpetual, BUY, 150, 10)
+        assert twin.native.balance(account, QUOTE) == (500, 0)
+        assert twin.native.market(spot)["orders"] == 0
+        agree(twin)
+
+    def test_v6_l10_a_flat_account_below_zero_is_written_off_in_the_next_millisecond(self):
+        twin, _, _, account = self.loss()
+        late = twin.account(10**6)
+        market = twin.perpetual(QUOTE, taker_fee_ppm=PERCENT)
+        twin.native.run(4, check=True)
+        # It has nothing left, and a fee of 1 to pay for each side of a trade with nobody's gain.
+        place(twin, late, market, BUY, 100, 1)
+        place(twin, late, market, SELL, 101, 1)
+        start = twin.native.now_ms
+        twin.native.send_order(account, market, BUY, None, 1, at_ms=start + 1)
+        twin.native.send_order(account, market, SELL, None, 1, at_ms=start + 1)
+        twin.native.run(start + 1, check=True)
+        owes = 2 + 1 + 1  # ceil(1.01), the tick between bid and ask, ceil(1.00)
+        assert twin.native.balance(account, QUOTE) == (-owes, 0)
+        twin.native.run(start + 2, check=True)
+        assert twin.native.balance(account, QUOTE) == (0, 0)
+        assert twin.native.balance(BAD_DEBT, QUOTE) == (-owes, 0)
+        assert landmarks(twin, BAD_DEBT_LANDMARK) == [(start + 2, account, owes)]
+        agree(twin)
+
+
+class TestFlow:
+    @pytest.mark.parametrize(
+        ("lots", "slices", "sizes"),
+        [(10, 6, [2, 2, 2, 2, 1, 1]), (10, 1, [10]), (10, 10, [1] * 10), (7, 2, [4, 3]), (9, 3, [3, 3, 3])],
+    )
+    def test_a_shock_has_as_many_orders_as_slices(self, lots, slices, sizes):
+        twin = opened()
+        market = twin.perpetual(QUOTE)
+        twin.native.add_shock(twin.account(1), market, SELL, lots, at_ms=5, slices=slices, every_ms=3)
+        twin.native.run(100, check=True)
+        assert [row[0] for row in journal(twin, PLACE_ROW)] == [5 + 3 * i for i in range(slices)]
+        assert [row[5] for row in journal(twin, PLACE_ROW)] == sizes  # ceil(what is left / slices left)
+        assert twin.native.counts()["orders"] == slices
+        agree(twin)
+
+    def test_p1_a_maker_that_sees_no_price_quotes_nothing(self):
+        twin = opened()
+        market = twin.perpetual(QUOTE)
+        static = twin.account(10**6)
+        for side, price in ((BUY, 998), (SELL, 1_002)):
+            ticket = twin.native.send_order(static, market, side, price, 10, at_ms=0)
+            twin.native.send_cancel(ticket, at_ms=1)
+        maker = twin.native.add_maker(
+            twin.account(10**9),
+            1,
+            wake_every_ms=20,
+            window_ms=200,
+            return_after_ms=600,
+            latency_median_ms=40.0,
+            latency_sigma=0.0,
+            half_spread=0.002,
+            spacing=0.0,
+            levels=1,
+            anchor=0.3,
+            fair_tau_ms=1_000.0,
+            drawdown=0.0,
+            return_size=1.0,
+        )
+        twin.native.add_quote(maker, market, 5)
+        twin.native.run(200, check=True)
+        # It looked once at 1,000, and then at an empty book without a trade. Its own first quotes arrive at 40 ms.
+        prices = [row[4] for row in journal(twin, PLACE_ROW)]
+        assert set(prices[2:]) == {998, 1_002}
+        assert max(prices) < 2_000
+        agree(twin)
+
+    def test_a_table_outlives_the_collector(self):
+        # A table that died in a cycle once freed the chunks of its world.
+        program = """
+import gc
+from engine.testing.worlds import small_world
+twin = small_world(makers=1, longs=2, shock_lots=50)
+twin.native.run(2_000)
+for _ in range(3):
+    for lent in (twin.native.trades(), twin.native.journal(), twin.native.prices()):
+        cycle = [lent, lent["time_ms"]]
+        cycle.append(cycle)
+    del cycle, lent
+    gc.collect()
+assert twin.disagreements() == []
+holder = [twin.native, twin.native.journal()]
+holder.append(holder)
+del twin, holder
+gc.collect()
+print("sound")
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "165"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, "sound\n"), done.stderr
 
 
 class TestPrices:
@@ -511,6 +754,81 @@ class TestLiquidation:
         margin.native.run(1_000, check=True)
         assert not margin.native.in_liquidation(account)
         agree(margin.twin)
+
+    def test_x2_with_an_unmarked_position_a_running_liquidation_waits_an_interval(self):
+        margin = Margin(stage_ppm=10 * PERCENT, stage_interval_ms=10)
+        account = margin.long(1)
+        margin.native.run(15, check=True)
+        assert landmarks(margin.twin, STEP) == [(10, account, 1)]
+        unmarked = margin.twin.perpetual(QUOTE)
+        margin.native.open_trade(unmarked, account, margin.short, 1, 100)
+        margin.native.run(35, check=True)
+        assert margin.native.in_liquidation(account)  # it waits; it does not leave
+        assert landmarks(margin.twin, STEP) == [(10, account, 1)]
+        # A mark of 100 from 35 ms on: the steps go on, at the next beat.
+        margin.native.add_mark(unmarked, every_ms=1, lag_ms=0)
+        for side, price in ((BUY, 99), (SELL, 101)):
+            margin.native.send_order(margin.maker, unmarked, side, price, 100, at_ms=35)
+        margin.native.run(40, check=True)
+        assert landmarks(margin.twin, STEP) == [(10, account, 1), (40, account, 1)]
+        agree(margin.twin)
+
+    def test_x2_an_account_with_an_unmarked_position_is_not_checked(self):
+        margin = Margin()
+        account = margin.long(1)
+        unmarked = margin.twin.perpetual(QUOTE)
+        margin.native.open_trade(unmarked, account, margin.short, 1, 100)
+        margin.native.run(1_000, check=True)
+        assert not margin.native.in_liquidation(account)
+        agree(margin.twin)
+
+    def test_x2_l10_an_account_that_holds_an_unmarked_position_is_not_flat(self):
+        margin = Margin(stage_ppm=100 * PERCENT, stage_interval_ms=10)
+        account = margin.long(10)
+        margin.native.run(15, check=True)  # sold all at 89; the account is 100 under water
+        assert (margin.lots(account), margin.native.balance(account, QUOTE)[0]) == (0, 10 - 110)
+        unmarked = margin.twin.perpetual(QUOTE)
+        margin.native.open_trade(unmarked, account, margin.short, 5, 100)
+        margin.native.run(100, check=True)
+        assert margin.lots(account, unmarked) == 5
+        assert margin.native.balance(BAD_DEBT, QUOTE) == (0, 0)
+        agree(margin.twin)
+
+    def test_x2_an_account_is_in_one_liquidation_at_a_time_of_one_settlement_asset(self):
+        twin = opened(stage_ppm=100 * PERCENT, stage_interval_ms=50)
+        markets = [twin.perpetual(asset) for asset in (QUOTE, BASE)]
+        maker, account = twin.account(10**6, 10**6), twin.account(101 + 15, 101 + 15)
+        for market in markets:
+            twin.native.add_mark(market, every_ms=10, lag_ms=0)
+            twin.native.send_order(maker, market, BUY, 89, 1_000, at_ms=1)
+            twin.native.send_order(maker, market, SELL, 91, 1_000, at_ms=1)
+            twin.native.open_trade(market, account, maker, 10, 100)
+        twin.native.run(59, check=True)
+        found = [(row[0], row[2]) for row in twin.native.landmarks() if row[1] == LIQUIDATION]
+        assert found == [(10, markets[0])]  # the other breaches just as well
+        assert twin.native.position(account, markets[1])[0] == 10
+        twin.native.run(200, check=True)
+        # At 60 ms the first ends in phase 5, flat and with 6 left: the second is found with the next mark.
+        found = [(row[0], row[2]) for row in twin.native.landmarks() if row[1] == LIQUIDATION]
+        assert found == [(10, markets[0]), (70, markets[1])]
+        assert [twin.native.position(account, market)[0] for market in markets] == [0, 0]
+        agree(twin)
+
+    def test_x4_a_stage_is_capped_at_qty_max(self):
+        twin = opened(stage_ppm=100 * PERCENT, stage_interval_ms=10)
+        market = twin.perpetual(QUOTE, qty_max=10)
+        twin.native.add_mark(market, every_ms=10, lag_ms=0)
+        maker, account = twin.account(10**6), twin.account(1)
+        for _ in range(10):
+            twin.native.send_order(maker, market, BUY, 89, 10, at_ms=1)
+        twin.native.send_order(maker, market, SELL, 91, 10, at_ms=1)
+        for _ in range(5):
+            twin.native.open_trade(market, account, maker, 10, 100)
+        twin.native.run(1_000, check=True)
+        assert landmarks(twin, STEP) == [(10 * step, account, 10) for step in range(1, 6)]
+        assert twin.native.position(account, market)[0] == 0
+        assert rejects(twin) == {}
+        agree(twin)
 
     def test_x3_the_worst_ratio_first_not_the_least_equity(self):
         margin = Margin()
