@@ -154,7 +154,7 @@ class QueuedEvent:
 
 @final
 class EventQueue:
-    def __new__(cls, start_ms: SupportsIndex = 0) -> EventQueue: ...
+    def __new__(cls, start_ms: SupportsIndex | None = None) -> EventQueue: ...
     def schedule(self, time_ms: SupportsIndex, data: SupportsIndex = 0, *, priority: SupportsIndex = 0) -> int: ...
     def schedule_batch(
         self, times_ms: _Buffer, data: _Buffer | None = None, priority: _Buffer | None = None
@@ -302,7 +302,7 @@ class World:
         drawdown: float,
         return_size: float,
         skew: float = 0.0,
-        start_ms: SupportsIndex = 0,
+        start_ms: SupportsIndex | None = None,
     ) -> int: ...
     def add_quote(
         self,
@@ -322,7 +322,7 @@ class World:
         qty_min: SupportsIndex,
         qty_max: SupportsIndex,
         latency_ms: SupportsIndex,
-        start_ms: SupportsIndex = 0,
+        start_ms: SupportsIndex | None = None,
     ) -> None: ...
     def add_shock(
         self,

@@ -29,6 +29,8 @@ FLOORS = [
     "book ledger triggers lineage recorder",
     "batch verify_book market",
     "prices account amm",
+    "state",
+    "settle publish",
     "venue lending",
     "liquidation backstop agents/*",
     "kernel",

@@ -15,7 +15,9 @@ from engine.native.lineage cimport *
 from engine.native.liquidation cimport *
 from engine.native.market cimport *
 from engine.native.queue cimport *
+from engine.native.publish cimport *
 from engine.native.slab cimport *
+from engine.native.state cimport *
 from engine.native.venue cimport *
 
 cdef struct WorldData:

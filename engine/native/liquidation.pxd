@@ -13,7 +13,10 @@ from engine.native.arith cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.prices cimport Publication
+from engine.native.publish cimport publication_at
 from engine.native.slab cimport *
+from engine.native.state cimport *
 from engine.native.venue cimport *
 
 # One account that a margin check found, with what orders it.

@@ -12,7 +12,7 @@ from engine.native.columns cimport *
 from engine.native.idmap cimport *
 from engine.native.kernel cimport *
 from engine.native.slab cimport *
-from engine.native.venue cimport *
+from engine.native.state cimport Venue
 
 cdef enum:
     SNAPSHOT_VERSION = 1

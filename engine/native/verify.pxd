@@ -11,7 +11,8 @@ from engine.native.ladder cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
 from engine.native.slab cimport *
-from engine.native.venue cimport *
+from engine.native.settle cimport spot_reservation
+from engine.native.state cimport *
 from engine.native.verify_book cimport *
 
 

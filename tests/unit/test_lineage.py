@@ -261,7 +261,6 @@ class TestMakers:
         caused = zip(table["time_ms"].tolist(), table["cause"].tolist(), strict=True)
         assert min(time_ms for time_ms, cause in caused if cause == returned) == return_ms + 2
 
-
     def test_the_return_size_holds_from_the_first_return_on(self, told):
         told.native.run(3_000, check=True)
         rows = landmarks(told.native)
@@ -274,7 +273,9 @@ class TestMakers:
             if account == told.maker_account and kind == JOURNAL_PLACE
         ]
         assert {qty for time_ms, qty in sent if time_ms < withdrawn_ms} == {50}
-        assert {qty for time_ms, qty in sent if withdrawn_ms <= time_ms < return_ms} == {50}  # withdrawn, it still offers
+        assert {qty for time_ms, qty in sent if withdrawn_ms <= time_ms < return_ms} == {
+            50
+        }  # withdrawn, it still offers
         assert {qty for time_ms, qty in sent if time_ms >= return_ms} == {25}
 
 

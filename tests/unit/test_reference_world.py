@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from engine import InvariantError
+from engine import InputError, InvariantError
 from engine.reference.ledger import Position, ceil_div, fee_atoms
-from engine.reference.world import JOURNAL_COLUMNS, JournalKind, JournalRow, MarketTerms, World
+from engine.reference.world import EXPOSURE_MAX, JOURNAL_COLUMNS, JournalKind, JournalRow, MarketTerms, World
 from engine.types import OrderType, RejectReason, Side, TimeInForce
 
 QUOTE, BASE = 0, 1
 SPOT, PERPETUAL = 0, 1
-ANN, BOB = 3, 4
+ANN, BOB, POOR = 3, 4, 5
+FEES = 0
 
 
 def world() -> World:
-    """Open a spot market (a lot: 5 base atoms, 2 quote atoms a tick) and a perpetual; both have 1,000 and 100."""
+    """Open a spot market (a lot: 5 base atoms, 2 quote atoms a tick) and a perpetual; Ann and Bob own 1,000, 100."""
     terms = [
         MarketTerms(QUOTE, 2, BASE, 5, price_max=50, qty_max=20, notional_max=600),
         MarketTerms(QUOTE, 2, price_max=50, qty_max=20, notional_max=600),
     ]
-    opened = World([5_000, 500], 5, terms)
+    opened = World([5_000, 500], 6, terms)
     for account in (ANN, BOB):
         opened.apply(row(JournalKind.DEPOSIT, account=account, market=QUOTE, qty=1_000))
         opened.apply(row(JournalKind.DEPOSIT, account=account, market=BASE, qty=100))
@@ -66,17 +67,17 @@ class TestRefusals:
             (place(ANN, PERPETUAL, 0, 50, 1), RejectReason.BAD_SIDE),
             (place(ANN, PERPETUAL, 1, 50, 1, order_type=3), RejectReason.BAD_ORDER_TYPE),
             (place(ANN, PERPETUAL, 1, 50, 1, time_in_force=3), RejectReason.BAD_TIME_IN_FORCE),
-            (place(5, PERPETUAL, 1, 50, 1), RejectReason.OWNER_OUT_OF_RANGE),
-            (place(0, SPOT, Side.BUY, 1, 1), RejectReason.INSUFFICIENT_FUNDS),
-            (place(0, SPOT, Side.SELL, None, 1), RejectReason.INSUFFICIENT_FUNDS),
+            (place(6, PERPETUAL, 1, 50, 1), RejectReason.OWNER_OUT_OF_RANGE),
+            (place(POOR, SPOT, Side.BUY, 1, 1), RejectReason.INSUFFICIENT_FUNDS),
+            (place(POOR, SPOT, Side.SELL, None, 1), RejectReason.INSUFFICIENT_FUNDS),
         ],
     )
     def test_u7_a_refused_order_has_no_effect(self, order, reason):
         asked = world()
-        before = asked.digest(orders_sent={})
+        before = asked.digest()
         asked.apply(order)
         assert asked.rejects == {reason: 1}
-        assert asked.digest(orders_sent={}) == before
+        assert asked.digest() == before
         asked.check_invariants()
 
     @pytest.mark.parametrize(
@@ -89,6 +90,8 @@ class TestRefusals:
             (row(JournalKind.OPEN, account=ANN, number=BOB, market=PERPETUAL, price=51, qty=1), "L-9"),
             (row(JournalKind.CANCEL, account=ANN, number=1, market=SPOT), "V-5"),
             (row(JournalKind.WRITE_OFF, account=ANN, market=QUOTE, qty=1), "L-10"),
+            (row(JournalKind.OPEN, account=ANN, number=FEES, market=PERPETUAL, price=1, qty=1), "V-7"),
+            (place(FEES, PERPETUAL, Side.BUY, 1, 1), "V-7"),
         ],
     )
     def test_j1_a_row_that_no_lawful_run_writes_is_named(self, broken, rule):
@@ -103,6 +106,43 @@ class TestRefusals:
         asked.apply(row(JournalKind.MARK, time_ms=5, market=PERPETUAL, price=10))
         with pytest.raises(InvariantError, match="T-5"):
             asked.apply(row(JournalKind.MARK, time_ms=4, market=PERPETUAL, price=10))
+
+    def test_u9_prices_are_not_negative(self):
+        World([1], 3, [MarketTerms(0, 1, 0, price_min=0)])
+        for terms in (MarketTerms(0, 1, 0, price_min=-1), MarketTerms(0, 1, price_min=0)):
+            with pytest.raises(InputError) as caught:
+                World([1], 3, [terms])
+            assert caught.value.field == "price_min"
+
+    def test_u10_an_opening_trade_beyond_the_exposure_bound(self):
+        asked = World([1], 5, [MarketTerms(0, 1)])
+        asked.apply(row(JournalKind.OPEN, account=ANN, number=BOB, price=1, qty=EXPOSURE_MAX - 1))
+        asked.apply(place(ANN, 0, Side.BUY, 1, 1))
+        with pytest.raises(InvariantError, match="U-10"):
+            asked.apply(row(JournalKind.OPEN, account=BOB, number=ANN, price=1, qty=1))
+        asked.check_invariants()
+
+    def test_v6_the_cancels_of_an_unfunded_account_come_next_in_any_order(self):
+        asked = world()
+        asked.apply(row(JournalKind.OPEN, account=ANN, number=BOB, market=PERPETUAL, price=40, qty=6))
+        asked.apply(place(ANN, SPOT, Side.BUY, 50, 6, number=1))  # 600 of 1,000
+        asked.apply(place(ANN, SPOT, Side.BUY, 20, 5, number=2))  # 800
+        asked.apply(place(BOB, PERPETUAL, Side.BUY, 10, 6))
+        asked.apply(place(ANN, PERPETUAL, Side.SELL, None, 6))  # loses 6 x 30 x 2 = 360: 640 are left
+        assert asked.balance(ANN, QUOTE) == (640, 800)
+        with pytest.raises(InvariantError, match="V-6"):
+            asked.check_invariants()
+        for other in (
+            place(BOB, SPOT, Side.BUY, 1, 1),
+            row(JournalKind.MARK, market=PERPETUAL, price=10),
+            row(JournalKind.CANCEL, account=BOB, number=1, market=SPOT),
+        ):
+            with pytest.raises(InvariantError, match="V-6"):
+                asked.apply(other)
+        for number in (2, 1):
+            asked.apply(row(JournalKind.CANCEL, account=ANN, number=number, market=SPOT))
+        asked.check_invariants()
+        asked.apply(row(JournalKind.MARK, market=PERPETUAL, price=10))
 
     def test_l10_a_write_off_is_for_the_flat_only(self):
         asked = world()
@@ -122,8 +162,6 @@ class TestDigest:
             lambda asked: asked.apply(row(JournalKind.OPEN, account=ANN, number=BOB, market=1, price=1, qty=1)),
             lambda asked: asked.apply(place(ANN, PERPETUAL, Side.BUY, 10, 1)),
             lambda asked: asked.apply(place(ANN, PERPETUAL, Side.BUY, 10, 1, number=2)),
-            lambda asked: asked.apply(place(ANN, PERPETUAL, Side.BUY, None, 1)),  # a number sent, nothing else
-            lambda asked: asked.apply(place(BOB, PERPETUAL, Side.BUY, None, 1)),
         ]
         digests = {world().digest(), world().digest(now_ms=1)}
         for change in changes:
@@ -131,6 +169,20 @@ class TestDigest:
             change(asked)
             digests.add(asked.digest())
         assert len(digests) == 2 + len(changes)
+
+    def test_j4_only_holdings_with_a_position_or_a_cost_are_listed(self):
+        asked = world()
+        before = asked.digest()
+        asked.apply(place(ANN, PERPETUAL, Side.BUY, None, 1))  # accepted and cancelled whole
+        assert asked.digest() == before
+        ticket = place(ANN, PERPETUAL, Side.BUY, 10, 3, number=2)
+        asked.apply(ticket)
+        asked.apply(row(JournalKind.CANCEL, account=ANN, number=2, market=PERPETUAL))
+        assert asked.digest() == before
+        asked.apply(row(JournalKind.OPEN, account=ANN, number=BOB, market=PERPETUAL, price=7, qty=1))
+        asked.apply(row(JournalKind.OPEN, account=BOB, number=ANN, market=PERPETUAL, price=7, qty=1))
+        assert asked.markets[PERPETUAL].positions == {ANN: Position(), BOB: Position()}
+        assert asked.digest() == before
 
     def test_m8_a_number_names_an_order_per_account(self):
         asked = world()

@@ -235,8 +235,8 @@ class TestExposure:
         for side, price in ((BUY, 1), (BUY, 1), (SELL, 2)):
             place(twin, account, market, side, price, quarter // price)
         place(twin, account, market, BUY, 1, quarter)
-        assert rejects(twin) == {}
-        place(twin, account, market, BUY, 1, 1)  # 1 atom, or worth of them, too many: a quarter at price 2 is full too
+        assert rejects(twin) == {}  # four quarters of the atoms are taken: an eighth of the lots at 2 is one as well
+        place(twin, account, market, BUY, 1, 1)
         assert rejects(twin) == {RejectReason.NOTIONAL_OUT_OF_BOUNDS: 1}
         agree(twin)
 
@@ -463,7 +463,7 @@ class TestUnfunded:
         agree(twin)
 
     def test_v6_what_is_still_funded_stays(self):
-        twin, spot, perpetual, account = self.loss(spot_bid=0)
+        twin, _, perpetual, account = self.loss(spot_bid=0)
         twin.native.run(4, check=True)
         assert twin.native.balance(account, QUOTE) == (0, 0)  # 0 is not below 0
         assert twin.native.market(perpetual)["orders"] == 1

@@ -8,6 +8,7 @@ from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.rng cimport *
 from engine.native.slab cimport *
+from engine.native.state cimport *
 from engine.native.venue cimport *
 
 cdef struct Shock:

@@ -1,0 +1,273 @@
+# World, declaring: assets, accounts, markets, deposits, positions, oracles.
+
+
+cdef class _WorldDeclaring(_WorldState):
+    """Declare what a world consists of."""
+
+    def add_asset(self, supply_max):
+        """Declare an asset.
+
+        Parameters
+        ----------
+        supply_max : int
+            Most atoms that may ever be deposited, 1 .. 2**61 (rule U-4).
+
+        Returns
+        -------
+        int
+            Its number.
+        """
+        cdef Venue* venue = self.enter()
+        cdef atoms_t supply = border_int(supply_max, "supply_max", 1, <int64_t>1 << 61)
+        cdef uint32_t asset
+        if venue.ledger.account_count:
+            raise bad_input("supply_max", "assets declared before the first account", f"{venue.ledger.account_count} accounts")
+        if slab_reserve(&venue.ledger.assets, 1):
+            raise MemoryError("World.add_asset: no memory")
+        asset = slab_take(&venue.ledger.assets)
+        asset_at(&venue.ledger, asset).supply_max = supply
+        asset_at(&venue.ledger, asset).net_deposits = 0
+        return asset
+
+    cdef uint32_t new_accounts(self, uint32_t count) except? 0xFFFFFFFF:
+        cdef Venue* venue = &self.world.venue
+        cdef uint32_t first = venue.ledger.account_count, i, account
+        if slab_reserve(&venue.accounts.accounts, count) or ledger_add_accounts(&venue.ledger, count) \
+                or pools_add_owners(&venue.pools, <int32_t>venue.ledger.account_count):
+            venue.fault = FAULT_NO_MEMORY
+            self.raise_fault()
+        for i in range(count):
+            account = slab_take(&venue.accounts.accounts)
+            account_at(&venue.accounts, account).holdings = NIL
+        return first
+
+    def add_accounts(self, count=1):
+        """Open accounts.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        int
+            Number of the first; the others follow.
+        """
+        cdef Venue* venue = self.enter()
+        cdef uint32_t wanted = <uint32_t>border_int(count, "count", 1, 1 << 30)
+        if venue.ledger.assets.count == 0:
+            raise bad_input("count", "at least one asset declared before", "none")
+        if venue.ledger.account_count == 0:
+            self.new_accounts(SYSTEM_ACCOUNTS)
+        if venue.ledger.account_count + <int64_t>wanted > 0x7FFFFFFE:
+            raise bad_input("count", "fewer than 2**31 accounts in all", count)
+        return self.new_accounts(wanted)
+
+    cdef uint32_t account_number(self, object account) except? 0xFFFFFFFF:
+        return <uint32_t>border_int(account, "account", 0, <int64_t>self.world.venue.ledger.account_count - 1)
+
+    cdef uint32_t trader_number(self, object account, str field="account") except? 0xFFFFFFFF:
+        """An account that may trade: not one of the venue's own (V-7)."""
+        return <uint32_t>border_int(account, field, SYSTEM_ACCOUNTS, <int64_t>self.world.venue.ledger.account_count - 1)
+
+    cdef uint32_t asset_number(self, object asset, str field) except? 0xFFFFFFFF:
+        return <uint32_t>border_int(asset, field, 0, <int64_t>self.world.venue.ledger.assets.count - 1)
+
+    cdef uint32_t market_number(self, object market, str field="market") except? 0xFFFFFFFF:
+        return <uint32_t>border_int(market, field, 0, <int64_t>self.world.venue.markets.count - 1)
+
+    cdef int64_t future_time(self, object at_ms, str field="at_ms") except? -1:
+        return border_int(at_ms, field, self.world.venue.now_ms, TIME_MAX >> 1)
+
+    cdef int64_t start_time(self, object start_ms) except? -1:
+        return self.world.venue.now_ms if start_ms is None else self.future_time(start_ms, "start_ms")
+
+    cdef Market* new_market(self, uint32_t kind, uint32_t quote, object atoms_per_tick_lot, object bounds, object maker_fee_ppm,
+                            object taker_fee_ppm) except NULL:
+        cdef Venue* venue = &self.world.venue
+        cdef Market* market
+        price_min, price_max, qty_max, notional_max = bounds
+        cdef price_t low = <price_t>border_int(price_min, "price_min", 1 if kind == MARKET_PERPETUAL else 0, 0x7FFFFFFF)   # U-9
+        cdef price_t high = <price_t>border_int(price_max, "price_max", low, 0x7FFFFFFF)
+        cdef qty_t most = border_int(qty_max, "qty_max", 1, <int64_t>1 << 61)
+        cdef int64_t worth = border_int(atoms_per_tick_lot, "atoms_per_tick_lot", 1, <int64_t>1 << 40)
+        cdef int64_t notional = border_int(notional_max, "notional_max", 1, <int64_t>1 << 61)
+        cdef int64_t maker_fee = border_int(maker_fee_ppm, "maker_fee_ppm", 0, 1000000)
+        cdef int64_t taker_fee = border_int(taker_fee_ppm, "taker_fee_ppm", 0, 1000000)
+        if venue.markets.count >= 0xFFFF:
+            raise bad_input("market", "at most 65,535 markets", "another one")
+        if slab_reserve(&venue.markets, 1):
+            raise MemoryError("World: no memory for another market")
+        cdef uint32_t number = slab_take(&venue.markets)
+        market = market_at(venue, number)
+        memset(market, 0, sizeof(Market))
+        market_init(market, number)
+        market.kind = kind
+        market.quote_asset = quote
+        market.atoms_per_tick_lot = worth
+        market.book.price_min = low
+        market.book.price_max = high
+        market.book.qty_max = most
+        market.book.notional_max = max(1, notional // worth)
+        market.maker_fee_ppm = maker_fee
+        market.taker_fee_ppm = taker_fee
+        return market
+
+    def add_spot(self, base, quote, *, atoms_per_tick_lot, base_atoms_per_lot, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61,
+                 notional_max=1 << 61, maker_fee_ppm=0, taker_fee_ppm=0):
+        """Open a spot market.
+
+        Parameters
+        ----------
+        base, quote : int
+            Asset numbers.
+        atoms_per_tick_lot : int
+            Quote atoms that one lot is worth at one tick (rule U-5).
+        base_atoms_per_lot : int
+            Base atoms of one lot.
+        price_min, price_max, qty_max, notional_max : int
+            Bounds: ticks, ticks, lots, quote atoms (rule U-2).
+        maker_fee_ppm, taker_fee_ppm : int
+            Fees on what a side receives (rule L-4).
+
+        Returns
+        -------
+        int
+            The market's number.
+        """
+        self.enter()
+        cdef uint32_t base_ = self.asset_number(base, "base"), quote_ = self.asset_number(quote, "quote")
+        cdef int64_t per_lot = border_int(base_atoms_per_lot, "base_atoms_per_lot", 1, <int64_t>1 << 40)
+        if base_ == quote_:
+            raise bad_input("quote", "another asset than the base", quote)
+        cdef Market* market = self.new_market(MARKET_SPOT, quote_, atoms_per_tick_lot, (price_min, price_max, qty_max, notional_max),
+                                              maker_fee_ppm, taker_fee_ppm)
+        market.base_asset = base_
+        market.base_atoms_per_lot = per_lot
+        return market.book.ladder[0].tag >> 1
+
+    def add_perpetual(self, settle, *, atoms_per_tick_lot, maintenance_ppm, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61,
+                      notional_max=1 << 61, maker_fee_ppm=0, taker_fee_ppm=0):
+        """Open a perpetual market, linear, settled in one asset.
+
+        Parameters
+        ----------
+        settle : int
+            Asset number of collateral and PnL.
+        atoms_per_tick_lot, price_min, price_max, qty_max, notional_max : int
+            As for `add_spot`.
+        maintenance_ppm : int
+            Maintenance margin rate, ppm of the notional (rule X-1).
+        maker_fee_ppm, taker_fee_ppm : int
+            Fees on the notional (rule L-8).
+
+        Returns
+        -------
+        int
+            The market's number.
+        """
+        self.enter()
+        cdef uint32_t settle_ = self.asset_number(settle, "settle")
+        cdef int64_t maintenance = border_int(maintenance_ppm, "maintenance_ppm", 0, 1000000)
+        cdef Market* market = self.new_market(MARKET_PERPETUAL, settle_, atoms_per_tick_lot,
+                                              (price_min, price_max, qty_max, notional_max), maker_fee_ppm, taker_fee_ppm)
+        market.maintenance_ppm = maintenance
+        return market.book.ladder[0].tag >> 1
+
+    def deposit(self, account, asset, atoms):
+        """Bring atoms in from outside.
+
+        Parameters
+        ----------
+        account, asset : int
+            Where to and of what.
+        atoms : int
+            Amount, at least 1; net deposits never exceed the asset's supply.
+        """
+        cdef Venue* venue = self.enter()
+        cdef uint32_t account_ = self.account_number(account), asset_ = self.asset_number(asset, "asset")
+        cdef atoms_t amount = border_int(atoms, "atoms", 1, <int64_t>1 << 61)
+        if ledger_deposit(&venue.ledger, account_, asset_, amount):
+            room = asset_at(&venue.ledger, asset_).supply_max - asset_at(&venue.ledger, asset_).net_deposits
+            raise bad_input("atoms", f"at most the {room} atoms that the asset's supply has left", atoms)
+        venue_journal(venue, JOURNAL_DEPOSIT, asset_, <int32_t>account_, 0, 0, 0, 0, 0, amount)
+
+    def open_trade(self, market, buyer, seller, qty_lots, price_ticks):
+        """Open a position as a balanced trade outside the book, without fees (rule L-9).
+
+        Parameters
+        ----------
+        market : int
+            A perpetual.
+        buyer, seller : int
+            Two accounts.
+        qty_lots, price_ticks : int
+            Lots and price.
+        """
+        cdef Venue* venue = self.enter()
+        cdef uint32_t market_ = self.market_number(market)
+        cdef Market* row = market_at(venue, market_)
+        cdef uint32_t buyer_ = self.trader_number(buyer, "buyer"), seller_ = self.trader_number(seller, "seller")
+        cdef qty_t qty = border_int(qty_lots, "qty_lots", 1, row.book.qty_max)
+        cdef int64_t price = border_int(price_ticks, "price_ticks", row.book.price_min, row.book.price_max)
+        if row.kind != MARKET_PERPETUAL:
+            raise bad_input("market", "a perpetual", f"spot market {market}")
+        if buyer_ == seller_:
+            raise bad_input("seller", "another account than the buyer", seller)
+        if abs(qty * <object>price) > row.book.notional_max:
+            raise bad_input("qty_lots", f"a notional of at most {row.book.notional_max} tick-lots", qty_lots)
+        for account, number in (("buyer", buyer_), ("seller", seller_)):
+            lots, cost, _ = self.position(number, market)
+            if abs(lots) + qty > EXPOSURE_MAX or abs(cost) + qty * <object>price * row.atoms_per_tick_lot > EXPOSURE_MAX:
+                raise bad_input("qty_lots", f"a position of the {account} within {EXPOSURE_MAX} lots and atoms (U-10)", qty_lots)
+        if holding_of(&venue.accounts, row, buyer_, market_) == NIL or holding_of(&venue.accounts, row, seller_, market_) == NIL:
+            raise MemoryError("World.open_trade: no memory")
+        settle_side(venue, row, buyer_, market_, 1, qty, price, 0)
+        settle_side(venue, row, seller_, market_, -1, qty, price, 0)
+        venue_journal(venue, JOURNAL_OPEN, market_, <int32_t>buyer_, seller_, 0, 0, 0, price, qty)
+
+    cdef int new_oracle(self, uint32_t kind, uint32_t market, uint32_t source, object every_ms, object lag_ms) except -1:
+        cdef Venue* venue = &self.world.venue
+        cdef time_ms_t every = border_int(every_ms, "every_ms", 1, TIME_MAX >> 20)
+        cdef time_ms_t lag = border_int(lag_ms, "lag_ms", 0, TIME_MAX >> 20)
+        if slab_reserve(&venue.oracles, 1):
+            raise MemoryError("World: no memory for another oracle")
+        cdef uint32_t number = slab_take(&venue.oracles)
+        cdef Oracle* oracle = oracle_at(venue, number)
+        oracle.kind = kind
+        oracle.market = market
+        oracle.source = source
+        oracle.every_ms = every
+        oracle.lag_ms = lag
+        venue_schedule(venue, venue.now_ms, PHASE_PRICES, EVENT_SAMPLE_PRICE, number, 0, 0)
+        return 0
+
+    def add_index(self, market, source, *, every_ms, lag_ms):
+        """Publish the mid of another market as this market's index (rule P-3).
+
+        Parameters
+        ----------
+        market, source : int
+            Whose index, and the market that is sampled.
+        every_ms, lag_ms : int
+            Cadence of the samples, and from sample to publication, ms.
+        """
+        self.enter()
+        self.new_oracle(ORACLE_INDEX, self.market_number(market), self.market_number(source, "source"), every_ms, lag_ms)
+
+    def add_mark(self, market, *, every_ms, lag_ms):
+        """Publish the median of index, own mid and own last as this market's mark (rule P-3).
+
+        Parameters
+        ----------
+        market : int
+            A perpetual.
+        every_ms, lag_ms : int
+            As for `add_index`.
+        """
+        cdef Venue* venue = self.enter()
+        cdef uint32_t number = self.market_number(market)
+        if market_at(venue, number).kind != MARKET_PERPETUAL:
+            raise bad_input("market", "a perpetual", f"spot market {market}")
+        self.new_oracle(ORACLE_MARK, number, number, every_ms, lag_ms)

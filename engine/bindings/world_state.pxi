@@ -1,0 +1,130 @@
+# World, state: the slabs, their tables' columns, faults and counts.
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memset
+
+from engine.native.kernel cimport *
+from engine.native.settle cimport *
+from engine.native.snapshot cimport *
+from engine.native.state cimport *
+from engine.native.venue cimport *
+from engine.native.verify cimport *
+
+cdef uint8_t TRADE_WIDTHS[TRADE_COLUMNS]
+TRADE_WIDTHS[:] = [4, 8, 8, 4, 8, 4, 4, 8, 4, 2, 1]
+cdef uint8_t JOURNAL_WIDTHS[JOURNAL_COLUMNS]
+JOURNAL_WIDTHS[:] = [8, 8, 8, 8, 4, 2, 1, 1, 1, 1]
+cdef uint8_t PRICE_WIDTHS[PRICE_COLUMNS]
+PRICE_WIDTHS[:] = [8, 8, 4, 2, 1]
+cdef uint8_t DEPTH_WIDTHS[DEPTH_COLUMNS]
+DEPTH_WIDTHS[:] = [8, 8, 8, 8, 8, 8, 8, 8, 2]
+cdef tuple TRADE_NAMES = ("number", "maker_order", "taker_order", "price_ticks", "qty_lots", "maker_account", "taker_account",
+                          "time_ms", "cause", "market", "aggressor_side")
+cdef tuple TRADE_DTYPES = ("i4", "i8", "i8", "i4", "i8", "i4", "i4", "i8", "u4", "u2", "i1")
+cdef tuple JOURNAL_NAMES = ("time_ms", "number", "qty", "price", "account", "market", "kind", "side", "order_type", "time_in_force")
+cdef tuple JOURNAL_DTYPES = ("i8", "i8", "i8", "i8", "i4", "u2", "u1", "i1", "u1", "u1")
+cdef tuple PRICE_NAMES = ("time_ms", "price_ticks", "cause", "market", "kind")
+cdef tuple PRICE_DTYPES = ("i8", "i8", "u4", "u2", "u1")
+cdef tuple DEPTH_NAMES = ("time_ms", "best_bid", "best_ask", "last", "index", "mark", "bid_lots_1pct", "ask_lots_1pct", "market")
+cdef tuple DEPTH_DTYPES = ("i8", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "u2")
+
+cdef enum:
+    POLL_EVENTS = 4096           # events between two looks at Ctrl-C
+    TABLE_SHIFT = 13             # rows of a table's chunk: 8,192
+
+cdef dict _FAULT_TEXTS = {
+    FAULT_NO_MEMORY: "no memory", FAULT_BOOK: "a book is inconsistent", FAULT_CONSERVATION: "an asset's balances do not sum to its deposits (L-2)",
+    FAULT_POSITIONS: "positions or costs of a market do not sum to zero (L-7)", FAULT_EVENT: "an event that nothing handles",
+    FAULT_RESERVED: "a reserved amount that is not what the orders reserve (V-1)",
+}
+cdef dict _SNAPSHOT_TEXTS = {
+    SNAPSHOT_SHORT: "it is too short", SNAPSHOT_FOREIGN: "it is no snapshot of this engine", SNAPSHOT_OTHER_VERSION: "it has another snapshot version",
+    SNAPSHOT_OTHER_LAYOUT: "it was written by a build with another layout", SNAPSHOT_LENGTH: "its length does not agree with its content",
+    SNAPSHOT_DAMAGED: "its checksum does not agree with its content",
+}
+
+
+cdef double border_float(object value, str field, double low, double high) except? -1.0:
+    """A finite number between two bounds, both included."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if isinstance(value, (bool, str)) or not low <= number <= high:
+        raise bad_input(field, f"a number between {low} and {high}", value)
+    return number
+
+
+cdef class _WorldState:
+    """Own one world's slabs; refuse a second user and a faulty world."""
+
+    cdef WorldData world
+    cdef bint busy
+
+    def __cinit__(self, seed=None, *, stage_ppm=250000, stage_lots_min=1, stage_interval_ms=1000, depth_every_ms=0,
+                  record_trades=True, record_journal=True):
+        cdef Venue* venue = &self.world.venue
+        memset(&self.world, 0, sizeof(self.world))
+        if seed is None:             # restore() fills it in
+            return
+        venue.seed = border_word(seed, "seed")
+        venue.stage_ppm = border_int(stage_ppm, "stage_ppm", 1, 1000000)
+        venue.stage_lots_min = border_int(stage_lots_min, "stage_lots_min", 1, INT64_MAX_)
+        venue.stage_interval_ms = border_int(stage_interval_ms, "stage_interval_ms", 1, TIME_MAX >> 20)
+        venue.depth_every_ms = border_int(depth_every_ms, "depth_every_ms", 0, TIME_MAX >> 20)
+        venue.records_trades = bool(record_trades)
+        venue.records_journal = bool(record_journal)
+        venue.phase = 0
+        if pools_init(&venue.pools, 0, 0, TRADE_WIDTHS, TRADE_COLUMNS, TABLE_SHIFT) or lineage_init(&venue.lineage):
+            raise MemoryError("World: no memory")
+        ledger_init(&venue.ledger)
+        accounts_init(&venue.accounts)
+        queue_init(&venue.queue, 0, PHASE_ORDERS, False)
+        slab_init(&venue.markets, sizeof(Market), 0)
+        slab_init(&venue.publications, sizeof(Publication), sizeof(Publication) - 4)
+        slab_init(&venue.oracles, sizeof(Oracle), 0)
+        slab_init(&self.world.makers.makers, sizeof(Maker), 0)
+        slab_init(&self.world.makers.quotes, sizeof(Quote), 0)
+        slab_init(&self.world.takers.shocks, sizeof(Shock), 0)
+        slab_init(&self.world.takers.noise, sizeof(Noise), 0)
+        table_init(&venue.journal, JOURNAL_WIDTHS, JOURNAL_COLUMNS, TABLE_SHIFT)
+        table_init(&venue.prices, PRICE_WIDTHS, PRICE_COLUMNS, TABLE_SHIFT)
+        table_init(&venue.depth, DEPTH_WIDTHS, DEPTH_COLUMNS, TABLE_SHIFT)
+        if venue.depth_every_ms:
+            venue_schedule(venue, 0, PHASE_OBSERVERS, EVENT_SAMPLE_DEPTH, 0, 0, 0)
+
+    def __dealloc__(self):
+        world_release(&self.world)
+
+    cdef Venue* enter(self) except NULL:
+        if self.busy:
+            raise RuntimeError("World is running in another call (it is not re-entrant)")
+        if self.world.venue.fault:
+            self.raise_fault()
+        return &self.world.venue
+
+    cdef int raise_fault(self) except -1:
+        cdef int fault = self.world.venue.fault
+        text = _FAULT_TEXTS.get(fault, "an unknown fault")
+        if fault == FAULT_NO_MEMORY:
+            raise MemoryError(f"World at {self.world.venue.now_ms} ms: {text}; it refuses to go on")
+        raise _invariant_error(f"World at {self.world.venue.now_ms} ms: {text}; it refuses to go on. {self.counts()!r}")
+
+    def counts(self):
+        """Return what has happened so far.
+
+        Returns
+        -------
+        dict
+            ``events, orders, cancels, cancel_misses, trades, pending`` and ``rejects`` by reason number.
+        """
+        cdef Venue* venue = &self.world.venue
+        cdef uint32_t m
+        trades = 0
+        for m in range(venue.markets.count):
+            trades += market_at(venue, m).book.trade_count
+        return {
+            "events": venue.event_count, "orders": venue.order_count, "cancels": venue.cancel_count,
+            "cancel_misses": venue.cancel_miss_count, "trades": trades, "pending": venue.queue.pending_count,
+            "rejects": {reason: venue.reject_count[reason] for reason in range(32) if venue.reject_count[reason]},
+        }

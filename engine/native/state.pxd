@@ -1,0 +1,190 @@
+# State: the Venue, its events, and the two things that every floor above does: schedule and journal.
+#
+# Stands on: account, prices, queue. A Venue holds by value everything that a command touches. Without memory a fault is
+# latched and the world refuses to go on; nothing is lost silently.
+
+from engine.native.types cimport *
+from engine.native.account cimport *
+from engine.native.arith cimport *
+from engine.native.book cimport *
+from engine.native.columns cimport *
+from engine.native.ladder cimport *
+from engine.native.ledger cimport *
+from engine.native.lineage cimport *
+from engine.native.market cimport *
+from engine.native.prices cimport *
+from engine.native.queue cimport *
+from engine.native.slab cimport *
+
+cdef enum Phase:
+    PHASE_EXTERNAL = 1
+    PHASE_PRICES = 2
+    PHASE_FUNDING = 3
+    PHASE_MARGIN = 4
+    PHASE_LIQUIDATION = 5
+    PHASE_BACKSTOP = 6
+    PHASE_ADL = 7
+    PHASE_ORDERS = 8
+    PHASE_OBSERVERS = 9
+
+cdef enum EventKind:
+    EVENT_ORDER = 1              # a slot, b generation
+    EVENT_CANCEL = 2             # a slot, b generation
+    EVENT_CANCEL_ACCOUNT = 3     # a account
+    EVENT_SAMPLE_PRICE = 4       # a oracle
+    EVENT_PUBLISH = 5            # a publication
+    EVENT_CHECK = 6              # a market, b publication
+    EVENT_STEP = 7               # a account
+    EVENT_COVER = 8              # a account
+    EVENT_SHOCK = 9              # a shock
+    EVENT_MAKER = 10             # a maker
+    EVENT_NOISE = 11             # a noise trader
+    EVENT_SAMPLE_DEPTH = 12
+
+cdef enum Fault:
+    FAULT_NONE = 0
+    FAULT_NO_MEMORY = 1
+    FAULT_BOOK = 2
+    FAULT_CONSERVATION = 3
+    FAULT_POSITIONS = 4
+    FAULT_EVENT = 5
+    FAULT_RESERVED = 6
+
+cdef enum:
+    ORDER_IS_MARKET = 16         # flags of an order in flight, beside those of the ladder
+    ORDER_IS_IOC = 32
+    ORDER_OF_ENGINE = 64         # the liquidation engine's: passes a frozen account, only reduces (X-5)
+
+# Columns of the trades table behind FILL_*: when, why, where, and the aggressor's side.
+cdef enum TradeColumn:
+    TRADE_TIME = 7               # int64
+    TRADE_CAUSE = 8              # uint32 landmark
+    TRADE_MARKET = 9             # uint16
+    TRADE_SIDE = 10              # int8
+    TRADE_COLUMNS = 11
+
+cdef enum JournalKind:
+    JOURNAL_DEPOSIT = 1          # account, asset in `market`, atoms in `qty`
+    JOURNAL_OPEN = 2             # buyer in `account`, seller in `number`
+    JOURNAL_PLACE = 3
+    JOURNAL_CANCEL = 4
+    JOURNAL_INDEX = 5
+    JOURNAL_MARK = 6
+    JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`
+    JOURNAL_SHIFT = 13           # 8,192 rows a chunk
+
+cdef enum JournalColumn:
+    JOURNAL_TIME = 0             # int64
+    JOURNAL_NUMBER = 1           # int64
+    JOURNAL_QTY = 2              # int64
+    JOURNAL_PRICE = 3            # int64
+    JOURNAL_ACCOUNT = 4          # int32
+    JOURNAL_MARKET = 5           # uint16
+    JOURNAL_KIND = 6             # uint8
+    JOURNAL_SIDE = 7             # int8
+    JOURNAL_TYPE = 8             # uint8
+    JOURNAL_TIF = 9              # uint8
+    JOURNAL_COLUMNS = 10
+
+cdef enum PriceColumn:
+    PRICE_TIME = 0               # int64
+    PRICE_TICKS = 1              # int64
+    PRICE_CAUSE = 2              # uint32
+    PRICE_MARKET = 3             # uint16
+    PRICE_KIND = 4               # uint8 OracleKind
+    PRICE_COLUMNS = 5
+
+cdef enum DepthColumn:
+    DEPTH_TIME = 0               # int64
+    DEPTH_BID = 1                # int64 each, NO_PRICE for none
+    DEPTH_ASK = 2
+    DEPTH_LAST = 3
+    DEPTH_INDEX = 4
+    DEPTH_MARK = 5
+    DEPTH_BID_LOTS = 6           # int64, within 1 % of the mid (of the last price with one side empty)
+    DEPTH_ASK_LOTS = 7
+    DEPTH_MARKET = 8             # uint16
+    DEPTH_COLUMNS = 9
+
+cdef struct Venue:
+    BookPools pools              # pools.fills is the trades table
+    Ledger ledger
+    Accounts accounts
+    Lineage lineage
+    Queue queue
+    Slab markets                 # Market
+    Slab publications            # Publication in transit
+    Slab oracles                 # Oracle
+    Table journal
+    Table prices
+    Table depth
+    uint64_t seed
+    time_ms_t now_ms
+    time_ms_t depth_every_ms     # cadence of the depth table, 0 = off
+    time_ms_t stage_interval_ms  # X-4
+    int64_t stage_ppm
+    qty_t stage_lots_min
+    int64_t event_count
+    int64_t order_count          # orders that arrived
+    int64_t cancel_count         # cancels that found their order
+    int64_t cancel_miss_count    # V-5
+    int64_t reject_count[32]     # by reason
+    int32_t phase                # running phase
+    int32_t fault                # Fault, latched: the world refuses to go on
+    bint records_journal
+    bint records_trades
+
+
+cdef inline Market* market_at(Venue* venue, uint32_t market) noexcept nogil:
+    return <Market*>(venue.markets.base) + market
+
+
+# Schedule an event of this millisecond's run; an effect for a phase at or before the running one is due in the next
+# millisecond (T-3). Returns the due time. Without memory the fault is latched. O(1) amortised.
+cdef inline time_ms_t venue_schedule(Venue* venue, time_ms_t due_ms, int16_t phase, uint16_t kind, uint32_t a, uint32_t b,
+                                     uint32_t cause) noexcept nogil:
+    cdef Event event
+    if due_ms <= venue.now_ms:
+        due_ms = venue.now_ms + (phase <= venue.phase)
+    event.time_ms = due_ms
+    event.priority = phase
+    event.kind = kind
+    event.a = a
+    event.b = b
+    event.cause = cause
+    if queue_schedule(&venue.queue, &event):
+        venue.fault = FAULT_NO_MEMORY
+    return due_ms
+
+
+cdef inline uint32_t venue_landmark(Venue* venue, uint16_t kind, uint32_t market, int32_t account, uint32_t parent, int64_t value) noexcept nogil:
+    """Record a landmark of a market; 0 and a latched fault without memory."""
+    cdef uint32_t slot
+    market_at(venue, market).landmark_count += 1
+    slot = lineage_add(&venue.lineage, venue.now_ms, kind, <uint16_t>market, market_at(venue, market).landmark_count, account, parent, value)
+    if slot == 0:
+        venue.fault = FAULT_NO_MEMORY
+    return slot
+
+
+cdef inline void venue_journal(Venue* venue, uint8_t kind, uint32_t market, int32_t account, int64_t number, int8_t side,
+                               uint8_t order_type, uint8_t tif, int64_t price, int64_t qty) noexcept nogil:
+    """Write one row (J-1); without memory the fault is latched."""
+    cdef Table* table = &venue.journal
+    cdef int64_t row = table.row_count
+    if not venue.records_journal:
+        return
+    if table_reserve(table, 1):
+        venue.fault = FAULT_NO_MEMORY
+        return
+    (<int64_t*>table_cell(table, row, JOURNAL_TIME))[0] = venue.now_ms
+    (<int64_t*>table_cell(table, row, JOURNAL_NUMBER))[0] = number
+    (<int64_t*>table_cell(table, row, JOURNAL_QTY))[0] = qty
+    (<int64_t*>table_cell(table, row, JOURNAL_PRICE))[0] = price
+    (<int32_t*>table_cell(table, row, JOURNAL_ACCOUNT))[0] = account
+    (<uint16_t*>table_cell(table, row, JOURNAL_MARKET))[0] = <uint16_t>market
+    (<uint8_t*>table_cell(table, row, JOURNAL_KIND))[0] = kind
+    (<int8_t*>table_cell(table, row, JOURNAL_SIDE))[0] = side
+    (<uint8_t*>table_cell(table, row, JOURNAL_TYPE))[0] = order_type
+    (<uint8_t*>table_cell(table, row, JOURNAL_TIF))[0] = tif
+    table.row_count = row + 1
