@@ -217,15 +217,22 @@ cdef class _WorldDeclaring(_WorldState):
             raise bad_input("seller", "another account than the buyer", seller)
         if abs(qty * <object>price) > row.book.notional_max:
             raise bad_input("qty_lots", f"a notional of at most {row.book.notional_max} tick-lots", qty_lots)
+        cdef slot_t slot
         for account, number in (("buyer", buyer_), ("seller", seller_)):
-            lots, cost, _ = self.position(number, market)
-            if abs(lots) + qty > EXPOSURE_MAX or abs(cost) + qty * <object>price * row.atoms_per_tick_lot > EXPOSURE_MAX:
-                raise bad_input("qty_lots", f"a position of the {account} within {EXPOSURE_MAX} lots and atoms (U-10)", qty_lots)
+            slot = holding_find(&venue.accounts, number, market_)
+            if slot != NIL and (abs64(holding_at(&venue.accounts, slot).position_lots) + holding_at(&venue.accounts, slot).working_lots
+                                > EXPOSURE_MAX - qty
+                                or notional_atoms(row, qty, price) > EXPOSURE_MAX - abs64(holding_at(&venue.accounts, slot).cost_atoms)
+                                - holding_at(&venue.accounts, slot).working_atoms) \
+                    or qty > EXPOSURE_MAX or notional_atoms(row, qty, price) > EXPOSURE_MAX:
+                raise bad_input("qty_lots", f"an exposure of the {account} within {EXPOSURE_MAX} lots and atoms (U-10)", qty_lots)
         if holding_of(&venue.accounts, row, buyer_, market_) == NIL or holding_of(&venue.accounts, row, seller_, market_) == NIL:
             raise MemoryError("World.open_trade: no memory")
         settle_side(venue, row, buyer_, market_, 1, qty, price, 0)
         settle_side(venue, row, seller_, market_, -1, qty, price, 0)
         venue_journal(venue, JOURNAL_OPEN, market_, <int32_t>buyer_, seller_, 0, 0, 0, price, qty)
+        account_defund(venue, buyer_, row.quote_asset, market_, 0)
+        account_defund(venue, seller_, row.quote_asset, market_, 0)
 
     cdef int new_oracle(self, uint32_t kind, uint32_t market, uint32_t source, object every_ms, object lag_ms) except -1:
         cdef Venue* venue = &self.world.venue

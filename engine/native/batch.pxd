@@ -14,8 +14,9 @@ from engine.native.ladder cimport *
 cdef enum:
     REJECTED_COMMAND = 0     # columns of the rejects table: int32 row of the batch
     REJECTED_REASON = 1      # uint8 RejectReason
-    PREFETCH_RECORD = 24     # rows ahead to fetch order (or id entry) and level
-    PREFETCH_NEIGHBOURS = 12 # rows ahead to fetch what those point to
+    PREFETCH_RECORD = 24      # rows ahead to fetch order (or id entry) and level
+    PREFETCH_NAMED = 16       # rows ahead to fetch the record behind an id entry
+    PREFETCH_NEIGHBOURS = 8  # rows ahead to fetch what those point to
 
 # Columns of one batch; all of `count` rows. NULL where a column was left out.
 cdef struct CommandColumns:
@@ -52,6 +53,16 @@ cdef inline void prefetch_record(BookPools* pools, Book* book, CommandColumns* r
     elif naming == NAMED_ORDER_ID and pools.ids.entries != NULL:
         prefetch(&pools.ids.entries[idmap_home(&pools.ids, rows.order_id[i])])
     prefetch(level_at(&pools.ladders, cached.page * PAGE_LEVELS + (key & 255)))
+
+
+cdef inline void prefetch_named(BookPools* pools, CommandColumns* rows, int64_t i) noexcept nogil:
+    """Between the two: the record behind an id entry that has arrived meanwhile."""
+    cdef slot_t slot
+    if pools.ids.entries == NULL:
+        return
+    slot = pools.ids.entries[idmap_home(&pools.ids, rows.order_id[i])].slot
+    prefetch(order_at(pools, slot))
+    prefetch(cold_at(pools, slot))
 
 
 cdef inline void prefetch_neighbours(BookPools* pools, Book* book, CommandColumns* rows, int64_t i, uint32_t naming) noexcept nogil:
@@ -100,6 +111,8 @@ cdef inline int64_t batch_apply(BookPools* pools, Book* book, CommandColumns* ro
     for i in range(first, last):
         if likely(i + PREFETCH_RECORD < rows.count):
             prefetch_record(pools, book, rows, i + PREFETCH_RECORD, naming)
+            if naming == NAMED_ORDER_ID:
+                prefetch_named(pools, rows, i + PREFETCH_NAMED)
             prefetch_neighbours(pools, book, rows, i + PREFETCH_NEIGHBOURS, naming)
         if rows.kind[i] == KIND_PLACE:
             row_to_command(rows, i, naming, &command)

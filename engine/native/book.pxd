@@ -47,7 +47,7 @@ cdef struct OrderCold:
     slot_t owner_next        # older order of the same owner, NIL at the end
     slot_t owner_prev        # newer one, NIL at the head
     uint32_t cause           # landmark that it answers
-    uint32_t generation      # times this slot was given back, mod 2^31
+    uint32_t generation      # times an order with a handle gave this slot back, mod 2^31
     int64_t reserved_word    # room for iceberg and expiry
 
 cdef struct BookPools:
@@ -74,12 +74,12 @@ cdef struct Book:
 
 cdef inline bint pools_add_owners(BookPools* pools, int32_t owners) noexcept nogil:
     """Make owners 0 .. owners - 1 valid. 0 if done, 1 if there is no memory."""
-    cdef int32_t i
+    cdef int32_t _
     if owners <= pools.owners:
         return 0
     if slab_reserve(&pools.heads, owners - pools.owners):
         return 1
-    for i in range(pools.owners, owners):
+    for _ in range(pools.owners, owners):
         (<slot_t*>slab_at(&pools.heads, slab_take(&pools.heads)))[0] = NIL
     pools.owners = owners
     return 0
@@ -248,8 +248,9 @@ cdef inline int book_check(BookPools* pools, Book* book, PlaceCommand* command) 
 
 # ---- matching ----
 
-# A resting order ends: its names, owner's link and slot go. Needs: it is out of its level. Cannot fail. O(1).
-cdef inline void order_end(BookPools* pools, slot_t slot, Order* order) noexcept nogil:
+# A resting order ends: its name (`id`), owner's link and slot go. Needs: it is out of its level. Cannot fail. O(1).
+# An order named by order_id has no handle to kill: its cold record is not touched here (M-7), which saves a miss.
+cdef inline void order_end(BookPools* pools, slot_t slot, Order* order, int64_t id) noexcept nogil:
     cdef uint32_t naming = order_naming(order)
     order.leaves_lots = 0
     if order.owner != NO_OWNER:
@@ -257,8 +258,9 @@ cdef inline void order_end(BookPools* pools, slot_t slot, Order* order) noexcept
     if naming == NAMED_SLOT:
         return
     if naming == NAMED_ORDER_ID:
-        idmap_remove(&pools.ids, cold_at(pools, slot).id)
-    cold_at(pools, slot).generation = (cold_at(pools, slot).generation + 1) & GENERATION_MASK
+        idmap_remove(&pools.ids, id)
+    else:
+        cold_at(pools, slot).generation = (cold_at(pools, slot).generation + 1) & GENERATION_MASK
     slab_give(&pools.orders, slot)
 
 
@@ -289,6 +291,7 @@ cdef inline qty_t book_match(BookPools* pools, Book* book, PlaceCommand* command
     cdef qty_t want = command.qty_lots, take
     cdef slot_t slot, next_slot
     cdef price_t price = 0
+    cdef int64_t maker_id
     cdef uint32_t level_index
     # invariant: every level better than best_key is empty; lots taken so far = qty_lots - want
     while want > 0 and ladder.best_key <= limit_key:
@@ -299,8 +302,10 @@ cdef inline qty_t book_match(BookPools* pools, Book* book, PlaceCommand* command
         # invariant: slot is the oldest resting order of the level; all before it are filled and gone
         while True:
             maker = &orders[slot]
+            prefetch(&orders[maker.next])
             take = min64(maker.leaves_lots, want)
-            fill_record(pools, command, taker, order_id(pools, slot, maker), maker.owner, price, take)
+            maker_id = order_id(pools, slot, maker)
+            fill_record(pools, command, taker, maker_id, maker.owner, price, take)
             book.trade_count += 1
             level.qty_lots -= take
             want -= take
@@ -309,7 +314,7 @@ cdef inline qty_t book_match(BookPools* pools, Book* book, PlaceCommand* command
                 maker.prev = NIL
                 break
             next_slot = maker.next
-            order_end(pools, slot, maker)
+            order_end(pools, slot, maker, maker_id)
             ladder.order_count -= 1
             slot = next_slot
             if slot == NIL:
@@ -418,7 +423,8 @@ cdef inline int book_place(BookPools* pools, Book* book, PlaceCommand* command, 
         out.slot = NIL
         if command.naming != NAMED_SLOT:
             order_at(pools, slot).leaves_lots = 0
-            cold_at(pools, slot).generation = (cold_at(pools, slot).generation + 1) & GENERATION_MASK
+            if command.naming != NAMED_ORDER_ID:
+                cold_at(pools, slot).generation = (cold_at(pools, slot).generation + 1) & GENERATION_MASK
             slab_give(&pools.orders, slot)
     book.accepted_count += 1
     return REJECT_NONE
@@ -445,16 +451,16 @@ cdef inline slot_t book_find(BookPools* pools, int64_t name, uint32_t naming) no
     return slot if order_at(pools, slot).leaves_lots else NIL
 
 
-# Take a resting order off. Needs: book_find gave the slot. Cannot fail. O(1).
-cdef inline void book_remove(BookPools* pools, Book* book, slot_t slot, Outcome* out) noexcept nogil:
+# Take a resting order off. Needs: book_find gave the slot for the name `id`. Cannot fail. O(1).
+cdef inline void book_remove(BookPools* pools, Book* book, slot_t slot, int64_t id, Outcome* out) noexcept nogil:
     cdef Order* order = order_at(pools, slot)
-    out.id = order_id(pools, slot, order)
+    out.id = id
     out.filled_lots = 0
     out.leaves_lots = 0
     out.cancelled_lots = order.leaves_lots
     out.slot = NIL
     ladder_unlink(&pools.ladders, &book.ladder[order.flags & ORDER_SELL], <Order*>pools.orders.base, slot)
-    order_end(pools, slot, order)
+    order_end(pools, slot, order, id)
     book.accepted_count += 1
 
 
@@ -466,7 +472,7 @@ cdef inline int book_cancel(BookPools* pools, Book* book, int64_t name, uint32_t
     slot = book_find(pools, name, naming)
     if unlikely(slot == NIL):
         return REJECT_UNKNOWN_ORDER
-    book_remove(pools, book, slot, out)
+    book_remove(pools, book, slot, name, out)
     return REJECT_NONE
 
 

@@ -46,10 +46,10 @@ cdef inline Balance* balance_at(Ledger* ledger, uint32_t account, uint32_t asset
 
 cdef inline bint ledger_add_accounts(Ledger* ledger, uint32_t count) noexcept nogil:
     """Add accounts with zero balances. 0 if done, 1 if there is no memory."""
-    cdef uint64_t rows = <uint64_t>count * ledger.assets.count, i
+    cdef uint64_t rows = <uint64_t>count * ledger.assets.count, _
     if rows >= NIL or slab_reserve(&ledger.balances, <uint32_t>rows):
         return 1
-    for i in range(rows):
+    for _ in range(rows):
         slab_take(&ledger.balances)
     ledger.account_count += count
     return 0

@@ -117,8 +117,14 @@ cdef inline void liquidation_step(Venue* venue, uint32_t account, uint32_t marke
 cdef inline void liquidation_cover(Venue* venue, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
     cdef uint32_t settle = market_at(venue, market_id).quote_asset, landmark = account_at(&venue.accounts, account).liquidation
     cdef atoms_t shortfall = -balance_at(&venue.ledger, account, settle).atoms
+    if landmark and landmark != cause:
+        return                           # another liquidation has begun since, and will see to it
+    if not account_is_flat(venue, account, settle):
+        if landmark:                     # a position was opened since: go on liquidating
+            venue_schedule(venue, venue.now_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
+        return
     account_at(&venue.accounts, account).liquidation = 0
-    if shortfall <= 0 or not account_is_flat(venue, account):
+    if shortfall <= 0:
         return
     venue_landmark(venue, LANDMARK_BAD_DEBT, market_id, <int32_t>account, landmark if landmark else cause, shortfall)
     venue_journal(venue, JOURNAL_WRITE_OFF, settle, <int32_t>account, 0, 0, 0, 0, 0, shortfall)

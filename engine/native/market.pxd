@@ -22,6 +22,7 @@ cdef struct Extremes:
     Mover rise
     int64_t fall_ticks           # size of the largest single fall, 0 = none
     int64_t rise_ticks
+    time_ms_t sampled_ms         # when it was marked stale
     bint is_stale
     uint32_t pad
 
@@ -144,10 +145,19 @@ cdef inline void extremes_note(Extremes* extremes, Mover* mover, int64_t before,
         extremes.rise = mover[0]
 
 
+cdef inline void extremes_mark(Extremes* extremes, time_ms_t now_ms) noexcept nogil:
+    """Mark as sampled now, unless it has not moved since it was."""
+    if not extremes.is_stale:
+        extremes.is_stale = 1
+        extremes.sampled_ms = now_ms
+
+
 # The mover of the largest single move in the direction from `published` to `value` since the last sample; where there
 # was none, the last mover. Reads only, but marks the extremes as sampled.
-cdef inline Mover extremes_sample(Extremes* extremes, Mover* last, int64_t published, int64_t value) noexcept nogil:
-    extremes.is_stale = 1
+cdef inline Mover extremes_sample(Extremes* extremes, Mover* last, int64_t published, int64_t value, time_ms_t now_ms) noexcept nogil:
+    if extremes.is_stale and extremes.sampled_ms != now_ms:
+        return last[0]               # nothing has moved since the last sample
+    extremes_mark(extremes, now_ms)
     if published != NO_PRICE and value < published and extremes.fall_ticks:
         return extremes.fall
     if published != NO_PRICE and value > published and extremes.rise_ticks:

@@ -35,17 +35,17 @@ cdef inline int64_t median3(int64_t a, int64_t b, int64_t c) noexcept nogil:
     return a if a > b else b
 
 
-cdef inline bint index_sample(Market* source, int64_t published, Publication* out) noexcept nogil:
+cdef inline bint index_sample(Market* source, int64_t published, time_ms_t now_ms, Publication* out) noexcept nogil:
     """The mid of the source market; 0 if it has none."""
     out.price_ticks = market_mid(source)
-    out.mover = extremes_sample(&source.touch_moves, &source.touch_mover, published, out.price_ticks)
+    out.mover = extremes_sample(&source.touch_moves, &source.touch_mover, published, out.price_ticks, now_ms)
     return out.price_ticks != NO_PRICE
 
 
 # Median of index, mid and last, of those that exist (P-3), with the mover of the component that it equals (ties:
 # index, mid, last): of mid and last the command that moved it most in the mark's direction since the last sample (G-4).
 # 0 if none exists. O(1).
-cdef inline bint mark_sample(Market* market, Publication* out) noexcept nogil:
+cdef inline bint mark_sample(Market* market, time_ms_t now_ms, Publication* out) noexcept nogil:
     cdef int64_t index = market.index_ticks, mid = market_mid(market), last = market.book.last_price, value
     cdef int known = (index != NO_PRICE) + (mid != NO_PRICE) + (last != NO_PRICE)
     if known == 0:
@@ -56,10 +56,10 @@ cdef inline bint mark_sample(Market* market, Publication* out) noexcept nogil:
         value = index if index < mid else mid
         value = value if value < last else last
     out.price_ticks = value
-    out.mover = extremes_sample(&market.touch_moves, &market.touch_mover, market.mark_ticks, value)
+    out.mover = extremes_sample(&market.touch_moves, &market.touch_mover, market.mark_ticks, value, now_ms)
     if value == index:
         out.mover = market.index_mover
     elif value != mid:
-        out.mover = extremes_sample(&market.last_moves, &market.last_mover, market.mark_ticks, value)
-    market.last_moves.is_stale = 1
+        out.mover = extremes_sample(&market.last_moves, &market.last_mover, market.mark_ticks, value, now_ms)
+    extremes_mark(&market.last_moves, now_ms)
     return 1

@@ -63,9 +63,10 @@ cdef inline void venue_sample_price(Venue* venue, uint32_t oracle_slot) noexcept
     sample.market = oracle.market
     sample.kind = oracle.kind
     if oracle.kind == ORACLE_INDEX:
-        known = index_sample(market_at(venue, oracle.source), market_at(venue, oracle.market).index_ticks, &sample)
+        known = index_sample(market_at(venue, oracle.source), market_at(venue, oracle.market).index_ticks,
+                             venue.now_ms, &sample)
     else:
-        known = mark_sample(market_at(venue, oracle.market), &sample)
+        known = mark_sample(market_at(venue, oracle.market), venue.now_ms, &sample)
     venue_schedule(venue, venue.now_ms + oracle.every_ms, PHASE_PRICES, EVENT_SAMPLE_PRICE, oracle_slot, 0, 0)
     if not known:
         return

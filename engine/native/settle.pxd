@@ -54,18 +54,27 @@ cdef inline atoms_t cost_to_take(Venue* venue, Market* market, qty_t lots) noexc
     return cost
 
 
+cdef inline atoms_t order_worth(Venue* venue, Market* market, PlaceCommand* command) noexcept nogil:
+    """The most that an order can add to a cost: a buy its limit or exact cost, a sell its limit or the best bid (U-10)."""
+    cdef int64_t bid = book_best(&market.book, 0), price = 0
+    if command.side == SIDE_BUY and command.order_type == TYPE_MARKET:
+        return cost_to_take(venue, market, command.qty_lots)
+    if command.order_type == TYPE_LIMIT:
+        price = command.price_ticks
+    if command.side == SIDE_SELL and bid != NO_PRICE:
+        price = max64(price, bid)
+    return notional_atoms(market, command.qty_lots, price)
+
+
 cdef inline bint is_within_exposure(Venue* venue, Market* market, uint32_t market_id, PlaceCommand* command) noexcept nogil:
-    """Whether position, resting orders and this order stay within the bound of a position, in lots and atoms (U-10)."""
+    """Whether position, resting orders and this order stay within the bound, in lots and atoms (U-10)."""
     cdef Holding* holding = holding_at(&venue.accounts, holding_find(&venue.accounts, command.owner, market_id))
-    cdef atoms_t worth
+    if command.order_type == TYPE_MARKET and (holding.position_lots > 0) == (command.side == SIDE_SELL) \
+            and command.qty_lots <= abs64(holding.position_lots):
+        return 1                     # it only reduces
     if command.qty_lots > EXPOSURE_MAX - abs64(holding.position_lots) - holding.working_lots:
         return 0
-    worth = notional_atoms(market, command.qty_lots, market.book.price_max if command.order_type == TYPE_MARKET else command.price_ticks)
-    if worth > EXPOSURE_MAX and command.order_type == TYPE_MARKET and command.side == SIDE_BUY:
-        worth = cost_to_take(venue, market, command.qty_lots)
-    elif worth > EXPOSURE_MAX and command.order_type == TYPE_MARKET:
-        worth = notional_atoms(market, command.qty_lots, max64(0, book_best(&market.book, 0))) if book_best(&market.book, 0) != NO_PRICE else 0
-    return worth <= EXPOSURE_MAX - abs64(holding.cost_atoms) - holding.working_atoms
+    return order_worth(venue, market, command) <= EXPOSURE_MAX - abs64(holding.cost_atoms) - holding.working_atoms
 
 
 cdef inline bint is_covered(Venue* venue, Market* market, PlaceCommand* command) noexcept nogil:

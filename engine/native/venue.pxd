@@ -96,7 +96,7 @@ cdef inline int arrival_check(Venue* venue, Market* market, uint32_t market_id, 
         return reason
     if market.kind == MARKET_SPOT:
         return REJECT_NONE if is_covered(venue, market, command) else REJECT_INSUFFICIENT_FUNDS
-    if flags & ORDER_OF_ENGINE or is_within_exposure(venue, market, market_id, command):
+    if is_within_exposure(venue, market, market_id, command):
         return REJECT_NONE
     return REJECT_NOTIONAL_OUT_OF_BOUNDS
 
@@ -118,7 +118,7 @@ cdef inline void venue_remove(Venue* venue, slot_t slot, uint32_t cause) noexcep
             spot_reservation(market, side, order.leaves_lots, order.price_ticks)
     else:
         work_order(venue, market, account, market_id, -order.leaves_lots, order.price_ticks)
-    book_remove(&venue.pools, &market.book, slot, &out)
+    book_remove(&venue.pools, &market.book, slot, number, &out)
     venue.cancel_count += 1
     if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
         set_mover(venue, &market.touch_mover, MOVER_CANCEL, account, number, cause)
@@ -143,10 +143,12 @@ cdef inline void venue_rest(Venue* venue, Market* market, uint32_t market_id, Pl
         spot_reservation(market, command.side, leaves, command.price_ticks)
 
 
-cdef inline bint account_is_flat(Venue* venue, uint32_t account) noexcept nogil:
+cdef inline bint account_is_flat(Venue* venue, uint32_t account, uint32_t asset) noexcept nogil:
+    """Whether an account has no position that settles in an asset."""
     cdef slot_t slot = account_at(&venue.accounts, account).holdings
     while slot != NIL:
-        if holding_at(&venue.accounts, slot).position_lots:
+        if holding_at(&venue.accounts, slot).position_lots \
+                and market_at(venue, holding_at(&venue.accounts, slot).market).quote_asset == asset:
             return 0
         slot = holding_at(&venue.accounts, slot).next_of_account
     return 1
@@ -158,7 +160,7 @@ cdef inline void account_defund(Venue* venue, uint32_t account, uint32_t asset, 
     if balance.atoms >= balance.reserved:
         return
     venue_cancel_account(venue, account, cause)
-    if balance.atoms < 0 and not account_at(&venue.accounts, account).liquidation and account_is_flat(venue, account):
+    if balance.atoms < 0 and not account_at(&venue.accounts, account).liquidation and account_is_flat(venue, account, asset):
         venue_schedule(venue, venue.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, cause)
 
 

@@ -312,7 +312,7 @@ class OrderBook:
             self._ladder(order.side).add(order)
             self._names.rested(order)
             return OrderResult(order.id, command.qty_lots - left_lots, left_lots, 0, RejectReason.NONE), fills
-        self._names.slot_given_back(engine_slot)
+        self._names.slot_given_back(engine_slot, command.naming)
         self._cancelled_lots += left_lots
         return OrderResult(order.id, command.qty_lots - left_lots, 0, left_lots, RejectReason.NONE), fills
 

@@ -33,7 +33,7 @@ class Names:
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._resting: dict[tuple[Naming, int], Order] = {}
-        self._generations: list[int] = []  # by engine slot: how often it was given back, mod 2^31
+        self._generations: list[int] = []  # by engine slot: orders named by handle that gave it back, mod 2^31
         self._free: list[int] = []  # engine slots given back, the last one on top
 
     def place_refusal(self, naming: Naming, name: int) -> RejectReason:
@@ -63,11 +63,13 @@ class Names:
         self._generations.append(0)
         return len(self._generations) - 1
 
-    def slot_given_back(self, engine_slot: int) -> None:
-        """Give an engine slot back; its old handle dies with this (M-7). NIL is no slot and passes."""
-        if engine_slot != NIL:
+    def slot_given_back(self, engine_slot: int, naming: Naming) -> None:
+        """Give an engine slot back; an order's handle dies with this (M-7). NIL is no slot and passes."""
+        if engine_slot == NIL:
+            return
+        if naming is Naming.HANDLE:
             self._generations[engine_slot] = (self._generations[engine_slot] + 1) % 2**31
-            self._free.append(engine_slot)
+        self._free.append(engine_slot)
 
     def handle(self, engine_slot: int) -> int:
         """Return the handle of the order that holds an engine slot now (M-7)."""
@@ -80,7 +82,7 @@ class Names:
     def ended(self, order: Order) -> None:
         """Strike out a resting order that has ended, and give its engine slot back."""
         del self._resting[order.naming, order.id]
-        self.slot_given_back(order.engine_slot)
+        self.slot_given_back(order.engine_slot, order.naming)
 
     def order(self, naming: Naming, name: int) -> Order:
         """Return the resting order of a name that `cancel_refusal` has passed."""

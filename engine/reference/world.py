@@ -211,19 +211,23 @@ class Market:
         )
 
     def worth(self, command: Command) -> int:
-        """Return the atoms for which an order counts in the exposure bound (U-10).
+        """Return the most atoms that an order can add to a cost (U-10).
 
-        A market order counts at the highest price there is, if that keeps it within the bound by itself; else a buy
-        counts for its exact cost, a sell at the best bid, and a sell without a bid for nothing.
+        A buy counts at its limit, a market buy for its exact cost, a sell at the higher of its limit and the best bid.
         """
-        if command.order_type == OrderType.LIMIT:
-            return self.notional(command.qty_lots, command.price_ticks)
-        worth = self.notional(command.qty_lots, self.terms.price_max)
-        if worth <= EXPOSURE_MAX:
-            return worth
-        if command.side == Side.BUY:
+        is_market = command.order_type == OrderType.MARKET
+        if is_market and command.side == Side.BUY:
             return self.cost_to_take(command.qty_lots)
-        return self.notional(command.qty_lots, self.book.best_bid or 0)
+        limit = 0 if is_market else command.price_ticks
+        if command.side == Side.SELL:
+            limit = max(limit, self.book.best_bid or 0)
+        return self.notional(command.qty_lots, limit)
+
+    def only_reduces(self, command: Command) -> bool:
+        """Tell whether an order is a market order that only makes the position smaller (U-10)."""
+        held = self.positions.get(command.owner, Position()).position_lots
+        is_market = command.order_type == OrderType.MARKET
+        return is_market and held * command.side < 0 and command.qty_lots <= abs(held)
 
     def reservation(self, side: int, qty_lots: int, price_ticks: int) -> tuple[int, int]:
         """Return (asset, atoms) that a spot order of this size reserves while it rests (V-1)."""
@@ -346,7 +350,8 @@ class World:
         """Bring a flat account under water to exactly 0 from the bad-debt account (L-10)."""
         if self.ledger.balances[row.account][row.market].atoms != -row.qty or row.qty < 1:
             raise InvariantError("L-10: a write-off does not lead to exactly 0", repr(row))
-        if any(self.position(row.account, market)[0] for market in range(len(self.markets))):
+        settling = [number for number, market in enumerate(self.markets) if market.terms.quote_asset == row.market]
+        if any(self.position(row.account, number)[0] for number in settling):
             raise InvariantError("L-10: a write-off for an account that is not flat", repr(row))
         self.ledger.move(SystemAccount.BAD_DEBT, row.account, row.market, row.qty)
 
@@ -427,7 +432,7 @@ class World:
 
     def _exposure_refusal(self, market: Market, command: Command) -> RejectReason:
         """Check that held, resting and ordered lots and atoms of a perpetual stay within the bound (U-10)."""
-        if market.terms.is_spot:
+        if market.terms.is_spot or market.only_reduces(command):
             return RejectReason.NONE
         lots, atoms = market.exposure(command.owner)
         is_within = lots + command.qty_lots <= EXPOSURE_MAX and atoms + market.worth(command) <= EXPOSURE_MAX

@@ -294,8 +294,8 @@ def test_x5_no_step_ever_flips_a_position(events):
         assert 0 <= twin.native.position(account, 1)[0] <= 50
 
 
-# Orders so large that the exposure bound decides. No limit sell is below a bid: such a one counts for less than it gets
-# (tests/unit/test_world_findings.py).
+# Orders so large that the exposure bound decides; sells below the bids are named examples of their own
+# (tests/unit/test_world_stories.py).
 big_lots = st.one_of(
     st.integers(2**50, 2**57),
     st.builds(lambda part, off: EXPOSURE_MAX // part + off, st.integers(1, 30), st.integers(-1, 1)),

@@ -122,13 +122,16 @@ class TestRefusals:
             asked.apply(row(JournalKind.OPEN, account=BOB, number=ANN, price=1, qty=1))
         asked.check_invariants()
 
-    def test_v6_the_cancels_of_an_unfunded_account_come_next_in_any_order(self):
+    @pytest.mark.parametrize("ann_takes", [True, False])
+    def test_v6_the_cancels_of_an_unfunded_account_come_next_in_any_order(self, ann_takes):
         asked = world()
         asked.apply(row(JournalKind.OPEN, account=ANN, number=BOB, market=PERPETUAL, price=40, qty=6))
         asked.apply(place(ANN, SPOT, Side.BUY, 50, 6, number=1))  # 600 of 1,000
         asked.apply(place(ANN, SPOT, Side.BUY, 20, 5, number=2))  # 800
-        asked.apply(place(BOB, PERPETUAL, Side.BUY, 10, 6))
-        asked.apply(place(ANN, PERPETUAL, Side.SELL, None, 6))  # loses 6 x 30 x 2 = 360: 640 are left
+        # She loses 6 x 30 x 2 = 360, as the taker or as the maker.
+        orders = [place(BOB, PERPETUAL, Side.BUY, 10, 6), place(ANN, PERPETUAL, Side.SELL, 10, 6)]
+        for order in orders if ann_takes else reversed(orders):
+            asked.apply(order)
         assert asked.balance(ANN, QUOTE) == (640, 800)
         with pytest.raises(InvariantError, match="V-6"):
             asked.check_invariants()

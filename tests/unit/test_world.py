@@ -275,6 +275,17 @@ class TestExposure:
         agree(twin)
 
     @pytest.mark.parametrize("side", [BUY, SELL])
+    @pytest.mark.parametrize("lots", [2**49, 2**50, 2**51])
+    def test_u10_a_market_order_with_half_of_the_bound_left(self, side, lots):
+        # The reference must refuse the same ones.
+        twin, market, account, maker = self.market(price_max=100)
+        long, short = (account, maker) if side == BUY else (maker, account)
+        twin.native.open_trade(market, long, short, EXPOSURE_MAX // 2, 1)
+        place(twin, twin.account(1), market, -side, 1, 2**51)
+        place(twin, account, market, side, None, lots)
+        agree(twin)
+
+    @pytest.mark.parametrize("side", [BUY, SELL])
     def test_u10_on_an_empty_book_only_the_lots_bind_a_market_order(self, side):
         twin, market, account, _ = self.market()
         place(twin, account, market, side, None, EXPOSURE_MAX)
