@@ -151,13 +151,22 @@ cdef inline void live_set(Queue* queue, int64_t seq) noexcept nogil:
     queue.live_left[seq >> 12] += 1
 
 
-cdef inline void live_clear(Queue* queue, int64_t seq) noexcept nogil:
+# Clear the bit of a pending seq; 0 if it was not set (cancelled before). Needs: seq was scheduled. O(1).
+cdef inline bint live_take(Queue* queue, int64_t seq) noexcept nogil:
     cdef int64_t block = seq >> 12
-    queue.live[block][(seq & (LIVE_BITS - 1)) >> 6] &= ~((<uint64_t>1) << (seq & 63))
+    cdef uint64_t* word
+    cdef uint64_t bit = (<uint64_t>1) << (seq & 63)
+    if unlikely(queue.live[block] == NULL):
+        return 0
+    word = &queue.live[block][(seq & (LIVE_BITS - 1)) >> 6]
+    if unlikely(not word[0] & bit):
+        return 0
+    word[0] ^= bit
     queue.live_left[block] -= 1
-    if queue.live_left[block] == 0 and block < (queue.seq_next - 1) >> 12:
+    if unlikely(queue.live_left[block] == 0) and block < (queue.seq_next - 1) >> 12:
         free(queue.live[block])
         queue.live[block] = NULL
+    return 1
 
 
 # ---- heaps ----
@@ -215,6 +224,29 @@ cdef inline Chunk* chunk_at(Queue* queue, slot_t chunk) noexcept nogil:
     return <Chunk*>(queue.chunks.base) + chunk
 
 
+# slab_take and slab_give with the record's type known: no multiplication by a loaded stride (a hold takes and gives two).
+cdef inline slot_t chunk_take(Queue* queue) noexcept nogil:
+    cdef slot_t slot = queue.chunks.free_head
+    cdef Chunk* chunk
+    if likely(slot != NIL):
+        chunk = chunk_at(queue, slot)
+        queue.chunks.free_head = chunk.next
+        queue.chunks.free_count -= 1
+    else:
+        slot = queue.chunks.count
+        queue.chunks.count += 1
+        chunk = chunk_at(queue, slot)
+    chunk.next = NIL
+    chunk.count = chunk.read = 0
+    return slot
+
+
+cdef inline void chunk_give(Queue* queue, slot_t slot) noexcept nogil:
+    chunk_at(queue, slot).next = queue.chunks.free_head
+    queue.chunks.free_head = slot
+    queue.chunks.free_count += 1
+
+
 cdef inline int32_t wheel_next(Wheel* wheel, uint32_t start) noexcept nogil:
     """First non-empty slot >= start, -1 if none. `start` may be 1,024."""
     cdef uint32_t w = start >> 6
@@ -236,48 +268,52 @@ cdef inline void wheel_append(Queue* queue, Wheel* wheel, uint32_t index, Event*
     cdef Chunk* chunk
     cdef slot_t fresh
     if slot.head == NIL:
-        fresh = slab_take(&queue.chunks)
+        fresh = chunk_take(queue)
         slot.head = slot.tail = fresh
         chunk = chunk_at(queue, fresh)
-        chunk.next = NIL
-        chunk.count = chunk.read = 0
         wheel.bits[index >> 6] |= (<uint64_t>1) << (index & 63)
     else:
         chunk = chunk_at(queue, slot.tail)
         if chunk.count == CHUNK_EVENTS:
-            fresh = slab_take(&queue.chunks)
+            fresh = chunk_take(queue)
             chunk.next = fresh
             slot.tail = fresh
             chunk = chunk_at(queue, fresh)
-            chunk.next = NIL
-            chunk.count = chunk.read = 0
     chunk.event[chunk.count] = event[0]
     chunk.count += 1
 
 
-cdef inline void queue_insert(Queue* queue, Event* event) noexcept nogil:
-    """Put an event where its time belongs. Needs queue_reserve before. Cannot fail."""
+cdef inline void wheel_insert(Queue* queue, Event* event) noexcept nogil:
+    """Put an event into the finest wheel whose running range holds its time. Needs: one does, and a chunk. Cannot fail."""
     cdef int64_t differs = event.time_ms ^ queue.cursor_ms
-    # a time behind the cursor: a search that found nothing due has moved it into a range that had begun
-    if unlikely(event.priority != queue.bulk_priority or event.time_ms < queue.cursor_ms):
-        heap_push(&queue.rare, event)
-    elif differs < (<int64_t>1 << WHEEL_BITS):
+    if differs < (<int64_t>1 << WHEEL_BITS):
         wheel_append(queue, &queue.wheel[0], event.time_ms & (WHEEL_SLOTS - 1), event)
     elif differs < (<int64_t>1 << (2 * WHEEL_BITS)):
         wheel_append(queue, &queue.wheel[1], (event.time_ms >> WHEEL_BITS) & (WHEEL_SLOTS - 1), event)
-    elif differs < (<int64_t>1 << (3 * WHEEL_BITS)):
-        wheel_append(queue, &queue.wheel[2], (event.time_ms >> (2 * WHEEL_BITS)) & (WHEEL_SLOTS - 1), event)
     else:
+        wheel_append(queue, &queue.wheel[2], (event.time_ms >> (2 * WHEEL_BITS)) & (WHEEL_SLOTS - 1), event)
+
+
+# Put an event where its time belongs. 0 if done; 1 if a heap had no memory (nothing changed). Needs a chunk for it in
+# reserve (wheels_reserve). O(1) for the wheels, O(log n) for the heaps.
+cdef inline bint queue_insert(Queue* queue, Event* event) noexcept nogil:
+    cdef int64_t differs = event.time_ms ^ queue.cursor_ms
+    # a time behind the cursor: a search that found nothing due has moved it into a range that had begun
+    if unlikely(event.priority != queue.bulk_priority or event.time_ms < queue.cursor_ms):
+        if slab_reserve(&queue.rare, 1):
+            return 1
+        heap_push(&queue.rare, event)
+    elif likely(differs < (<int64_t>1 << (3 * WHEEL_BITS))):
+        wheel_insert(queue, event)
+    else:
+        if slab_reserve(&queue.far, 1):
+            return 1
         heap_push(&queue.far, event)
+    return 0
 
 
-cdef inline bint queue_reserve(Queue* queue) noexcept nogil:
-    """Make sure that one schedule, and the pours that its event will need, cannot fail. 1 if there is no memory.
-
-    A pour may need a chunk for each event of the coarse slot, so there is a chunk for every event that waits.
-    """
-    if unlikely(slab_reserve(&queue.rare, 1) or slab_reserve(&queue.far, 1)):
-        return 1
+cdef inline bint wheels_reserve(Queue* queue) noexcept nogil:
+    """A chunk for every event that waits and one more, so that neither this insert nor a later pour can fail."""
     if likely(queue.chunks.capacity > <uint64_t>queue.pending_count + queue.dead_count + 2):
         return 0
     return slab_grow(&queue.chunks, <uint64_t>queue.pending_count + queue.dead_count + 16)
@@ -286,16 +322,17 @@ cdef inline bint queue_reserve(Queue* queue) noexcept nogil:
 # Schedule an event; event.seq is assigned. Needs: now_ms <= event.time_ms <= TIME_MAX. Returns 0, or 1 if there is no
 # memory (queue unchanged). O(1) for the bulk priority, O(log n) for others and the far future.
 cdef inline bint queue_schedule(Queue* queue, Event* event) noexcept nogil:
-    if unlikely(queue_reserve(queue)):
+    if unlikely(wheels_reserve(queue)):
+        return 1
+    if queue.tracked and unlikely(live_reserve(queue, queue.seq_next)):
+        return 1
+    event.seq = queue.seq_next
+    if unlikely(queue_insert(queue, event)):
         return 1
     if queue.tracked:
-        if unlikely(live_reserve(queue, queue.seq_next)):
-            return 1
         live_set(queue, queue.seq_next)
-    event.seq = queue.seq_next
     queue.seq_next += 1
     queue.pending_count += 1
-    queue_insert(queue, event)
     return 0
 
 
@@ -304,7 +341,6 @@ cdef inline void wheel_pour(Queue* queue, int k, uint32_t index) noexcept nogil:
     cdef WheelSlot* slot = &queue.wheel[k].slot[index]
     cdef slot_t chunk_slot = slot.head, next_slot
     cdef Chunk* chunk
-    cdef Event event
     cdef uint32_t i
     slot.head = slot.tail = NIL
     queue.wheel[k].bits[index >> 6] &= ~((<uint64_t>1) << (index & 63))
@@ -315,9 +351,9 @@ cdef inline void wheel_pour(Queue* queue, int k, uint32_t index) noexcept nogil:
         if next_slot != NIL:
             prefetch(chunk_at(queue, next_slot))
         for i in range(chunk.read, chunk.count):
-            event = chunk.event[i]
-            queue_insert(queue, &event)
-        slab_give(&queue.chunks, chunk_slot)
+            # the slab has room (wheels_reserve), so it does not move; the range has begun, so no heap is needed
+            wheel_insert(queue, &chunk.event[i])
+        chunk_give(queue, chunk_slot)
         chunk_slot = next_slot
 
 
@@ -368,7 +404,7 @@ cdef inline void wheel_take(Queue* queue, time_ms_t time_ms, Event* out) noexcep
     chunk.read += 1
     if chunk.read == chunk.count:
         slot.head = chunk.next
-        slab_give(&queue.chunks, chunk_slot)
+        chunk_give(queue, chunk_slot)
         if slot.head == NIL:
             queue.wheel[0].bits[index >> 6] &= ~((<uint64_t>1) << (index & 63))
     queue.cursor_ms = time_ms
@@ -391,10 +427,9 @@ cdef inline bint queue_take(Queue* queue, time_ms_t limit_ms, Event* out) noexce
         else:
             heap_pop(&queue.rare, out)
         if queue.tracked:
-            if unlikely(not live_has(queue, out.seq)):
+            if unlikely(not live_take(queue, out.seq)):
                 queue.dead_count -= 1
                 continue
-            live_clear(queue, out.seq)
         queue.pending_count -= 1
         queue.now_ms = out.time_ms
         return 1
@@ -460,7 +495,7 @@ cdef inline void queue_clear_events(Queue* queue) noexcept nogil:
 cdef inline bint queue_cancel(Queue* queue, int64_t seq) noexcept nogil:
     if not queue.tracked or not live_has(queue, seq):
         return 0
-    live_clear(queue, seq)
+    live_take(queue, seq)
     queue.pending_count -= 1
     queue.dead_count += 1
     return 1
