@@ -127,7 +127,7 @@ def timeline_of(part: Part) -> list[tuple[float, str]]:
         found = lineage.of_kind(kind)
         if found:
             rows.append((found[0].time_ms / 1000, f"first {text}"))
-            if len(found) > 1:
+            if found[-1].time_ms > found[0].time_ms:
                 rows.append((found[-1].time_ms / 1000, f"last of {len(found)} ({kind.name.lower()})"))
     for generation, count in lineage.generations().items():
         first = next(row for row in lineage.of_kind(LandmarkKind.LIQUIDATION) if row.generation == generation)
