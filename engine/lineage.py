@@ -9,10 +9,12 @@ from collections import Counter
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine import _core
 from engine.errors import InputError
 
 if TYPE_CHECKING:
     from engine._core import World
+    from engine.simulation import Simulation
 
 __all__ = ["Landmark", "LandmarkKind", "Lineage", "Mover", "MoverKind"]
 
@@ -74,11 +76,13 @@ class Lineage:
 
     Parameters
     ----------
-    world : World
-        The run; rows are copied, later ones do not appear.
+    run : World or Simulation
+        The run; rows are copied, later ones do not appear. With a `Simulation` the lines of `why` have names and units.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, run: World | Simulation) -> None:
+        self._named: Simulation | None = None if isinstance(run, _core.World) else run
+        world = run if isinstance(run, _core.World) else run.world
         self.landmarks: list[Landmark] = []
         for row_id, row in enumerate(world.landmarks()):
             time_ms, kind, market, number, account, parent, generation, value, mover = row
@@ -112,15 +116,32 @@ class Lineage:
             landmark_id = rows[-1].parent
         return rows
 
+    def _account(self, number: int) -> str:
+        return f"account {number}" if self._named is None else self._named.accounts[number]
+
+    def _where(self, row: Landmark) -> str:
+        """Return a landmark's market and value, with units where the run has names."""
+        if self._named is None:
+            return f"market {row.market}, value {row.value}"
+        market = next(market for market in self._named.markets.values() if market.number == row.market)
+        if row.kind in (LandmarkKind.PUBLICATION, LandmarkKind.WITHDRAWAL):
+            return f"{market.name} at {market.price.value(row.value)}"
+        if row.kind in (LandmarkKind.SHOCK, LandmarkKind.STEP):
+            return f"{market.name}, {market.quantity.value(row.value)} to trade"
+        if row.kind in (LandmarkKind.LIQUIDATION, LandmarkKind.BAD_DEBT):
+            meaning = "equity" if row.kind == LandmarkKind.LIQUIDATION else "written off"
+            return f"{market.name}, {meaning} {market.quote.grid.value(row.value)} {market.quote.name}"
+        return market.name
+
     def why(self, landmark_id: int) -> list[str]:
         """Return a landmark's causes as readable lines, itself first."""
         lines = []
         for row in self.chain(landmark_id):
-            whom = f" of account {row.account}" if row.account >= 0 else ""
-            line = f"{row.time_ms / 1000:.3f} s  {row.kind.name}{whom} (market {row.market}, value {row.value})"
+            whom = f" of {self._account(row.account)}" if row.account >= 0 else ""
+            line = f"{row.time_ms / 1000:.3f} s  {row.kind.name}{whom} ({self._where(row)})"
             if row.mover is not None:
                 mover = row.mover
-                line += f", moved by the {mover.kind.name} of account {mover.account}'s order {mover.number}"
+                line += f", moved by the {mover.kind.name} of {self._account(mover.account)}'s order {mover.number}"
                 line += f" at {mover.time_ms / 1000:.3f} s"
             lines.append(line)
         return lines

@@ -9,7 +9,7 @@ part = endogenous_part(DEFAULT_SEED, leaves=True)  # makers who withdraw their b
 sim = part.simulation
 sim.run(until_ms=70_000)  # the outside sale starts at 60,000 ms
 
-lineage = Lineage(sim.world)
+lineage = Lineage(sim)
 print(f"low of {part.market.name} so far: {part.low} USDT")
 for generation, count in lineage.generations().items():
     print(f"  generation {generation}: {count} liquidations")

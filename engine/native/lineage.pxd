@@ -38,7 +38,7 @@ cdef struct Mover:
 
 cdef struct Landmark:
     time_ms_t time_ms
-    int64_t value            # price ticks (publication), lots (step, shock), atoms (bad debt)
+    int64_t value            # ticks (publication, withdrawal), lots (step, shock), atoms (equity at liquidation, bad debt)
     Mover mover              # publication: the command that moved it; else zero
     uint32_t parent          # heaviest cause, 0 = root
     uint32_t generation      # G-7

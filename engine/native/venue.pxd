@@ -20,7 +20,7 @@ from engine.native.state cimport *
 
 
 # Send an order: take its slot and number, schedule its arrival (V-4). Returns the slot, NIL without memory (latched).
-# Needs: owner below pools.owners, qty > 0. O(markets of the account).
+# Needs: owner below pools.owners; the quantity is checked on arrival. O(markets of the account).
 cdef inline slot_t venue_send(Venue* venue, uint32_t account, uint32_t market, int8_t side, uint32_t flags, price_t price,
                               qty_t qty, time_ms_t due_ms, uint32_t cause) noexcept nogil:
     cdef slot_t holding_slot = holding_of(&venue.accounts, market_at(venue, market), account, market)

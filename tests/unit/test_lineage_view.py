@@ -29,7 +29,7 @@ def fall():
     sim.world.open_trade(market.number, long, maker, 20, 100)
     sim.world.add_shock(seller, market.number, Side.SELL, 10, at_ms=150)
     sim.run(until_ms=400, check=True)
-    return long, seller, sim.world
+    return long, seller, sim.world, sim
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ class TestGenerations:
 
 class TestWhy:
     def test_the_lines(self, story):
-        long, seller, world = story
+        long, seller, world, _ = story
         lineage = Lineage(world)
         (step,) = lineage.of_kind(LandmarkKind.STEP)
         moved = f"moved by the TRADE of account {seller}'s order 1 at 0.150 s"
@@ -130,6 +130,17 @@ class TestWhy:
             f"0.200 s  LIQUIDATION of account {long} (market 0, value {lineage.landmarks[step.parent].value})",
             f"0.200 s  PUBLICATION (market 0, value 96), {moved}",
             f"0.150 s  SHOCK of account {seller} (market 0, value 10)",
+        ]
+
+    def test_the_lines_have_names_and_units_with_a_simulation(self, story):
+        lineage = Lineage(story[3])
+        (step,) = lineage.of_kind(LandmarkKind.STEP)
+        equity = lineage.landmarks[step.parent].value
+        assert lineage.why(step.id) == [
+            f"0.200 s  STEP of long (PERP, {step.value} to trade)",
+            f"0.200 s  LIQUIDATION of long (PERP, equity {equity} UNIT)",
+            "0.200 s  PUBLICATION (PERP at 96), moved by the TRADE of seller's order 1 at 0.150 s",
+            "0.150 s  SHOCK of seller (PERP, 10 to trade)",
         ]
 
     def test_one_line_for_each_landmark_of_the_chain(self, cascade):
