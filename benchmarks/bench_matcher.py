@@ -219,7 +219,7 @@ def make_flow(reference: ModuleType, regime: str, n: int) -> Flow:
 
 def run_batch(flow: Flow, *, by_slot: bool) -> tuple[float, list[str]]:
     """Apply the flow as one batch to a fresh book; return its CPU seconds and what differs."""
-    book = OrderBook(slots=flow.slots) if by_slot else OrderBook()
+    book = OrderBook(slots=flow.slots) if by_slot else OrderBook(orders=flow.slots)
     commands = flow.by_slot if by_slot else flow.by_id
     start = time.thread_time()
     result = book.apply(commands)
@@ -258,7 +258,7 @@ def run_calls_by_slot(flow: Flow, calls: Calls) -> tuple[float, list[str]]:
 
 def run_calls_by_id(flow: Flow, calls: Calls) -> tuple[float, list[str]]:
     """Send one call per message, orders named by order_id; the loop drops the results."""
-    book = OrderBook()
+    book = OrderBook(orders=flow.slots)
     limit, market, cancel = book.limit, book.market, book.cancel
     start = time.thread_time()
     for kind, side, price, qty, name in calls:
@@ -274,7 +274,7 @@ def run_calls_by_id(flow: Flow, calls: Calls) -> tuple[float, list[str]]:
 
 def run_calls_with_fills(flow: Flow, calls: Calls) -> tuple[float, list[str]]:
     """Send one call per message and read every fill inside the clock."""
-    book = OrderBook()
+    book = OrderBook(orders=flow.slots)
     limit, market, cancel, last_fills = book.limit, book.market, book.cancel, book.last_fills
     rows: list[tuple[int, ...]] = []
     start = time.thread_time()

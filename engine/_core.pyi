@@ -86,6 +86,7 @@ class OrderBook:
         *,
         slots: SupportsIndex = 0,
         owners: SupportsIndex = 0,
+        orders: SupportsIndex = 0,
         price_min: SupportsIndex = 1,
         price_max: SupportsIndex = 0x7FFFFFFF,
         qty_max: SupportsIndex = ...,

@@ -149,7 +149,7 @@ cdef class CommandBatch:
 
 @cython.final
 cdef class OrderBook:
-    """OrderBook(*, slots=0, owners=0, price_min=1, price_max=2147483647, qty_max=2**61, notional_max=2**61)
+    """OrderBook(*, slots=0, owners=0, orders=0, price_min=1, price_max=2147483647, qty_max=2**61, notional_max=2**61)
 
     Match orders in price-time priority (rules M-1 .. M-14).
 
@@ -159,6 +159,9 @@ cdef class OrderBook:
         How many dense names the caller may choose for `slot_id` (the fastest way to name an order).
     owners : int
         Valid owners are 0 .. owners - 1.
+    orders : int
+        How many orders that are not named by `slot_id` may be expected to rest together: their memory is taken now instead of
+        by doubling. A hint, no bound.
     price_min, price_max : int
         Bounds of limit prices, ticks, within int32.
     qty_max : int
@@ -189,16 +192,18 @@ cdef class OrderBook:
     cdef bint busy
     cdef bint broken
 
-    def __cinit__(self, *, slots=0, owners=0, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61, notional_max=1 << 61):
+    def __cinit__(self, *, slots=0, owners=0, orders=0, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61, notional_max=1 << 61):
         cdef int32_t slots_ = <int32_t>border_int(slots, "slots", 0, 0x7FFFFFFE)
         cdef int32_t owners_ = <int32_t>border_int(owners, "owners", 0, 0x7FFFFFFE)
+        cdef uint32_t orders_ = <uint32_t>border_int(orders, "orders", 0, 0x7FFFFFFE)
         book_init(&self.book, 0)
         self.book.price_min = <price_t>border_int(price_min, "price_min", -0x80000000, 0x7FFFFFFF)
         self.book.price_max = <price_t>border_int(price_max, "price_max", self.book.price_min, 0x7FFFFFFF)
         self.book.qty_max = border_int(qty_max, "qty_max", 1, <int64_t>1 << 61)
         self.book.notional_max = border_int(notional_max, "notional_max", 1, <int64_t>1 << 61)
-        if pools_init(&self.pools, slots_, owners_, FILL_WIDTHS, FILL_COLUMNS, SCALAR_SHIFT):
-            raise MemoryError("OrderBook: no memory for its slots and owners")
+        if pools_init(&self.pools, slots_, owners_, FILL_WIDTHS, FILL_COLUMNS, SCALAR_SHIFT) \
+                or (orders_ and pools_expect(&self.pools, orders_)):
+            raise MemoryError("OrderBook: no memory for its slots, owners and orders")
 
     def __dealloc__(self):
         pools_release(&self.pools)

@@ -85,6 +85,18 @@ cdef inline bint pools_add_owners(BookPools* pools, int32_t owners) noexcept nog
     return 0
 
 
+cdef inline bint pools_expect(BookPools* pools, uint32_t orders) noexcept nogil:
+    """Make room, and touch it, for `orders` engine-named orders at rest together. 1 if there is no memory."""
+    cdef uint64_t capacity = 64
+    while capacity < 2 * (<uint64_t>orders + 1):
+        capacity *= 2
+    if slab_grow(&pools.orders, <uint64_t>pools.orders.count + orders) or slab_grow(&pools.cold, pools.orders.capacity):
+        return 1
+    slab_touch(&pools.orders)
+    slab_touch(&pools.cold)
+    return idmap_grow(&pools.ids, capacity)
+
+
 cdef inline bint pools_init(BookPools* pools, int32_t slots, int32_t owners, const uint8_t* fill_widths,
                             int32_t fill_columns, uint32_t fill_shift) noexcept nogil:
     """Make the pools. 0 if done, 1 if there is no memory (release is then still due)."""
@@ -96,8 +108,10 @@ cdef inline bint pools_init(BookPools* pools, int32_t slots, int32_t owners, con
     table_init(&pools.fills, fill_widths, fill_columns, fill_shift)
     pools.slots = slots
     pools.owners = 0
-    if slots and (slab_grow(&pools.orders, slots) or slab_grow(&pools.cold, pools.orders.capacity)):
-        return 1
+    if slots:
+        if slab_grow(&pools.orders, slots) or slab_grow(&pools.cold, pools.orders.capacity):
+            return 1
+        slab_touch(&pools.orders)
     pools.orders.count = slots
     return pools_add_owners(pools, owners)
 

@@ -62,14 +62,11 @@ cdef inline void idmap_insert(IdMap* map, int64_t key, slot_t slot) noexcept nog
     map.count += 1
 
 
-cdef inline bint idmap_reserve(IdMap* map) noexcept nogil:
-    """Make sure that one insert will succeed. 0 if so, 1 if there is no memory (map unchanged). O(1) amortised."""
+cdef inline bint idmap_grow(IdMap* map, uint64_t capacity) noexcept nogil:
+    """Move to `capacity` entries, a power of two with room for the keys. 1 if there is no memory (map unchanged)."""
     cdef IdMap bigger
-    cdef uint64_t capacity, i
+    cdef uint64_t i
     cdef uint32_t bits = 0
-    if map.entries != NULL and (map.count + 1) * 2 <= map.mask + 1:
-        return 0
-    capacity = 64 if map.entries == NULL else (map.mask + 1) * 2
     bigger.entries = <IdEntry*>alloc_zeroed(capacity * sizeof(IdEntry))
     if bigger.entries == NULL:
         return 1
@@ -86,6 +83,13 @@ cdef inline bint idmap_reserve(IdMap* map) noexcept nogil:
         free_zeroed(map.entries, (map.mask + 1) * sizeof(IdEntry))
     map[0] = bigger
     return 0
+
+
+cdef inline bint idmap_reserve(IdMap* map) noexcept nogil:
+    """Make sure that one insert will succeed. 0 if so, 1 if there is no memory (map unchanged). O(1) amortised."""
+    if map.entries != NULL and (map.count + 1) * 2 <= map.mask + 1:
+        return 0
+    return idmap_grow(map, 64 if map.entries == NULL else (map.mask + 1) * 2)
 
 
 cdef inline void idmap_remove(IdMap* map, int64_t key) noexcept nogil:

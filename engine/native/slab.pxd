@@ -104,6 +104,14 @@ cdef inline bint slab_grow(Slab* slab, uint64_t capacity_min) noexcept nogil:
     return 0
 
 
+cdef inline void slab_touch(Slab* slab) noexcept nogil:
+    """Write to every page of the unused part, so that no page is first met inside a hot loop. Contents stay zero."""
+    cdef size_t i = <size_t>slab.count * slab.stride, end = <size_t>slab.capacity * slab.stride
+    while i < end:
+        slab.base[i] = 0
+        i += 4096
+
+
 cdef inline bint slab_reserve(Slab* slab, uint32_t more) noexcept nogil:
     """Make sure that `more` slab_take calls will succeed. 0 if so, 1 if there is no memory. O(1) amortised."""
     cdef uint64_t spare = <uint64_t>slab.capacity - slab.count + slab.free_count

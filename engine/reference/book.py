@@ -46,6 +46,8 @@ class OrderBook:
         How many orders the caller may name by `slot_id`, 0 .. 2^31 - 2 (M-6).
     owners : int
         How many owners there are, 0 .. 2^31 - 2 (M-9).
+    orders : int
+        A hint for the native book's memory; checked and otherwise without meaning here.
     price_min, price_max : int
         Bounds of a limit price, in ticks, int32 (U-2).
     qty_max : int
@@ -73,12 +75,14 @@ class OrderBook:
         *,
         slots: int = 0,
         owners: int = 0,
+        orders: int = 0,
         price_min: int = 1,
         price_max: int = 2**31 - 1,
         qty_max: int = LOTS_LIMIT,
         notional_max: int = LOTS_LIMIT,
     ) -> None:
         self._owners = checked_int("owners", owners, _CAPACITY)
+        checked_int("orders", orders, _CAPACITY)
         self._price_min = checked_int("price_min", price_min, INT32)
         self._price_max = checked_int("price_max", price_max, INT32)
         if self._price_min > self._price_max:

@@ -96,7 +96,7 @@ class TestConstructor:
         [
             *(
                 (field, value)
-                for field in ("slots", "owners", "price_min", "price_max", "qty_max", "notional_max")
+                for field in ("slots", "owners", "orders", "price_min", "price_max", "qty_max", "notional_max")
                 for value in NOT_INTEGERS
             ),
             ("slots", -1),
