@@ -392,7 +392,7 @@ def test_stub_and_core_have_the_same_public_names():
 
 def word_problems(file_texts: dict[str, str]) -> list[str]:
     words = "|".join(rf"\b{word}\b" for word in BANNED_WORDS)
-    # A path counts where it starts: not within `docs/work/` or an address.
+    # A path counts where it starts: not within a longer path or an address.
     paths = "|".join(rf"(?<![\w.}}~-]){path}" for path in BANNED_PATHS)
     pattern = re.compile(f"{words}|{paths}")
     return [
