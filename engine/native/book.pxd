@@ -69,7 +69,6 @@ cdef struct Book:
     int64_t last_price       # ticks of the last trade, NO_PRICE before the first
     int64_t trade_count
     uint64_t traded_lots     # mod 2^64
-    int64_t accepted_count   # commands accepted; not part of the digest
 
 
 cdef inline bint pools_add_owners(BookPools* pools, int32_t owners) noexcept nogil:
@@ -132,7 +131,7 @@ cdef inline void book_init(Book* book, uint32_t market) noexcept nogil:
     ladder_init(&book.ladder[0], 0, market * 2)
     ladder_init(&book.ladder[1], 1, market * 2 + 1)
     book.last_price = NO_PRICE
-    book.trade_count = book.accepted_count = 0
+    book.trade_count = 0
     book.traded_lots = 0
 
 
@@ -262,6 +261,14 @@ cdef inline int book_check(BookPools* pools, Book* book, PlaceCommand* command) 
 
 # ---- matching ----
 
+# An engine slot goes back to the free list; a handle of its order, if it had one, dies (M-7). Cannot fail. O(1).
+cdef inline void slot_return(BookPools* pools, slot_t slot, uint32_t naming) noexcept nogil:
+    order_at(pools, slot).leaves_lots = 0
+    if naming != NAMED_ORDER_ID:
+        cold_at(pools, slot).generation = (cold_at(pools, slot).generation + 1) & GENERATION_MASK
+    slab_give(&pools.orders, slot)
+
+
 # A resting order ends: its name (`id`), owner's link and slot go. Needs: it is out of its level. Cannot fail. O(1).
 # An order named by order_id has no handle to kill: its cold record is not touched here (M-7), which saves a miss.
 cdef inline void order_end(BookPools* pools, slot_t slot, Order* order, int64_t id) noexcept nogil:
@@ -273,9 +280,7 @@ cdef inline void order_end(BookPools* pools, slot_t slot, Order* order, int64_t 
         return
     if naming == NAMED_ORDER_ID:
         idmap_remove(&pools.ids, id)
-    else:
-        cold_at(pools, slot).generation = (cold_at(pools, slot).generation + 1) & GENERATION_MASK
-    slab_give(&pools.orders, slot)
+    slot_return(pools, slot, naming)
 
 
 cdef inline void fill_record(BookPools* pools, PlaceCommand* command, int64_t taker, int64_t maker, int32_t maker_owner,
@@ -436,11 +441,7 @@ cdef inline int book_place(BookPools* pools, Book* book, PlaceCommand* command, 
         out.cancelled_lots = left
         out.slot = NIL
         if command.naming != NAMED_SLOT:
-            order_at(pools, slot).leaves_lots = 0
-            if command.naming != NAMED_ORDER_ID:
-                cold_at(pools, slot).generation = (cold_at(pools, slot).generation + 1) & GENERATION_MASK
-            slab_give(&pools.orders, slot)
-    book.accepted_count += 1
+            slot_return(pools, slot, command.naming)
     return REJECT_NONE
 
 
@@ -475,7 +476,6 @@ cdef inline void book_remove(BookPools* pools, Book* book, slot_t slot, int64_t 
     out.slot = NIL
     ladder_unlink(&pools.ladders, &book.ladder[order.flags & ORDER_SELL], <Order*>pools.orders.base, slot)
     order_end(pools, slot, order, id)
-    book.accepted_count += 1
 
 
 # Cancel by name. Returns a reject reason; on reject the book is unchanged. O(1).

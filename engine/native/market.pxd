@@ -39,7 +39,6 @@ cdef struct Market:
     Mover last_mover             # last aggressor
     Extremes touch_moves         # of the mid
     Extremes last_moves          # of the last price
-    uint32_t index_cause         # cause of the published index
     uint32_t landmark_count
     Mover index_mover            # mover behind the published index
     int64_t maintenance_ppm      # perpetual: maintenance margin rate
@@ -127,7 +126,6 @@ cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     market.index_ms = market.mark_ms = -1
     market.holdings = NIL
     market.landmark_count = 0
-    market.index_cause = 0
 
 
 cdef inline void extremes_note(Extremes* extremes, Mover* mover, int64_t before, int64_t after) noexcept nogil:

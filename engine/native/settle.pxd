@@ -31,6 +31,11 @@ cdef inline atoms_t base_atoms(Market* market, qty_t lots) noexcept nogil:
     return atoms
 
 
+cdef inline uint32_t spot_asset(Market* market, int8_t side) noexcept nogil:
+    """The asset that a spot order promises: the quote for a buy, the base for a sell."""
+    return market.quote_asset if side == SIDE_BUY else market.base_asset
+
+
 cdef inline atoms_t spot_reservation(Market* market, int8_t side, qty_t lots, int64_t price) noexcept nogil:
     """What a spot order of this size must have free, in quote (buy) or base (sell) atoms."""
     if side == SIDE_BUY:
@@ -78,8 +83,7 @@ cdef inline bint is_within_exposure(Venue* venue, Market* market, uint32_t marke
 
 
 cdef inline bint is_covered(Venue* venue, Market* market, PlaceCommand* command) noexcept nogil:
-    cdef uint32_t asset = market.quote_asset if command.side == SIDE_BUY else market.base_asset
-    cdef Balance* balance = balance_at(&venue.ledger, command.owner, asset)
+    cdef Balance* balance = balance_at(&venue.ledger, command.owner, spot_asset(market, command.side))
     cdef atoms_t need
     if command.side == SIDE_BUY and command.order_type == TYPE_MARKET:
         need = cost_to_take(venue, market, command.qty_lots)

@@ -71,7 +71,6 @@ cdef enum JournalKind:
     JOURNAL_INDEX = 5
     JOURNAL_MARK = 6
     JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`
-    JOURNAL_SHIFT = 13           # 8,192 rows a chunk
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64

@@ -19,7 +19,6 @@ cdef extern from *:
 
 cdef enum:
     NO_OWNER = -1            # an order without an owner
-    NO_INDEX = -1            # no row
 
 cdef enum Side:
     SIDE_BUY = 1

@@ -53,12 +53,6 @@ cdef inline bint order_is_alive(Venue* venue, slot_t slot, uint32_t generation) 
     return cold_at(&venue.pools, slot).generation == generation
 
 
-cdef inline void slot_give_back(Venue* venue, slot_t slot) noexcept nogil:
-    order_at(&venue.pools, slot).leaves_lots = 0
-    cold_at(&venue.pools, slot).generation = (cold_at(&venue.pools, slot).generation + 1) & GENERATION_MASK
-    slab_give(&venue.pools.orders, slot)
-
-
 # ---- arrivals (phase 8) ----
 
 cdef inline void order_to_command(Venue* venue, slot_t slot, PlaceCommand* command) noexcept nogil:
@@ -114,7 +108,7 @@ cdef inline void venue_remove(Venue* venue, slot_t slot, uint32_t cause) noexcep
     cdef Outcome out
     venue_journal(venue, JOURNAL_CANCEL, market_id, account, number, side, 0, 0, order.price_ticks, order.leaves_lots)
     if market.kind == MARKET_SPOT:
-        balance_at(&venue.ledger, account, market.base_asset if asks else market.quote_asset).reserved -= \
+        balance_at(&venue.ledger, account, spot_asset(market, side)).reserved -= \
             spot_reservation(market, side, order.leaves_lots, order.price_ticks)
     else:
         work_order(venue, market, account, market_id, -order.leaves_lots, order.price_ticks)
@@ -139,7 +133,7 @@ cdef inline void venue_rest(Venue* venue, Market* market, uint32_t market_id, Pl
     if market.kind == MARKET_PERPETUAL:
         work_order(venue, market, command.owner, market_id, leaves, command.price_ticks)
         return
-    balance_at(&venue.ledger, command.owner, market.quote_asset if command.side == SIDE_BUY else market.base_asset).reserved += \
+    balance_at(&venue.ledger, command.owner, spot_asset(market, command.side)).reserved += \
         spot_reservation(market, command.side, leaves, command.price_ticks)
 
 
@@ -197,7 +191,7 @@ cdef inline void venue_order_arrives(Venue* venue, slot_t slot, uint32_t generat
         reason = book_place(&venue.pools, &market.book, &command, slot, &out)
     if reason != REJECT_NONE:
         venue.reject_count[reason] += 1
-        slot_give_back(venue, slot)
+        slot_return(&venue.pools, slot, NAMED_LOCAL)
         return
     if out.leaves_lots:
         venue_rest(venue, market, market_id, &command, out.leaves_lots)
