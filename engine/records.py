@@ -45,26 +45,62 @@ class Fill(NamedTuple):
     taker_owner: int
 
 
+class Cancel(NamedTuple):
+    """Describe lots that left an order without trading; ``reason`` is a `CancelReason` (M-33)."""
+
+    id: int
+    owner: int
+    qty_lots: int
+    reason: int
+
+
+class Trigger(NamedTuple):
+    """Describe a stop that fired and ran; ``reject_reason`` is 0 unless it was refused then (M-25)."""
+
+    id: int
+    owner: int
+    stop_ticks: int
+    reject_reason: int
+
+
 class ApplyResult(NamedTuple):
-    """Say what became of a batch of commands.
+    """Say what became of a batch of commands (M-33).
 
     ``fills`` has the columns command, maker_id, taker_id, price_ticks, qty_lots, maker_owner, taker_owner; ``rejects``
-    the columns command, reason. ``command`` is the index in the batch (M-12).
+    the columns command, reason; ``cancels`` the columns command, id, owner, qty_lots, reason; ``triggers`` the columns
+    command, id, owner, stop_ticks, reject_reason. ``command`` is the index in the batch (M-12).
     """
 
     accepted_count: int
     fills: Mapping[str, Any]
     rejects: Mapping[str, Any]
+    cancels: Mapping[str, Any]
+    triggers: Mapping[str, Any]
 
 
 class RestingOrder(NamedTuple):
-    """Describe one order at rest."""
+    """Describe one order at rest; ``leaves_lots`` are the shown lots, ``hidden_lots`` those of an iceberg behind them."""
 
     id: int
     side: int
     price_ticks: int
     leaves_lots: int
     owner: int
+    hidden_lots: int
+
+
+class WaitingStop(NamedTuple):
+    """Describe one stop that waits or has been fired and has not run yet (M-24, M-25)."""
+
+    id: int
+    side: int
+    stop_ticks: int
+    order_type: int
+    price_ticks: int
+    leaves_lots: int
+    owner: int
+    on_mark: bool
+    is_fired: bool
 
 
 class Event(NamedTuple):

@@ -9,7 +9,7 @@ new reason gets a new number.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 
 class Side(IntEnum):
@@ -24,24 +24,76 @@ class CommandKind(IntEnum):
 
     PLACE = 1
     CANCEL = 2
+    REDUCE = 3
+    REPLACE = 4
+    CANCEL_OWNER = 5
+    CLEAR = 6
+    MARK = 7
+    POSITION = 8
+    CLOCK = 9
+    STATE = 10
 
 
 class OrderType(IntEnum):
-    """Name whether an order carries a limit price."""
+    """Name whether an order carries a limit price, and whether it waits for a trigger price first (M-5, M-24)."""
 
     LIMIT = 1
     MARKET = 2
+    STOP = 3
+    STOP_LIMIT = 4
 
 
 class TimeInForce(IntEnum):
-    """Name what happens to the lots that do not trade at once (M-3, M-4).
+    """Name what happens to the lots that do not trade at once (M-3, M-4, M-19, M-21).
 
-    ``DEFAULT`` stands for "left out": GTC for a limit order, IOC for a market order (M-5).
+    ``DEFAULT`` stands for "left out": GTC for an order with a limit, IOC for one without (M-5).
     """
 
     DEFAULT = 0
     GTC = 1
     IOC = 2
+    FOK = 3
+    GTT = 4
+
+
+class OrderFlag(IntFlag):
+    """Name what is asked of an order beside its type (M-20, M-24, M-26)."""
+
+    NONE = 0
+    POST_ONLY = 1
+    REDUCE_ONLY = 2
+    TRIGGER_ON_MARK = 4
+
+
+class SelfTradePrevention(IntEnum):
+    """Name what happens when an order meets one of its own owner (M-23)."""
+
+    NONE = 0
+    CANCEL_TAKER = 1
+    CANCEL_MAKER = 2
+    CANCEL_BOTH = 3
+    DECREMENT = 4
+
+
+class MarketState(IntEnum):
+    """Name which commands a book takes (M-30)."""
+
+    OPEN = 0
+    CANCEL_ONLY = 1
+    HALTED = 2
+    AUCTION = 3
+
+
+class CancelReason(IntEnum):
+    """Name why lots left without trading and without being named by a command (M-33)."""
+
+    UNFILLED = 1
+    SELF_TRADE = 2
+    EXPIRED = 3
+    REDUCE_ONLY = 4
+    OWNER = 5
+    CLEARED = 6
+    STOP_REFUSED = 7
 
 
 class RejectReason(IntEnum):
@@ -66,3 +118,17 @@ class RejectReason(IntEnum):
     NO_MEMORY = 16
     INSUFFICIENT_FUNDS = 17
     ACCOUNT_FROZEN = 18
+    BAD_FLAGS = 19
+    BAD_SELF_TRADE_PREVENTION = 20
+    DISPLAY_OUT_OF_BOUNDS = 21
+    TRIGGER_OUT_OF_BOUNDS = 22
+    EXPIRY_NOT_AHEAD = 23
+    POST_ONLY_WOULD_CROSS = 24
+    FOK_NOT_FILLABLE = 25
+    NOTHING_TO_REDUCE = 26
+    REDUCE_TOO_LARGE = 27
+    MARKET_STATE = 28
+    STOP_WAITING = 29
+    BOOK_CROSSED = 30
+    TIME_OUT_OF_RANGE = 31
+    BAD_STATE = 32
