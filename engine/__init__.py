@@ -13,15 +13,25 @@ from engine import _core
 from engine._build import VERSION as __version__
 from engine._build import check_sources
 from engine.errors import InputError, InvariantError
-from engine.records import Fill, RestingOrder
-from engine.types import CommandKind, OrderType, RejectReason, Side, TimeInForce
+from engine.records import Cancel, Fill, RestingOrder, Trigger, WaitingStop
+from engine.types import (
+    CancelReason,
+    CommandKind,
+    MarketState,
+    OrderFlag,
+    OrderType,
+    RejectReason,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 
 if TYPE_CHECKING:
     from engine._core import EventQueue, OrderBook, World
     from engine.lineage import Lineage
     from engine.simulation import Simulation
 
-_core.install(InputError, InvariantError, Fill, RestingOrder)
+_core.install(InputError, InvariantError, Fill, RestingOrder, Cancel, Trigger, WaitingStop)
 check_sources(_core.source_digest())
 
 _LATER = {
@@ -33,14 +43,18 @@ _LATER = {
 }
 
 __all__ = [
+    "CancelReason",
     "CommandKind",
     "EventQueue",
     "InputError",
     "InvariantError",
     "Lineage",
+    "MarketState",
     "OrderBook",
+    "OrderFlag",
     "OrderType",
     "RejectReason",
+    "SelfTradePrevention",
     "Side",
     "Simulation",
     "TimeInForce",

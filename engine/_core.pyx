@@ -44,6 +44,9 @@ def build_flags():
 
 include "bindings/border.pxi"
 include "bindings/table.pxi"
+include "bindings/book_results.pxi"
+include "bindings/book_lists.pxi"
+include "bindings/book_batch.pxi"
 include "bindings/book.pxi"
 include "bindings/queue.pxi"
 include "bindings/rng.pxi"

@@ -1,157 +1,87 @@
 # OrderBook: the stand-alone matcher.
 
-from engine.native.arith cimport next_pow2
 from engine.native.batch cimport *
 from engine.native.book cimport *
-from engine.native.verify_book cimport BOOK_SOUND, book_fault_text, book_verify, pages_verify
-
-cdef uint8_t FILL_WIDTHS[FILL_COLUMNS]
-FILL_WIDTHS[:] = [4, 8, 8, 4, 8, 4, 4]
-cdef uint8_t REJECTED_WIDTHS[2]
-REJECTED_WIDTHS[:] = [4, 1]
-cdef tuple FILL_NAMES = ("command", "maker_id", "taker_id", "price_ticks", "qty_lots", "maker_owner", "taker_owner")
-cdef tuple FILL_DTYPES = ("i4", "i8", "i8", "i4", "i8", "i4", "i4")
-cdef tuple REJECTED_NAMES = ("command", "reason")
-cdef tuple REJECTED_DTYPES = ("i4", "u1")
+from engine.native.book_digest cimport book_digest
+from engine.native.match cimport *
+from engine.native.matcher cimport *
+from engine.native.orders cimport *
+from engine.native.queue cimport queue_init, queue_release
+from engine.native.verify_book cimport BOOK_SOUND, book_fault_text, matcher_verify
 
 cdef enum:
-    SCALAR_SHIFT = 10        # rows of a chunk of the scalar calls' fills
-    SINGLE_CHUNK_SHIFT = 22  # a batch's fills stay one chunk up to 2^22 rows
     POLL_ROWS = 65536        # rows between two looks at Ctrl-C (about 2 ms)
+
+cdef object _ZERO = 0        # what a caller who leaves a number out passes: compared by identity
 
 cdef extern from "stdint.h":
     const int64_t INT64_MAX_ "INT64_MAX"
     const int64_t INT64_MIN_ "INT64_MIN"
 
 
-@cython.final
-@cython.freelist(64)
-cdef class OrderResult:
-    """What one command did.
+# ---- the border of scalar commands ----
 
-    Attributes
-    ----------
-    id : int
-        The name that stands in fills: slot_id, order_id or the engine's handle (-1 when a place without a name was rejected).
-    filled_lots, leaves_lots, cancelled_lots : int
-        Lots traded as taker, resting now, and gone without trading; they sum to the command's quantity (place).
-    reject_reason : int
-        A `RejectReason`; 0 when the command was accepted. A rejected command changed nothing.
-    """
-
-    cdef readonly int64_t id
-    cdef readonly int64_t filled_lots
-    cdef readonly int64_t leaves_lots
-    cdef readonly int64_t cancelled_lots
-    cdef readonly int reject_reason
-
-    @property
-    def accepted(self):
-        """Whether the command took effect."""
-        return self.reject_reason == 0
-
-    def __repr__(self):
-        return (f"OrderResult(id={self.id}, filled_lots={self.filled_lots}, leaves_lots={self.leaves_lots}, "
-                f"cancelled_lots={self.cancelled_lots}, reject_reason={self.reject_reason})")
+cdef inline int border_new_name(PlaceCommand* command, object slot_id, object order_id, object owner) except -1:
+    """Name and owner of a new order; without a name the engine's handle will be it (M-6)."""
+    command.naming = NAMED_HANDLE
+    command.name = -1
+    if slot_id is not None:
+        command.naming = NAMED_SLOT
+        command.name = border_int(slot_id, "slot_id", -0x80000000, 0x7FFFFFFF)
+    if order_id is not None:
+        command.naming = NAMED_ORDER_ID
+        command.name = border_int(order_id, "order_id", INT64_MIN_, INT64_MAX_)
+    command.owner = NO_OWNER
+    if owner is not None:
+        command.owner = <int32_t>border_int(owner, "owner", -0x80000000, 0x7FFFFFFF)
+    return 0
 
 
-cdef inline OrderResult order_result(int64_t name, int reason, Outcome* out):
-    cdef OrderResult result = OrderResult.__new__(OrderResult)
-    result.reject_reason = reason
-    if reason == REJECT_NONE:
-        result.id = out.id
-        result.filled_lots = out.filled_lots
-        result.leaves_lots = out.leaves_lots
-        result.cancelled_lots = out.cancelled_lots
-    else:
-        result.id = name
-    return result
+cdef inline int border_one_name(object slot_id, object order_id) except -1:
+    if slot_id is not None and order_id is not None:
+        raise bad_input("order_id", "nothing beside slot_id", order_id)
+    return 0
 
 
-@cython.final
-cdef class ApplyResult:
-    """What a batch did.
-
-    Attributes
-    ----------
-    accepted_count : int
-        Commands that took effect.
-    fills : ColumnTable
-        ``command`` (int32 row of the batch), ``maker_id``, ``taker_id`` (int64 names), ``price_ticks`` (int32), ``qty_lots``
-        (int64), ``maker_owner``, ``taker_owner`` (int32), in order of execution.
-    rejects : ColumnTable
-        ``command`` (int32), ``reason`` (uint8, a `RejectReason`), in order.
-    """
-
-    cdef readonly int64_t accepted_count
-    cdef readonly ColumnTable fills
-    cdef readonly ColumnTable rejects
-
-    def __repr__(self):
-        return f"ApplyResult(accepted_count={self.accepted_count}, fills={len(self.fills)}, rejects={len(self.rejects)})"
-
-
-cdef dict _COMMAND_COLUMNS = {
-    "kind": "uint8", "side": "int8", "price_ticks": "int32", "qty_lots": "int64", "order_type": "uint8",
-    "time_in_force": "uint8", "owner": "int32", "slot_id": "int32", "order_id": "int64", "handle": "int64",
-}
-
-
-cdef class CommandBatch:
-    """The checked columns of one batch."""
-
-    cdef CommandColumns rows
-    cdef uint32_t naming
-    cdef list held
-
-    cdef const void* column(self, object commands, str name, bint required) except? NULL:
-        cdef Column column
-        if name not in commands:
-            if required:
-                raise bad_input(name, f"a column of {_COMMAND_COLUMNS[name]}", "nothing")
-            return NULL
-        column = border_column(commands[name], name, _COMMAND_COLUMNS[name], self.rows.count)
-        self.held.append(column)
-        self.rows.count = column.view.shape[0]
-        return column.view.buf
-
-    cdef int hold(self, object commands) except -1:
-        self.held = []
-        self.rows.count = -1
-        if not hasattr(commands, "keys"):
-            raise bad_input("commands", "a mapping from column names to arrays", type(commands).__name__)
-        names = list(commands.keys())
-        for name in names:
-            if name not in _COMMAND_COLUMNS:
-                raise bad_input(str(name), "one of the columns " + ", ".join(_COMMAND_COLUMNS), "an unknown column")
-        naming = [name for name in ("slot_id", "order_id", "handle") if name in commands]
-        if len(naming) > 1:
-            raise bad_input(naming[1], "at most one of slot_id, order_id, handle", f"a column beside {naming[0]}")
-        self.rows.kind = <const uint8_t*>self.column(commands, "kind", True)
-        self.rows.side = <const int8_t*>self.column(commands, "side", True)
-        self.rows.price_ticks = <const int32_t*>self.column(commands, "price_ticks", True)
-        self.rows.qty_lots = <const int64_t*>self.column(commands, "qty_lots", True)
-        self.rows.order_type = <const uint8_t*>self.column(commands, "order_type", False)
-        self.rows.time_in_force = <const uint8_t*>self.column(commands, "time_in_force", False)
-        self.rows.owner = <const int32_t*>self.column(commands, "owner", False)
-        self.rows.slot_id = <const int32_t*>self.column(commands, "slot_id", False)
-        self.rows.order_id = <const int64_t*>self.column(commands, "order_id", False)
-        self.rows.handle = <const int64_t*>self.column(commands, "handle", False)
-        if self.rows.count > 0x7FFFFFFF:
-            raise bad_input("commands", "at most 2**31 - 1 rows", self.rows.count)
-        self.naming = NAMED_HANDLE
-        if "slot_id" in commands:
-            self.naming = NAMED_SLOT
-        elif "order_id" in commands:
-            self.naming = NAMED_ORDER_ID
+cdef inline int border_features(PlaceCommand* command, object post_only, object reduce_only, object self_trade_prevention,
+                                object display_lots, object expires_ms, bint is_plain) except -1:
+    """The features of a new order; `is_plain`: the caller has seen that there are none."""
+    command.flags = command.self_trade = 0
+    command.display_lots = command.expires_ms = 0
+    if is_plain:
         return 0
+    if border_bool(post_only, "post_only"):
+        command.flags |= FLAG_POST_ONLY
+    if border_bool(reduce_only, "reduce_only"):
+        command.flags |= FLAG_REDUCE_ONLY
+    command.self_trade = <uint8_t>border_int(self_trade_prevention, "self_trade_prevention", 0, 255)
+    command.display_lots = border_int(display_lots, "display_lots", INT64_MIN_, INT64_MAX_)
+    command.expires_ms = border_int(expires_ms, "expires_ms", INT64_MIN_, INT64_MAX_)
+    return 0
+
+
+cdef inline int border_open_name(PlaceCommand* command, object handle, object slot_id, object order_id) except -1:
+    """The name of an open order: exactly one."""
+    if (handle is not None) + (slot_id is not None) + (order_id is not None) != 1:
+        raise bad_input("handle", "exactly one of handle, slot_id, order_id", (handle, slot_id, order_id))
+    command.owner = NO_OWNER
+    if handle is not None:
+        command.naming = NAMED_HANDLE
+        command.name = border_int(handle, "handle", INT64_MIN_, INT64_MAX_)
+    elif slot_id is not None:
+        command.naming = NAMED_SLOT
+        command.name = border_int(slot_id, "slot_id", -0x80000000, 0x7FFFFFFF)
+    else:
+        command.naming = NAMED_ORDER_ID
+        command.name = border_int(order_id, "order_id", INT64_MIN_, INT64_MAX_)
+    return 0
 
 
 @cython.final
 cdef class OrderBook:
-    """OrderBook(*, slots=0, owners=0, orders=0, price_min=1, price_max=2147483647, qty_max=2**61, notional_max=2**61)
+    """OrderBook(*, slots=0, owners=0, orders=0, price_min=1, price_max=2147483647, qty_max=2**61, notional_max=2**61, stops_per_ms=10000)
 
-    Match orders in price-time priority (rules M-1 .. M-14).
+    Match orders in price-time priority (section M of the rules).
 
     Parameters
     ----------
@@ -168,11 +98,13 @@ cdef class OrderBook:
         Largest quantity of a command, lots.
     notional_max : int
         Largest ``abs(price) * quantity`` of a limit order.
+    stops_per_ms : int
+        How many fired stops may run in one millisecond of the book's clock (rule M-25).
 
     Notes
     -----
-    A command costs O(1) plus O(1) for each order that it trades with. Memory: 64 bytes per order slot plus 4 KiB for each run of
-    256 ticks that was ever touched on a side.
+    A command costs O(1) plus O(1) for each order that it trades with. Memory: 64 bytes per order (32 per `slot_id` without owners) plus 4 KiB for each
+    run of 256 ticks that was ever touched on a side; 8 to 32 more for an `order_id`.
 
     Examples
     --------
@@ -187,26 +119,33 @@ cdef class OrderBook:
     3
     """
 
-    cdef BookPools pools
-    cdef Book book
+    cdef Matcher matcher
     cdef bint busy
     cdef bint broken
+    cdef public object interrupted_result
 
-    def __cinit__(self, *, slots=0, owners=0, orders=0, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61, notional_max=1 << 61):
+    def __cinit__(self, *, slots=0, owners=0, orders=0, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61, notional_max=1 << 61,
+                  stops_per_ms=10000):
         cdef int32_t slots_ = <int32_t>border_int(slots, "slots", 0, 0x7FFFFFFE)
         cdef int32_t owners_ = <int32_t>border_int(owners, "owners", 0, 0x7FFFFFFE)
         cdef uint32_t orders_ = <uint32_t>border_int(orders, "orders", 0, 0x7FFFFFFE)
-        book_init(&self.book, 0)
-        self.book.price_min = <price_t>border_int(price_min, "price_min", -0x80000000, 0x7FFFFFFF)
-        self.book.price_max = <price_t>border_int(price_max, "price_max", self.book.price_min, 0x7FFFFFFF)
-        self.book.qty_max = border_int(qty_max, "qty_max", 1, <int64_t>1 << 61)
-        self.book.notional_max = border_int(notional_max, "notional_max", 1, <int64_t>1 << 61)
-        if pools_init(&self.pools, slots_, owners_, FILL_WIDTHS, FILL_COLUMNS, SCALAR_SHIFT) \
-                or (orders_ and pools_expect(&self.pools, orders_)):
+        cdef Book* book = &self.matcher.book
+        cdef BookPools* pools = &self.matcher.pools
+        book_init(book, 0)
+        queue_init(&self.matcher.expiries, 0, 0, False)
+        book.price_min = <price_t>border_int(price_min, "price_min", -0x80000000, 0x7FFFFFFF)
+        book.price_max = <price_t>border_int(price_max, "price_max", book.price_min, 0x7FFFFFFF)
+        book.qty_max = border_int(qty_max, "qty_max", 1, <int64_t>1 << 61)
+        book.notional_max = border_int(notional_max, "notional_max", 1, <int64_t>1 << 61)
+        book.stops_per_ms = <int32_t>border_int(stops_per_ms, "stops_per_ms", 1, 0x7FFFFFFF)
+        if pools_init(pools, slots_, owners_, FILL_WIDTHS, FILL_COLUMNS, SCALAR_SHIFT) or (orders_ and pools_expect(pools, orders_)):
             raise MemoryError("OrderBook: no memory for its slots, owners and orders")
+        table_init(&pools.cancels, CANCELLED_WIDTHS, CANCELLED_COLUMNS, SCALAR_SHIFT)
+        table_init(&pools.triggers, TRIGGERED_WIDTHS, TRIGGERED_COLUMNS, SCALAR_SHIFT)
 
     def __dealloc__(self):
-        pools_release(&self.pools)
+        pools_release(&self.matcher.pools)
+        queue_release(&self.matcher.expiries)
 
     cdef int enter(self) except -1:
         """Refuse a second user and a broken book."""
@@ -216,43 +155,36 @@ cdef class OrderBook:
             raise RuntimeError("OrderBook is in use by another call (it is not re-entrant)")
         return 0
 
-    cdef OrderResult place(self, object side, object price_ticks, object qty_lots, int order_type, object time_in_force,
-                           object slot_id, object order_id, object owner):
-        cdef PlaceCommand command
+    # ---- commands ----
+
+    cdef OrderResult execute(self, uint8_t kind, PlaceCommand* command, bint is_plain):
+        """Run one scalar command; `is_plain` says that it is a place without features."""
+        cdef Matcher* matcher = &self.matcher
         cdef Outcome out
         cdef int reason
-        self.enter()
-        command.side = <int8_t>border_int(side, "side", -128, 127)
-        command.order_type = <uint8_t>order_type
-        command.price_ticks = 0
-        if order_type == TYPE_LIMIT:
-            command.price_ticks = <price_t>border_int(price_ticks, "price_ticks", -0x80000000, 0x7FFFFFFF)
-        command.qty_lots = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
-        command.time_in_force = <uint8_t>border_int(time_in_force, "time_in_force", 0, 255)
-        command.owner = NO_OWNER
-        if owner is not None:
-            command.owner = <int32_t>border_int(owner, "owner", -0x80000000, 0x7FFFFFFF)
-        command.naming = NAMED_HANDLE
-        command.name = -1
-        if slot_id is not None:
-            command.naming = NAMED_SLOT
-            command.name = border_int(slot_id, "slot_id", -0x80000000, 0x7FFFFFFF)
-            if order_id is not None:
-                raise bad_input("order_id", "nothing beside slot_id", order_id)
-        elif order_id is not None:
-            command.naming = NAMED_ORDER_ID
-            command.name = border_int(order_id, "order_id", INT64_MIN_, INT64_MAX_)
         command.command = 0
         command.cause = 0
-        self.pools.fills.row_count = 0
-        reason = book_check(&self.pools, &self.book, &command)
-        if reason == REJECT_NONE:
-            reason = book_place(&self.pools, &self.book, &command, NIL, &out)
+        matcher.pools.fills.row_count = matcher.pools.cancels.row_count = matcher.pools.triggers.row_count = 0
+        if is_plain and not matcher.book.is_special and order_is_plain(command):
+            reason = book_check(&matcher.pools, &matcher.book, command)
+            if reason == REJECT_NONE:
+                reason = book_place(&matcher.pools, &matcher.book, command, NIL, &out)
+                if matcher.book.stop_count and matcher.pools.fills.row_count:
+                    matcher_after_plain(matcher, command, 0)
+        else:
+            reason = matcher_execute(matcher, kind, command, &out)
         if ENGINE_DEBUG:
             self.check_invariants()
+        if matcher.is_out_of_memory:
+            self.no_memory()
         return order_result(command.name, reason, &out)
 
-    def limit(self, side, price_ticks, qty_lots, *, time_in_force=0, slot_id=None, order_id=None, owner=None):
+    cdef int no_memory(self) except -1:
+        self.broken = True
+        raise MemoryError("OrderBook: no memory to run a stop that has fired; the book refuses further commands")
+
+    def limit(self, side, price_ticks, qty_lots, *, time_in_force=0, slot_id=None, order_id=None, owner=None, post_only=False,
+              reduce_only=False, self_trade_prevention=0, display_lots=0, expires_ms=0):
         """Place a limit order.
 
         Parameters
@@ -264,11 +196,21 @@ cdef class OrderBook:
         qty_lots : int
             Quantity, lots.
         time_in_force : TimeInForce, optional
-            GTC (default) rests what does not trade, IOC cancels it.
+            GTC (default) rests what does not trade, GTT does until `expires_ms`, IOC cancels it, FOK is all or nothing.
         slot_id, order_id : int, optional
             The caller's name for the order (at most one); without them the engine's handle names it.
         owner : int, optional
             0 .. owners - 1.
+        post_only : bool, optional
+            Refuse it rather than let it take (rule M-20).
+        reduce_only : bool, optional
+            Cut it to what reduces the owner's position (rules M-26, M-27).
+        self_trade_prevention : SelfTradePrevention, optional
+            What happens when it meets an order of its owner (rule M-23).
+        display_lots : int, optional
+            Shown slice of an iceberg, lots (rule M-22); 0 shows everything.
+        expires_ms : int, optional
+            When a GTT order ends, ms of the book's clock (rule M-21).
 
         Returns
         -------
@@ -283,9 +225,23 @@ cdef class OrderBook:
         -----
         O(1) plus O(1) per order met.
         """
-        return self.place(side, price_ticks, qty_lots, TYPE_LIMIT, time_in_force, slot_id, order_id, owner)
+        cdef PlaceCommand command
+        cdef bint is_plain
+        self.enter()
+        command.order_type = TYPE_LIMIT
+        command.side = <int8_t>border_int(side, "side", -128, 127)
+        command.price_ticks = <price_t>border_int(price_ticks, "price_ticks", -0x80000000, 0x7FFFFFFF)
+        command.qty_lots = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
+        command.time_in_force = <uint8_t>border_int(time_in_force, "time_in_force", 0, 255)
+        border_new_name(&command, slot_id, order_id, owner)
+        is_plain = post_only is False and reduce_only is False and self_trade_prevention is _ZERO and display_lots is _ZERO \
+            and expires_ms is _ZERO
+        border_features(&command, post_only, reduce_only, self_trade_prevention, display_lots, expires_ms, is_plain)
+        border_one_name(slot_id, order_id)
+        return self.execute(KIND_PLACE, &command, is_plain)
 
-    def market(self, side, qty_lots, *, slot_id=None, order_id=None, owner=None):
+    def market(self, side, qty_lots, *, time_in_force=0, slot_id=None, order_id=None, owner=None, reduce_only=False,
+               self_trade_prevention=0):
         """Place a market order: it takes what the other side has, and what is left is cancelled.
 
         Parameters
@@ -294,7 +250,9 @@ cdef class OrderBook:
             BUY (+1) or SELL (-1).
         qty_lots : int
             Quantity, lots.
-        slot_id, order_id, owner : int, optional
+        time_in_force : TimeInForce, optional
+            IOC (default), or FOK: all or nothing.
+        slot_id, order_id, owner, reduce_only, self_trade_prevention : optional
             As for `limit`.
 
         Returns
@@ -310,10 +268,75 @@ cdef class OrderBook:
         -----
         O(1) per order met.
         """
-        return self.place(side, 0, qty_lots, TYPE_MARKET, 0, slot_id, order_id, owner)
+        cdef PlaceCommand command
+        cdef bint is_plain = reduce_only is False and self_trade_prevention is _ZERO
+        self.enter()
+        command.order_type = TYPE_MARKET
+        command.price_ticks = 0
+        command.side = <int8_t>border_int(side, "side", -128, 127)
+        command.qty_lots = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
+        command.time_in_force = <uint8_t>border_int(time_in_force, "time_in_force", 0, 255)
+        border_new_name(&command, slot_id, order_id, owner)
+        border_features(&command, False, reduce_only, self_trade_prevention, _ZERO, _ZERO, is_plain)
+        border_one_name(slot_id, order_id)
+        return self.execute(KIND_PLACE, &command, is_plain)
+
+    def stop(self, side, stop_ticks, qty_lots, *, price_ticks=None, time_in_force=0, on_mark=False, slot_id=None, order_id=None,
+             owner=None, post_only=False, reduce_only=False, self_trade_prevention=0, display_lots=0, expires_ms=0):
+        """Place a stop: it waits until its trigger price is reached, then runs as a market or limit order (rules M-24, M-25).
+
+        Parameters
+        ----------
+        side : Side
+            BUY (+1) fires at or above the trigger price, SELL (-1) at or below.
+        stop_ticks : int
+            Trigger price, ticks.
+        qty_lots : int
+            Quantity, lots.
+        price_ticks : int, optional
+            Limit of a stop-limit order, ticks; without it the fired order is a market order.
+        time_in_force : TimeInForce, optional
+            Of the fired order; GTT also ends the waiting.
+        on_mark : bool, optional
+            Watch the mark (`set_mark`) instead of the last price.
+        slot_id, order_id, owner, post_only, reduce_only, self_trade_prevention, display_lots, expires_ms : optional
+            As for `limit`; judged when it fires where they depend on the book.
+
+        Returns
+        -------
+        OrderResult
+            ``leaves_lots`` are the waiting lots, even where the stop fires at once: that is a command of its own after this one
+            (`last_triggers`, `last_fills`).
+
+        Raises
+        ------
+        InputError
+            As for `limit`.
+
+        Notes
+        -----
+        O(1), plus what it fires.
+        """
+        cdef PlaceCommand command
+        self.enter()
+        command.order_type = TYPE_STOP if price_ticks is None else TYPE_STOP_LIMIT
+        command.price_ticks = 0
+        command.side = <int8_t>border_int(side, "side", -128, 127)
+        command.stop_ticks = <price_t>border_int(stop_ticks, "stop_ticks", -0x80000000, 0x7FFFFFFF)
+        command.qty_lots = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
+        if price_ticks is not None:
+            command.price_ticks = <price_t>border_int(price_ticks, "price_ticks", -0x80000000, 0x7FFFFFFF)
+        command.time_in_force = <uint8_t>border_int(time_in_force, "time_in_force", 0, 255)
+        cdef bint looks_at_mark = border_bool(on_mark, "on_mark")
+        border_new_name(&command, slot_id, order_id, owner)
+        border_features(&command, post_only, reduce_only, self_trade_prevention, display_lots, expires_ms, False)
+        border_one_name(slot_id, order_id)
+        if looks_at_mark:
+            command.flags |= FLAG_TRIGGER_ON_MARK
+        return self.execute(KIND_PLACE, &command, False)
 
     def cancel(self, handle=None, *, slot_id=None, order_id=None):
-        """Take a resting order off the book.
+        """Take an open order off the book, a waiting stop too.
 
         Parameters
         ----------
@@ -323,7 +346,7 @@ cdef class OrderBook:
         Returns
         -------
         OrderResult
-            ``cancelled_lots`` is what was still open; UNKNOWN_ORDER when it does not rest (any more).
+            ``cancelled_lots`` is what was still open; UNKNOWN_ORDER when it is not open (any more).
 
         Raises
         ------
@@ -334,27 +357,203 @@ cdef class OrderBook:
         -----
         O(1).
         """
-        cdef Outcome out
-        cdef uint32_t naming
-        cdef int64_t name
-        cdef int reason
+        cdef PlaceCommand command
         self.enter()
-        if (handle is not None) + (slot_id is not None) + (order_id is not None) != 1:
-            raise bad_input("handle", "exactly one of handle, slot_id, order_id", (handle, slot_id, order_id))
-        if handle is not None:
-            naming = NAMED_HANDLE
-            name = border_int(handle, "handle", INT64_MIN_, INT64_MAX_)
-        elif slot_id is not None:
-            naming = NAMED_SLOT
-            name = border_int(slot_id, "slot_id", -0x80000000, 0x7FFFFFFF)
-        else:
-            naming = NAMED_ORDER_ID
-            name = border_int(order_id, "order_id", INT64_MIN_, INT64_MAX_)
-        self.pools.fills.row_count = 0
-        reason = book_cancel(&self.pools, &self.book, name, naming, &out)
-        if ENGINE_DEBUG:
-            self.check_invariants()
-        return order_result(name, reason, &out)
+        border_open_name(&command, handle, slot_id, order_id)
+        return self.execute(KIND_CANCEL, &command, False)
+
+    def reduce(self, qty_lots, handle=None, *, slot_id=None, order_id=None):
+        """Take lots off an open order, which keeps its place in the queue (rule M-15).
+
+        Parameters
+        ----------
+        qty_lots : int
+            Lots to take off, hidden ones first; all that is open ends the order.
+        handle, slot_id, order_id : int
+            The order's name, exactly one.
+
+        Returns
+        -------
+        OrderResult
+            ``cancelled_lots`` went, ``leaves_lots`` are still open.
+
+        Raises
+        ------
+        InputError
+            As for `cancel`.
+
+        Notes
+        -----
+        O(1).
+        """
+        cdef PlaceCommand command
+        self.enter()
+        border_open_name(&command, handle, slot_id, order_id)
+        command.qty_lots = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
+        return self.execute(KIND_REDUCE, &command, False)
+
+    def replace(self, price_ticks, qty_lots, handle=None, *, slot_id=None, order_id=None):
+        """Give a resting order another price and open quantity (rule M-16).
+
+        Parameters
+        ----------
+        price_ticks : int
+            New limit, ticks.
+        qty_lots : int
+            New open quantity, lots. Only with the same price and a smaller quantity does the order keep its place.
+        handle, slot_id, order_id : int
+            The order's name, exactly one.
+
+        Returns
+        -------
+        OrderResult
+            As for a new order of this quantity; on a reject the old order stands untouched.
+
+        Raises
+        ------
+        InputError
+            As for `cancel`.
+
+        Notes
+        -----
+        O(1) plus O(1) per order met.
+        """
+        cdef PlaceCommand command
+        self.enter()
+        border_open_name(&command, handle, slot_id, order_id)
+        command.price_ticks = <price_t>border_int(price_ticks, "price_ticks", -0x80000000, 0x7FFFFFFF)
+        command.qty_lots = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
+        return self.execute(KIND_REPLACE, &command, False)
+
+    def cancel_owner(self, owner):
+        """Take off all open orders of an owner, newest first (rule M-17).
+
+        Parameters
+        ----------
+        owner : int
+            0 .. owners - 1.
+
+        Returns
+        -------
+        OrderResult
+            ``cancelled_lots`` is their sum; `last_cancels` has them one by one.
+
+        Notes
+        -----
+        O(its orders).
+        """
+        cdef PlaceCommand command
+        self.enter()
+        command.name = -1
+        command.owner = <int32_t>border_int(owner, "owner", -0x80000000, 0x7FFFFFFF)
+        return self.execute(KIND_CANCEL_OWNER, &command, False)
+
+    def clear(self):
+        """Take off everything, stops too (rule M-18).
+
+        Returns
+        -------
+        OrderResult
+            ``cancelled_lots`` is the sum; `last_cancels` has the orders one by one.
+
+        Notes
+        -----
+        O(orders).
+        """
+        cdef PlaceCommand command
+        self.enter()
+        command.name = -1
+        return self.execute(KIND_CLEAR, &command, False)
+
+    def set_mark(self, price_ticks):
+        """Tell the book the mark, at which stops with `on_mark` look.
+
+        Parameters
+        ----------
+        price_ticks : int
+            Mark, ticks.
+
+        Returns
+        -------
+        OrderResult
+
+        Notes
+        -----
+        O(1), plus the stops that it fires.
+        """
+        cdef PlaceCommand command
+        self.enter()
+        command.name = -1
+        command.price_ticks = <price_t>border_int(price_ticks, "price_ticks", -0x80000000, 0x7FFFFFFF)
+        return self.execute(KIND_MARK, &command, False)
+
+    def set_position(self, owner, position_lots):
+        """Tell the book an owner's position; from then on it keeps all owners' positions by its fills (rule M-26).
+
+        Parameters
+        ----------
+        owner : int
+            0 .. owners - 1.
+        position_lots : int
+            Lots, negative when short.
+
+        Returns
+        -------
+        OrderResult
+
+        Notes
+        -----
+        O(owner's orders); the first time O(owners).
+        """
+        cdef PlaceCommand command
+        self.enter()
+        command.name = -1
+        command.owner = <int32_t>border_int(owner, "owner", -0x80000000, 0x7FFFFFFF)
+        command.qty_lots = border_int(position_lots, "position_lots", INT64_MIN_, INT64_MAX_)
+        return self.execute(KIND_POSITION, &command, False)
+
+    def advance(self, now_ms):
+        """Move the book's clock: GTT orders that are due end, stops held back by `stops_per_ms` run (rules M-21, M-25).
+
+        Parameters
+        ----------
+        now_ms : int
+            New time, ms; not before `now_ms`.
+
+        Returns
+        -------
+        OrderResult
+
+        Notes
+        -----
+        O(orders that end).
+        """
+        cdef PlaceCommand command
+        self.enter()
+        command.name = -1
+        command.expires_ms = border_int(now_ms, "now_ms", INT64_MIN_, INT64_MAX_)
+        return self.execute(KIND_CLOCK, &command, False)
+
+    def set_state(self, state):
+        """Set the market state, which decides what commands are legal (rule M-30).
+
+        Parameters
+        ----------
+        state : MarketState
+
+        Returns
+        -------
+        OrderResult
+
+        Notes
+        -----
+        O(1), plus the stops that fire when it becomes OPEN.
+        """
+        cdef PlaceCommand command
+        self.enter()
+        command.name = -1
+        command.qty_lots = border_int(state, "state", 0, 255)
+        return self.execute(KIND_STATE, &command, False)
 
     def apply(self, commands):
         """Apply a batch of commands in order, without the GIL.
@@ -362,14 +561,21 @@ cdef class OrderBook:
         Parameters
         ----------
         commands : Mapping[str, array]
-            One-dimensional contiguous columns of equal length, read in place: ``kind`` uint8 (`CommandKind`), ``side`` int8,
+            One-dimensional contiguous columns of equal length, read in place: NumPy arrays, or what answers the buffer protocol,
+            ``__arrow_c_array__`` (without nulls) or ``__array_interface__`` with these types. ``kind`` uint8 (`CommandKind`), ``side`` int8,
             ``price_ticks`` int32, ``qty_lots`` int64; optional ``order_type`` uint8 (else all LIMIT), ``time_in_force`` uint8 (0: the type's
-            default), ``owner`` int32 (-1 none); at most one of ``slot_id`` int32, ``order_id`` int64, ``handle`` int64 (which CANCEL rows read).
+            default), ``owner`` int32 (-1 none), ``flags`` uint8 (`OrderFlag`), ``self_trade_prevention`` uint8, ``display_lots`` int64,
+            ``stop_ticks`` int32, ``time_ms`` int64 (all 0 where left out); at most one of ``slot_id`` int32, ``order_id`` int64, ``handle`` int64
+            (with which CANCEL, REDUCE and REPLACE rows name their order).
+
+            A row reads: PLACE everything (``time_ms``: when a GTT order expires); CANCEL its name; REDUCE name and ``qty_lots``; REPLACE name,
+            ``price_ticks``, ``qty_lots``; CANCEL_OWNER ``owner``; CLEAR nothing; MARK ``price_ticks``; POSITION ``owner`` and ``qty_lots`` (signed);
+            CLOCK ``time_ms``; STATE ``qty_lots`` (a `MarketState`).
 
         Returns
         -------
         ApplyResult
-            Fills and rejects as columns; read-only views of the engine's memory.
+            Fills, rejects, cancels and triggers as columns; read-only views of the engine's memory.
 
         Raises
         ------
@@ -394,17 +600,21 @@ cdef class OrderBook:
         """
         cdef CommandBatch batch = CommandBatch()
         cdef ApplyResult result = ApplyResult.__new__(ApplyResult)
-        cdef Table rejects, scalar_fills
+        cdef BookPools* pools = &self.matcher.pools
+        cdef Table rejects, scalar_fills, scalar_cancels, scalar_triggers
         cdef int64_t at = 0, upto, done
         cdef uint32_t shift = SCALAR_SHIFT
         self.enter()
         batch.hold(commands)
-        # A fill ends its maker or its taker, so there are at most this many: with that chunk size the result is one chunk.
-        cdef int64_t fills_max = 2 * batch.rows.count + self.book.ladder[0].order_count + self.book.ladder[1].order_count
+        # A fill ends its maker or its taker (or a slice), so a plain flow has at most this many: with that chunk size the
+        # result is one chunk.
+        cdef int64_t fills_max = 2 * batch.rows.count + self.order_count
         while shift < SINGLE_CHUNK_SHIFT and (<int64_t>1 << shift) < fills_max:
             shift += 1
-        scalar_fills = self.pools.fills
-        table_init(&self.pools.fills, FILL_WIDTHS, FILL_COLUMNS, shift)
+        scalar_fills, scalar_cancels, scalar_triggers = pools.fills, pools.cancels, pools.triggers
+        table_init(&pools.fills, FILL_WIDTHS, FILL_COLUMNS, shift)
+        table_init(&pools.cancels, CANCELLED_WIDTHS, CANCELLED_COLUMNS, shift)
+        table_init(&pools.triggers, TRIGGERED_WIDTHS, TRIGGERED_COLUMNS, SCALAR_SHIFT)
         table_init(&rejects, REJECTED_WIDTHS, 2, SCALAR_SHIFT)
         self.busy = True
         try:
@@ -413,13 +623,15 @@ cdef class OrderBook:
                 with nogil:
                     # three calls with a constant: the compiler makes three loops without a branch on the naming
                     if batch.naming == NAMED_SLOT:
-                        done = batch_apply(&self.pools, &self.book, &batch.rows, at, upto, NAMED_SLOT, &rejects)
+                        done = batch_apply(&self.matcher, &batch.rows, at, upto, NAMED_SLOT, &rejects)
                     elif batch.naming == NAMED_ORDER_ID:
-                        done = batch_apply(&self.pools, &self.book, &batch.rows, at, upto, NAMED_ORDER_ID, &rejects)
+                        done = batch_apply(&self.matcher, &batch.rows, at, upto, NAMED_ORDER_ID, &rejects)
                     else:
-                        done = batch_apply(&self.pools, &self.book, &batch.rows, at, upto, NAMED_HANDLE, &rejects)
+                        done = batch_apply(&self.matcher, &batch.rows, at, upto, NAMED_HANDLE, &rejects)
                 if done < 0:
                     raise MemoryError(f"OrderBook.apply: no memory to go on at row {-1 - done}; the rows before it have taken effect")
+                if self.matcher.is_out_of_memory:
+                    self.no_memory()
                 result.accepted_count += done
                 at = upto
                 PyErr_CheckSignals()
@@ -428,69 +640,99 @@ cdef class OrderBook:
             raise
         finally:
             self.busy = False
-            result.fills = adopt_table(&self.pools.fills, FILL_NAMES, FILL_DTYPES)
+            result.fills = adopt_table(&pools.fills, FILL_NAMES, FILL_DTYPES)
+            result.cancels = adopt_table(&pools.cancels, CANCELLED_NAMES, CANCELLED_DTYPES)
+            result.triggers = adopt_table(&pools.triggers, TRIGGERED_NAMES, TRIGGERED_DTYPES)
             result.rejects = adopt_table(&rejects, REJECTED_NAMES, REJECTED_DTYPES)
-            scalar_fills.row_count = 0
-            self.pools.fills = scalar_fills
+            scalar_fills.row_count = scalar_cancels.row_count = scalar_triggers.row_count = 0
+            pools.fills, pools.cancels, pools.triggers = scalar_fills, scalar_cancels, scalar_triggers
         if ENGINE_DEBUG:
             self.check_invariants()
         return result
 
-    cdef public object interrupted_result
+    # ---- views ----
 
     def last_fills(self):
-        """Return the fills of the most recent scalar command.
+        """Return the fills of the most recent scalar command and of the stops that it fired.
 
         Returns
         -------
         list of Fill
             (maker_id, taker_id, price_ticks, qty_lots, maker_owner, taker_owner), in order of execution.
         """
-        cdef Table* fills = &self.pools.fills
-        cdef int64_t row
-        return [
-            _fill_record((
-                (<int64_t*>table_cell(fills, row, FILL_MAKER))[0],
-                (<int64_t*>table_cell(fills, row, FILL_TAKER))[0],
-                (<int32_t*>table_cell(fills, row, FILL_PRICE))[0],
-                (<int64_t*>table_cell(fills, row, FILL_QTY))[0],
-                (<int32_t*>table_cell(fills, row, FILL_MAKER_OWNER))[0],
-                (<int32_t*>table_cell(fills, row, FILL_TAKER_OWNER))[0],
-            ))
-            for row in range(fills.row_count)
-        ]
+        return fill_rows(&self.matcher.pools.fills)
+
+    def last_cancels(self):
+        """Return the lots that the most recent scalar command, and the stops that it fired, made leave without trading (rule M-33).
+
+        Returns
+        -------
+        list of Cancel
+            (id, owner, qty_lots, reason), in order.
+        """
+        return cancel_rows(&self.matcher.pools.cancels)
+
+    def last_triggers(self):
+        """Return the stops that ran after the most recent scalar command.
+
+        Returns
+        -------
+        list of Trigger
+            (id, owner, stop_ticks, reject_reason), in order.
+        """
+        return trigger_rows(&self.matcher.pools.triggers)
 
     @property
     def best_bid(self):
         """Highest bid, ticks; None when there is none."""
-        price = book_best(&self.book, 0)
+        price = book_best(&self.matcher.book, 0)
         return None if price == NO_PRICE else price
 
     @property
     def best_ask(self):
         """Lowest ask, ticks; None when there is none."""
-        price = book_best(&self.book, 1)
+        price = book_best(&self.matcher.book, 1)
         return None if price == NO_PRICE else price
 
     @property
     def last_price(self):
         """Price of the last trade, ticks; None before the first."""
-        return None if self.book.last_price == NO_PRICE else self.book.last_price
+        return None if self.matcher.book.last_price == NO_PRICE else self.matcher.book.last_price
 
     @property
     def trade_count(self):
         """Trades so far."""
-        return self.book.trade_count
+        return self.matcher.book.trade_count
 
     @property
     def traded_lots(self):
         """Lots traded so far, mod 2**64."""
-        return <uint64_t>self.book.traded_lots
+        return <uint64_t>self.matcher.book.traded_lots
+
+    @property
+    def mark_price(self):
+        """The mark that was last told, ticks; None before the first."""
+        return None if self.matcher.book.mark == NO_PRICE else self.matcher.book.mark
+
+    @property
+    def now_ms(self):
+        """The book's clock, ms; 0 at first (rule M-21)."""
+        return self.matcher.book.now_ms
+
+    @property
+    def state(self):
+        """A `MarketState` (rule M-30)."""
+        return self.matcher.book.state
+
+    @property
+    def stop_count(self):
+        """Stops that wait, or have fired and not run yet."""
+        return self.matcher.book.stop_count + self.matcher.book.fired_count
 
     @property
     def order_count(self):
-        """Resting orders."""
-        return self.book.ladder[0].order_count + self.book.ladder[1].order_count
+        """Resting orders; stops are not counted."""
+        return self.matcher.book.ladder[0].order_count + self.matcher.book.ladder[1].order_count
 
     def depth(self, levels=10):
         """Return the best levels of both sides.
@@ -511,7 +753,7 @@ cdef class OrderBook:
         """
         self.enter()
         cdef int64_t most = border_int(levels, "levels", 0, INT64_MAX_)
-        return book_depth_list(&self.pools, &self.book, 0, most), book_depth_list(&self.pools, &self.book, 1, most)
+        return book_depth_list(&self.matcher.pools, &self.matcher.book, 0, most), book_depth_list(&self.matcher.pools, &self.matcher.book, 1, most)
 
     def queue(self, price_ticks):
         """Return the orders that rest at one price.
@@ -524,7 +766,7 @@ cdef class OrderBook:
         Returns
         -------
         list of tuple
-            (id, leaves_lots), oldest first.
+            (id, shown lots), oldest first; of bids, or of asks where no bid stands at that price.
 
         Notes
         -----
@@ -532,7 +774,7 @@ cdef class OrderBook:
         """
         self.enter()
         cdef price_t price = <price_t>border_int(price_ticks, "price_ticks", -0x80000000, 0x7FFFFFFF)
-        return book_queue_list(&self.pools, &self.book, 0, price) or book_queue_list(&self.pools, &self.book, 1, price)
+        return book_queue_list(&self.matcher.pools, &self.matcher.book, 0, price) or book_queue_list(&self.matcher.pools, &self.matcher.book, 1, price)
 
     def orders(self):
         """Return every resting order.
@@ -540,14 +782,48 @@ cdef class OrderBook:
         Returns
         -------
         list of RestingOrder
-            (id, side, price_ticks, leaves_lots, owner): bids from the best price down, then asks from the best up, oldest first.
+            (id, side, price_ticks, leaves_lots, owner, hidden_lots): bids from the best price down, then asks from the best up, oldest
+            first; ``leaves_lots`` are the shown ones.
 
         Notes
         -----
         O(orders).
         """
         self.enter()
-        return book_order_list(&self.pools, &self.book, 0) + book_order_list(&self.pools, &self.book, 1)
+        return book_order_list(&self.matcher.pools, &self.matcher.book, 0) + book_order_list(&self.matcher.pools, &self.matcher.book, 1)
+
+    def stops(self):
+        """Return every stop that waits, or has fired and not run yet.
+
+        Returns
+        -------
+        list of WaitingStop
+            Buys on last, sells on last, buys on mark, sells on mark, each in the order in which they would fire; then the fired
+            ones.
+
+        Notes
+        -----
+        O(stops).
+        """
+        self.enter()
+        return book_stop_list(&self.matcher.pools, &self.matcher.book)
+
+    def position(self, owner):
+        """Return an owner's position as the book knows it (rule M-26).
+
+        Parameters
+        ----------
+        owner : int
+            0 .. owners - 1.
+
+        Returns
+        -------
+        int
+            Lots, negative when short; 0 until a position was told.
+        """
+        self.enter()
+        cdef int32_t who = <int32_t>border_int(owner, "owner", 0, self.matcher.pools.owners - 1)
+        return position_at(&self.matcher.pools, who)[0] if self.matcher.book.tracks_positions else 0
 
     def digest(self):
         """Return the state digest (rule D-2); equal books have equal digests, native or reference.
@@ -562,7 +838,7 @@ cdef class OrderBook:
         O(orders).
         """
         self.enter()
-        return book_digest(&self.pools, &self.book)
+        return book_digest(&self.matcher.pools, &self.matcher.book)
 
     def check_invariants(self):
         """Walk the whole book and raise if anything is inconsistent.
@@ -577,53 +853,8 @@ cdef class OrderBook:
         O(orders + levels).
         """
         self.enter()
-        cdef int fault = pages_verify(&self.pools)
-        if fault == BOOK_SOUND:
-            fault = book_verify(&self.pools, &self.book)
+        cdef int fault = matcher_verify(&self.matcher)
         if fault:
             self.broken = True
             raise _invariant_error(f"OrderBook fault {fault}: {book_fault_text(fault).decode()}; "
                                    f"{self.order_count} orders, best {self.best_bid} / {self.best_ask}")
-
-
-cdef list book_depth_list(BookPools* pools, Book* book, bint asks, int64_t most):
-    cdef Ladder* ladder = &book.ladder[asks]
-    cdef int64_t key = ladder.best_key
-    cdef uint32_t level = ladder.best_level
-    rows = []
-    while key != KEY_NONE and len(rows) < most:
-        rows.append((ladder_price(ladder, <uint32_t>key), level_at(&pools.ladders, level).qty_lots))
-        key = ladder_next(&pools.ladders, ladder, key + 1, &level)
-    return rows
-
-
-cdef list book_queue_list(BookPools* pools, Book* book, bint asks, price_t price):
-    cdef Ladder* ladder = &book.ladder[asks]
-    cdef uint32_t key = ladder_key(ladder, price), level = 0
-    cdef slot_t slot
-    rows = []
-    if ladder_next(&pools.ladders, ladder, key, &level) != <int64_t>key:
-        return rows
-    slot = level_at(&pools.ladders, level).head
-    while slot != NIL:
-        rows.append((order_id(pools, slot, order_at(pools, slot)), order_at(pools, slot).leaves_lots))
-        slot = order_at(pools, slot).next
-    return rows
-
-
-cdef list book_order_list(BookPools* pools, Book* book, bint asks):
-    cdef Ladder* ladder = &book.ladder[asks]
-    cdef int64_t key = ladder.best_key
-    cdef uint32_t level = ladder.best_level
-    cdef Order* order
-    cdef slot_t slot
-    rows = []
-    while key != KEY_NONE:
-        slot = level_at(&pools.ladders, level).head
-        while slot != NIL:
-            order = order_at(pools, slot)
-            rows.append(_order_record((order_id(pools, slot, order), -1 if asks else 1, order.price_ticks, order.leaves_lots,
-                                       order.owner)))
-            slot = order.next
-        key = ladder_next(&pools.ladders, ladder, key + 1, &level)
-    return rows

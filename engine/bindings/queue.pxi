@@ -141,16 +141,16 @@ cdef class EventQueue:
             Names the column, and the row of a time in the past.
         """
         cdef Column times = border_column(times_ms, "times_ms", "int64", -1)
-        cdef int64_t n = times.view.shape[0], i, first = self.queue.seq_next
-        cdef const int64_t* at = <const int64_t*>times.view.buf
+        cdef int64_t n = times.length, i, first = self.queue.seq_next
+        cdef const int64_t* at = <const int64_t*>times.data
         cdef Column words = None if data is None else border_column(data, "data", "int64", n)
         cdef Column ranks = None if priority is None else border_column(priority, "priority", "int16", n)
         for i in range(n):
             if not self.queue.now_ms <= at[i] <= TIME_MAX:
                 raise bad_input(f"times_ms[{i}]", f"a time between {self.queue.now_ms} and {TIME_MAX}", at[i])
         for i in range(n):
-            self.add(at[i], 0 if words is None else (<const int64_t*>words.view.buf)[i],
-                     0 if ranks is None else (<const int16_t*>ranks.view.buf)[i])
+            self.add(at[i], 0 if words is None else (<const int64_t*>words.data)[i],
+                     0 if ranks is None else (<const int16_t*>ranks.data)[i])
         return first
 
     def cancel(self, handle):
@@ -300,8 +300,8 @@ cdef class EventQueue:
             A negative delay, or an empty queue.
         """
         cdef Column delays = border_column(delays_ms, "delays_ms", "int64", -1)
-        cdef const int64_t* delay = <const int64_t*>delays.view.buf
-        cdef int64_t n = delays.view.shape[0], i, block, at = 0
+        cdef const int64_t* delay = <const int64_t*>delays.data
+        cdef int64_t n = delays.length, i, block, at = 0
         cdef uint64_t check = 0
         cdef bint failed = 0
         self.enter()

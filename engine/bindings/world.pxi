@@ -96,7 +96,6 @@ cdef class World(_WorldReading):
         O(state).
         """
         cdef Venue* venue = self.enter()
-        venue.pools.cold.count = venue.pools.orders.count
         cdef uint64_t size = snapshot_bytes(&self.world)
         cdef bytes data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>size)
         snapshot_save(&self.world, PyBytes_AS_STRING(data))

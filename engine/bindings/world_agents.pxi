@@ -212,7 +212,7 @@ cdef class _WorldAgents(_WorldDeclaring):
         cdef slot_t slot = venue_send(venue, account_, market_, side_, flags, price, qty, due, 0)
         if venue.fault:
             self.raise_fault()
-        return (<int64_t>cold_at(&venue.pools, slot).generation << 32) | slot
+        return slot_handle(&venue.pools, slot)
 
     def send_cancel(self, ticket, *, at_ms):
         """Send a cancel from outside.
@@ -226,6 +226,7 @@ cdef class _WorldAgents(_WorldDeclaring):
         """
         cdef Venue* venue = self.enter()
         cdef int64_t name = border_int(ticket, "ticket", 0, INT64_MAX_)
-        if <uint32_t>name >= venue.pools.orders.count:
+        cdef uint64_t slot = 2 * <uint64_t><uint32_t>name
+        if slot >= venue.pools.orders.count:
             raise bad_input("ticket", "a ticket from send_order", ticket)
-        venue_schedule(venue, self.future_time(at_ms), PHASE_ORDERS, EVENT_CANCEL, <uint32_t>name, <uint32_t>(name >> 32), 0)
+        venue_schedule(venue, self.future_time(at_ms), PHASE_ORDERS, EVENT_CANCEL, <uint32_t>slot, <uint32_t>(name >> 32), 0)

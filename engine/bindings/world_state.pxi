@@ -126,5 +126,5 @@ cdef class _WorldState:
         return {
             "events": venue.event_count, "orders": venue.order_count, "cancels": venue.cancel_count,
             "cancel_misses": venue.cancel_miss_count, "trades": trades, "pending": venue.queue.pending_count,
-            "rejects": {reason: venue.reject_count[reason] for reason in range(32) if venue.reject_count[reason]},
+            "rejects": {reason: venue.reject_count[reason] for reason in range(64) if venue.reject_count[reason]},
         }

@@ -1,7 +1,7 @@
 # Batch: replay columns of commands through one book.
 #
-# Stands on: book. Promises (M-12): the same fills, rejects and digest as the commands one by one, however the flow is
-# cut. Rows are prefetched ahead: in a deep book a cancel is three dependent cache misses, and the batch is the one
+# Stands on: matcher. Promises (M-12): the same fills, rejects, cancels and digest as the commands one by one, however the flow
+# is cut. Rows are prefetched ahead: in a deep book a cancel is three dependent cache misses, and the batch is the one
 # place that knows which order comes next.
 
 from engine.native.types cimport *
@@ -10,12 +10,15 @@ from engine.native.book cimport *
 from engine.native.columns cimport *
 from engine.native.idmap cimport *
 from engine.native.ladder cimport *
+from engine.native.match cimport *
+from engine.native.matcher cimport *
+from engine.native.orders cimport *
 
 cdef enum:
     REJECTED_COMMAND = 0     # columns of the rejects table: int32 row of the batch
     REJECTED_REASON = 1      # uint8 RejectReason
-    PREFETCH_RECORD = 24      # rows ahead to fetch order (or id entry) and level
-    PREFETCH_NAMED = 16       # rows ahead to fetch the record behind an id entry
+    PREFETCH_RECORD = 24     # rows ahead to fetch order (or id entry) and level
+    PREFETCH_NAMED = 16      # rows ahead to fetch the record behind an id entry
     PREFETCH_NEIGHBOURS = 8  # rows ahead to fetch what those point to
 
 # Columns of one batch; all of `count` rows. NULL where a column was left out.
@@ -29,8 +32,14 @@ cdef struct CommandColumns:
     const int32_t* owner
     const int32_t* slot_id   # at most one of these three names the orders
     const int64_t* order_id
-    const int64_t* handle    # cancels only
+    const int64_t* handle    # no place rows
+    const uint8_t* flags
+    const uint8_t* self_trade
+    const int64_t* display_lots
+    const int32_t* stop_ticks
+    const int64_t* time_ms
     int64_t count
+    bint has_features        # flags, self_trade or display_lots is there
 
 
 cdef inline int64_t row_name(CommandColumns* rows, int64_t i, uint32_t naming) noexcept nogil:
@@ -50,19 +59,18 @@ cdef inline void prefetch_record(BookPools* pools, Book* book, CommandColumns* r
     cdef CachedPage* cached = &ladder.cache[(key >> 8) & (PAGE_CACHE - 1)]
     if naming == NAMED_SLOT:
         prefetch(order_at(pools, <slot_t>rows.slot_id[i]))
-    elif naming == NAMED_ORDER_ID and pools.ids.entries != NULL:
-        prefetch(&pools.ids.entries[idmap_home(&pools.ids, rows.order_id[i])])
+    elif naming == NAMED_ORDER_ID:
+        prefetch(&pools.ids.entries[idmap_tag(&pools.ids, rows.order_id[i]) & pools.ids.mask])
     prefetch(level_at(&pools.ladders, cached.page * PAGE_LEVELS + (key & 255)))
 
 
-cdef inline void prefetch_named(BookPools* pools, CommandColumns* rows, int64_t i) noexcept nogil:
-    """Between the two: the record behind an id entry that has arrived meanwhile."""
-    cdef slot_t slot
-    if pools.ids.entries == NULL:
-        return
-    slot = pools.ids.entries[idmap_home(&pools.ids, rows.order_id[i])].slot
-    prefetch(order_at(pools, slot))
-    prefetch(cold_at(pools, slot))
+cdef inline slot_t row_slot(BookPools* pools, CommandColumns* rows, int64_t i, uint32_t naming) noexcept nogil:
+    """Where a row's order probably stands; any number if it stands nowhere."""
+    if naming == NAMED_SLOT:
+        return <slot_t>rows.slot_id[i]
+    if naming == NAMED_ORDER_ID and pools.ids.entries != NULL:
+        return pools.ids.entries[idmap_tag(&pools.ids, rows.order_id[i]) & pools.ids.mask].slot_plus_1 - 1
+    return NIL
 
 
 cdef inline void prefetch_neighbours(BookPools* pools, Book* book, CommandColumns* rows, int64_t i, uint32_t naming) noexcept nogil:
@@ -73,12 +81,9 @@ cdef inline void prefetch_neighbours(BookPools* pools, Book* book, CommandColumn
     cdef slot_t slot
     if likely(cached.number == (key >> 8) + 1):
         prefetch(order_at(pools, level_at(&pools.ladders, cached.page * PAGE_LEVELS + (key & 255)).tail))
-    if naming == NAMED_SLOT:
-        slot = <slot_t>rows.slot_id[i]
-    elif naming == NAMED_ORDER_ID and pools.ids.entries != NULL:
-        slot = pools.ids.entries[idmap_home(&pools.ids, rows.order_id[i])].slot
-    else:
+    if naming == NAMED_HANDLE:
         return
+    slot = row_slot(pools, rows, i, naming)
     if likely(slot < pools.orders.count):
         order = order_at(pools, slot)
         prefetch(order_at(pools, order.prev))
@@ -87,6 +92,7 @@ cdef inline void prefetch_neighbours(BookPools* pools, Book* book, CommandColumn
 
 
 cdef inline void row_to_command(CommandColumns* rows, int64_t i, uint32_t naming, PlaceCommand* command) noexcept nogil:
+    """The plain part of a row."""
     command.name = row_name(rows, i, naming)
     command.qty_lots = rows.qty_lots[i]
     command.price_ticks = rows.price_ticks[i]
@@ -97,14 +103,62 @@ cdef inline void row_to_command(CommandColumns* rows, int64_t i, uint32_t naming
     command.command = <int32_t>i
     command.naming = <uint8_t>naming
     command.cause = 0
+    command.self_trade = STP_NONE
+
+
+cdef inline void row_to_features(CommandColumns* rows, int64_t i, PlaceCommand* command) noexcept nogil:
+    """The rest of a row."""
+    command.flags = rows.flags[i] if rows.flags != NULL else 0
+    command.self_trade = rows.self_trade[i] if rows.self_trade != NULL else 0
+    command.display_lots = rows.display_lots[i] if rows.display_lots != NULL else 0
+    command.stop_ticks = rows.stop_ticks[i] if rows.stop_ticks != NULL else 0
+    command.expires_ms = rows.time_ms[i] if rows.time_ms != NULL else 0
+
+
+cdef inline bint row_is_plain(CommandColumns* rows, int64_t i, PlaceCommand* command) noexcept nogil:
+    """Whether a place row asks for nothing that the plain path does not know."""
+    if not order_is_plain(command):
+        return 0
+    if likely(not rows.has_features):
+        return 1
+    return (rows.flags == NULL or rows.flags[i] == 0) and (rows.self_trade == NULL or rows.self_trade[i] == 0) \
+        and (rows.display_lots == NULL or rows.display_lots[i] == 0)
+
+
+cdef inline int row_execute(Matcher* matcher, CommandColumns* rows, int64_t i, uint32_t naming) noexcept nogil:
+    """Execute one row; the plain path first. Returns a reject reason."""
+    cdef BookPools* pools = &matcher.pools
+    cdef Book* book = &matcher.book
+    cdef PlaceCommand command
+    cdef Outcome out
+    cdef int64_t first_fill
+    cdef int reason
+    cdef uint8_t kind = rows.kind[i]
+    if likely(not book.is_special):
+        if kind == KIND_PLACE:
+            row_to_command(rows, i, naming, &command)
+            if likely(row_is_plain(rows, i, &command)):
+                reason = book_check(pools, book, &command)
+                if unlikely(reason):
+                    return reason
+                first_fill = pools.fills.row_count
+                reason = book_place(pools, book, &command, NIL, &out)
+                if unlikely(book.stop_count != 0) and pools.fills.row_count != first_fill:
+                    matcher_after_plain(matcher, &command, first_fill)
+                return reason
+        elif likely(kind == KIND_CANCEL):
+            return book_cancel(pools, book, row_name(rows, i, naming), naming, &out)
+    row_to_command(rows, i, naming, &command)
+    row_to_features(rows, i, &command)
+    return matcher_execute(matcher, kind, &command, &out)
 
 
 # Apply rows first .. last - 1. Returns how many were accepted, or -1 - i when row i could not even be recorded as
 # rejected for want of memory (rows before it have taken effect, it and those behind have not). O(rows + fills).
-cdef inline int64_t batch_apply(BookPools* pools, Book* book, CommandColumns* rows, int64_t first, int64_t last,
-                                uint32_t naming, Table* rejects) noexcept nogil:
-    cdef PlaceCommand command
-    cdef Outcome out
+cdef inline int64_t batch_apply(Matcher* matcher, CommandColumns* rows, int64_t first, int64_t last, uint32_t naming,
+                                Table* rejects) noexcept nogil:
+    cdef BookPools* pools = &matcher.pools
+    cdef Book* book = &matcher.book
     cdef int64_t i, row, accepted = 0
     cdef int reason
     # invariant: rows before i have taken effect, in order
@@ -112,17 +166,9 @@ cdef inline int64_t batch_apply(BookPools* pools, Book* book, CommandColumns* ro
         if likely(i + PREFETCH_RECORD < rows.count):
             prefetch_record(pools, book, rows, i + PREFETCH_RECORD, naming)
             if naming == NAMED_ORDER_ID:
-                prefetch_named(pools, rows, i + PREFETCH_NAMED)
+                prefetch(order_at(pools, row_slot(pools, rows, i + PREFETCH_NAMED, naming)))
             prefetch_neighbours(pools, book, rows, i + PREFETCH_NEIGHBOURS, naming)
-        if rows.kind[i] == KIND_PLACE:
-            row_to_command(rows, i, naming, &command)
-            reason = book_check(pools, book, &command)
-            if likely(reason == REJECT_NONE):
-                reason = book_place(pools, book, &command, NIL, &out)
-        elif rows.kind[i] == KIND_CANCEL:
-            reason = book_cancel(pools, book, row_name(rows, i, naming), naming, &out)
-        else:
-            reason = REJECT_BAD_KIND
+        reason = row_execute(matcher, rows, i, naming)
         if likely(reason == REJECT_NONE):
             accepted += 1
             continue

@@ -9,6 +9,8 @@ from engine.native.types cimport *
 from engine.native.agents.flow cimport *
 from engine.native.agents.maker cimport *
 from engine.native.book cimport *
+from engine.native.match cimport *
+from engine.native.orders cimport *
 from engine.native.columns cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *

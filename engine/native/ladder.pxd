@@ -22,11 +22,23 @@ cdef enum:
     PAGE_LEVELS = 256
     PAGE_CACHE = 16          # direct-mapped: 16 pages of 256 ticks cover +-2,000 ticks around the touch
 
+# Order.flags. Bits 4 to 6 are the venue's while an order is in flight (state.pxd).
 cdef enum:
-    ORDER_SELL = 1           # order flag: rests among the asks
+    ORDER_SELL = 1           # rests among the asks
     ORDER_NAMING_SHIFT = 1   # two bits of Naming
     ORDER_NAMING_MASK = 6
     ORDER_IN_FLIGHT = 8      # slot reserved at send, not yet arrived
+    ORDER_EXTRA = 1 << 8     # has an OrderExtra: iceberg, expiry or stop
+    ORDER_ICEBERG = 1 << 9
+    ORDER_EXPIRES = 1 << 10
+    ORDER_REDUCE_ONLY = 1 << 11
+    ORDER_POST_ONLY = 1 << 12
+    ORDER_STOP = 1 << 13     # waits for its trigger price, in a trigger ladder
+    ORDER_FIRED = 1 << 14    # fired and not run yet, in the book's queue of fired stops
+    ORDER_ON_MARK = 1 << 15  # its trigger looks at the mark
+    ORDER_SELF_TRADE_SHIFT = 16   # three bits of SelfTradePrevention
+    ORDER_SELF_TRADE_MASK = 7 << 16
+    ORDER_MEETS_SLOWLY = (1 << 9) | (1 << 11)   # a maker that plain matching hands to meet.pxd
 
 cdef extern from *:
     """

@@ -6,6 +6,8 @@
 from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
+from engine.native.match cimport *
+from engine.native.orders cimport *
 from engine.native.ladder cimport KEY_NONE, ladder_price
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *

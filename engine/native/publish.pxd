@@ -6,6 +6,8 @@ from engine.native.types cimport *
 from engine.native.account cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
+from engine.native.match cimport *
+from engine.native.orders cimport *
 from engine.native.columns cimport *
 from engine.native.ladder cimport *
 from engine.native.ledger cimport *

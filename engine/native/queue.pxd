@@ -319,6 +319,12 @@ cdef inline bint wheels_reserve(Queue* queue) noexcept nogil:
     return slab_grow(&queue.chunks, <uint64_t>queue.pending_count + queue.dead_count + 16)
 
 
+cdef inline bint queue_reserve(Queue* queue) noexcept nogil:
+    """Make sure that scheduling one event will succeed, whenever it is due. 1 if there is no memory (queue unchanged)."""
+    return wheels_reserve(queue) or slab_reserve(&queue.rare, 1) or slab_reserve(&queue.far, 1) \
+        or (queue.tracked and live_reserve(queue, queue.seq_next))
+
+
 # Schedule an event; event.seq is assigned. Needs: now_ms <= event.time_ms <= TIME_MAX. Returns 0, or 1 if there is no
 # memory (queue unchanged). O(1) for the bulk priority, O(log n) for others and the far future.
 cdef inline bint queue_schedule(Queue* queue, Event* event) noexcept nogil:

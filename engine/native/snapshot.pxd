@@ -15,8 +15,8 @@ from engine.native.slab cimport *
 from engine.native.state cimport Venue
 
 cdef enum:
-    SNAPSHOT_VERSION = 1
-    SNAPSHOT_SLABS = 22
+    SNAPSHOT_VERSION = 2
+    SNAPSHOT_SLABS = 24
 
 cdef extern from *:
     """
@@ -77,6 +77,8 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[19] = &world.makers.quotes
     slabs[20] = &world.takers.shocks
     slabs[21] = &world.takers.noise
+    slabs[22] = &venue.pools.extras
+    slabs[23] = &venue.pools.positions
     return slabs[i]
 
 
@@ -106,6 +108,8 @@ cdef inline void world_forget_pointers(WorldData* world) noexcept nogil:
         world_slab(world, i).capacity = 0
     idmap_init(&world.venue.pools.ids)
     forget_table(&world.venue.pools.fills)
+    forget_table(&world.venue.pools.cancels)
+    forget_table(&world.venue.pools.triggers)
     forget_table(&world.venue.journal)
     forget_table(&world.venue.prices)
     forget_table(&world.venue.depth)

@@ -7,6 +7,8 @@ from engine.native.types cimport *
 from engine.native.account cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
+from engine.native.match cimport *
+from engine.native.orders cimport *
 from engine.native.columns cimport *
 from engine.native.ladder cimport *
 from engine.native.ledger cimport *
@@ -127,7 +129,7 @@ cdef struct Venue:
     int64_t order_count          # orders that arrived
     int64_t cancel_count         # cancels that found their order
     int64_t cancel_miss_count    # V-5
-    int64_t reject_count[32]     # by reason
+    int64_t reject_count[64]     # by reason
     int32_t phase                # running phase
     int32_t fault                # Fault, latched: the world refuses to go on
     bint records_journal

@@ -27,15 +27,55 @@ cdef enum Side:
 cdef enum CommandKind:
     KIND_PLACE = 1
     KIND_CANCEL = 2
+    KIND_REDUCE = 3
+    KIND_REPLACE = 4
+    KIND_CANCEL_OWNER = 5
+    KIND_CLEAR = 6
+    KIND_MARK = 7
+    KIND_POSITION = 8
+    KIND_CLOCK = 9
+    KIND_STATE = 10
 
 cdef enum OrderType:
     TYPE_LIMIT = 1
     TYPE_MARKET = 2
+    TYPE_STOP = 3
+    TYPE_STOP_LIMIT = 4
 
 cdef enum TimeInForce:
-    TIF_DEFAULT = 0          # GTC for a limit, IOC for a market order
+    TIF_DEFAULT = 0          # GTC for an order with a limit, IOC for one without
     TIF_GTC = 1
     TIF_IOC = 2
+    TIF_FOK = 3
+    TIF_GTT = 4
+
+cdef enum OrderFlag:
+    FLAG_NONE = 0
+    FLAG_POST_ONLY = 1
+    FLAG_REDUCE_ONLY = 2
+    FLAG_TRIGGER_ON_MARK = 4
+
+cdef enum SelfTradePrevention:
+    STP_NONE = 0
+    STP_CANCEL_TAKER = 1
+    STP_CANCEL_MAKER = 2
+    STP_CANCEL_BOTH = 3
+    STP_DECREMENT = 4
+
+cdef enum MarketState:
+    STATE_OPEN = 0
+    STATE_CANCEL_ONLY = 1
+    STATE_HALTED = 2
+    STATE_AUCTION = 3
+
+cdef enum CancelReason:
+    CANCEL_UNFILLED = 1
+    CANCEL_SELF_TRADE = 2
+    CANCEL_EXPIRED = 3
+    CANCEL_REDUCE_ONLY = 4
+    CANCEL_OWNER = 5
+    CANCEL_CLEARED = 6
+    CANCEL_STOP_REFUSED = 7
 
 cdef enum RejectReason:
     REJECT_NONE = 0
@@ -57,6 +97,20 @@ cdef enum RejectReason:
     REJECT_NO_MEMORY = 16
     REJECT_INSUFFICIENT_FUNDS = 17
     REJECT_ACCOUNT_FROZEN = 18
+    REJECT_BAD_FLAGS = 19
+    REJECT_BAD_SELF_TRADE_PREVENTION = 20
+    REJECT_DISPLAY_OUT_OF_BOUNDS = 21
+    REJECT_TRIGGER_OUT_OF_BOUNDS = 22
+    REJECT_EXPIRY_NOT_AHEAD = 23
+    REJECT_POST_ONLY_WOULD_CROSS = 24
+    REJECT_FOK_NOT_FILLABLE = 25
+    REJECT_NOTHING_TO_REDUCE = 26
+    REJECT_REDUCE_TOO_LARGE = 27
+    REJECT_MARKET_STATE = 28
+    REJECT_STOP_WAITING = 29
+    REJECT_BOOK_CROSSED = 30
+    REJECT_TIME_OUT_OF_RANGE = 31
+    REJECT_BAD_STATE = 32
 
 # How an order was named when it was placed (M-6). LOCAL is the simulator's: a number per (account, market).
 cdef enum Naming:
@@ -65,7 +119,8 @@ cdef enum Naming:
     NAMED_HANDLE = 2
     NAMED_LOCAL = 3
 
-# A place command, as it reaches the book.
+# A place command, as it reaches the book. The last five fields are 0 in a plain order, and the plain path of book.pxd
+# does not read them.
 cdef struct PlaceCommand:
     int64_t name             # slot_id, order_id, local number, or unused (handle)
     qty_t qty_lots           # > 0 after the checks
@@ -77,11 +132,16 @@ cdef struct PlaceCommand:
     uint8_t order_type       # OrderType
     uint8_t time_in_force    # TimeInForce
     uint8_t naming           # Naming
+    uint8_t flags            # OrderFlag bits
+    uint8_t self_trade       # SelfTradePrevention
+    price_t stop_ticks       # trigger price of a stop
+    qty_t display_lots       # shown lots of an iceberg, 0 none
+    time_ms_t expires_ms     # GTT
 
 # What a command did. filled + leaves + cancelled = quantity of the command (place).
 cdef struct Outcome:
     int64_t id               # the name that stands in fills
     qty_t filled_lots        # traded as taker
-    qty_t leaves_lots        # resting now
+    qty_t leaves_lots        # open now: resting, hidden or waiting
     qty_t cancelled_lots     # left without trading
-    slot_t slot              # where it rests, NIL otherwise
+    slot_t slot              # where it rests or waits, NIL otherwise

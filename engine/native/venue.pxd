@@ -9,6 +9,8 @@ from engine.native.types cimport *
 from engine.native.account cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
+from engine.native.match cimport *
+from engine.native.orders cimport *
 from engine.native.columns cimport *
 from engine.native.ladder cimport *
 from engine.native.ledger cimport *
@@ -31,7 +33,7 @@ cdef inline slot_t venue_send(Venue* venue, uint32_t account, uint32_t market, i
     if holding_slot == NIL or pools_reserve_order(&venue.pools):
         venue.fault = FAULT_NO_MEMORY
         return NIL
-    slot = slab_take(&venue.pools.orders)
+    slot = slot_take(&venue.pools)
     holding = holding_at(&venue.accounts, holding_slot)
     holding.orders_sent += 1
     order = order_at(&venue.pools, slot)
@@ -43,7 +45,7 @@ cdef inline slot_t venue_send(Venue* venue, uint32_t account, uint32_t market, i
     cold = cold_at(&venue.pools, slot)
     cold.id = holding.orders_sent
     cold.cause = cause
-    cold.reserved_word = qty
+    cold.word = qty
     venue_schedule(venue, due_ms, PHASE_ORDERS, EVENT_ORDER, slot, cold.generation, cause)
     return slot
 
@@ -59,7 +61,7 @@ cdef inline void order_to_command(Venue* venue, slot_t slot, PlaceCommand* comma
     cdef Order* order = order_at(&venue.pools, slot)
     cdef OrderCold* cold = cold_at(&venue.pools, slot)
     command.name = cold.id
-    command.qty_lots = cold.reserved_word
+    command.qty_lots = cold.word
     command.price_ticks = order.price_ticks
     command.owner = order.owner
     command.cause = cold.cause
@@ -68,6 +70,9 @@ cdef inline void order_to_command(Venue* venue, slot_t slot, PlaceCommand* comma
     command.order_type = TYPE_MARKET if order.flags & ORDER_IS_MARKET else TYPE_LIMIT
     command.time_in_force = TIF_IOC if order.flags & (ORDER_IS_IOC | ORDER_IS_MARKET) else TIF_GTC
     command.naming = NAMED_LOCAL
+    command.flags = command.self_trade = 0
+    command.stop_ticks = 0
+    command.display_lots = command.expires_ms = 0
 
 
 cdef inline int arrival_check(Venue* venue, Market* market, uint32_t market_id, uint32_t flags, PlaceCommand* command) noexcept nogil:
@@ -105,14 +110,13 @@ cdef inline void venue_remove(Venue* venue, slot_t slot, uint32_t cause) noexcep
     cdef int32_t account = order.owner
     cdef int64_t number = cold_at(&venue.pools, slot).id
     cdef int64_t bid = market.book.ladder[0].best_key, ask = market.book.ladder[1].best_key
-    cdef Outcome out
     venue_journal(venue, JOURNAL_CANCEL, market_id, account, number, side, 0, 0, order.price_ticks, order.leaves_lots)
     if market.kind == MARKET_SPOT:
         balance_at(&venue.ledger, account, spot_asset(market, side)).reserved -= \
             spot_reservation(market, side, order.leaves_lots, order.price_ticks)
     else:
         work_order(venue, market, account, market_id, -order.leaves_lots, order.price_ticks)
-    book_remove(&venue.pools, &market.book, slot, number, &out)
+    book_end(&venue.pools, &market.book, slot, number)
     venue.cancel_count += 1
     if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
         set_mover(venue, &market.touch_mover, MOVER_CANCEL, account, number, cause)

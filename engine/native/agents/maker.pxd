@@ -13,6 +13,7 @@ from engine.native.fmath cimport fexp
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.orders cimport *
 from engine.native.rng cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *

@@ -1,0 +1,266 @@
+# Match: the hot path. The loop that every taker runs through, and the plain order: limit or market, GTC or IOC, nothing else.
+#
+# Stands on: book, meet. Promises (docs/rules.md M-1 .. M-14): a command is checked, its memory reserved, and only then is
+# anything written. What an order does not use costs it one test: makers with features carry ORDER_MEETS_SLOWLY in the
+# flags that are loaded anyway, takers with features go through features.pxd, which calls the same loop.
+
+from engine.native.types cimport *
+from engine.native.arith cimport *
+from engine.native.book cimport *
+from engine.native.columns cimport *
+from engine.native.idmap cimport *
+from engine.native.ladder cimport *
+from engine.native.meet cimport *
+from engine.native.orders cimport *
+
+
+# ---- checks ----
+
+cdef inline int check_bounds(Book* book, PlaceCommand* command, bint has_limit) noexcept nogil:
+    """Price, quantity and notional bounds (U-2)."""
+    cdef int64_t notional
+    if has_limit and unlikely(command.price_ticks < book.price_min or command.price_ticks > book.price_max):
+        return REJECT_PRICE_OUT_OF_BOUNDS
+    if unlikely(command.qty_lots <= 0):
+        return REJECT_QTY_NOT_POSITIVE
+    if unlikely(command.qty_lots > book.qty_max):
+        return REJECT_QTY_OUT_OF_BOUNDS
+    if has_limit and unlikely(mul_overflows(abs64(command.price_ticks), command.qty_lots, &notional) or notional > book.notional_max):
+        return REJECT_NOTIONAL_OUT_OF_BOUNDS
+    return REJECT_NONE
+
+
+cdef inline int check_name(BookPools* pools, PlaceCommand* command) noexcept nogil:
+    """Owner and name (M-6, M-9)."""
+    if unlikely(command.owner < NO_OWNER or command.owner >= pools.owners):
+        return REJECT_OWNER_OUT_OF_RANGE
+    if command.naming == NAMED_SLOT:
+        if unlikely(command.name < 0 or command.name >= pools.slots):
+            return REJECT_SLOT_OUT_OF_RANGE
+        if unlikely(order_at(pools, <slot_t>command.name).leaves_lots != 0):
+            return REJECT_SLOT_IN_USE
+    elif command.naming == NAMED_ORDER_ID:
+        if unlikely(idmap_get(&pools.ids, order_keys(pools), command.name) != NIL):
+            return REJECT_DUPLICATE_ORDER_ID
+    return REJECT_NONE
+
+
+cdef inline bint side_is_full(Book* book, bint asks, qty_t more) noexcept nogil:
+    """Whether a side has no room for so many lots (U-3)."""
+    return book.ladder[asks].qty_lots + book.hidden_lots[asks] > SIDE_QTY_MAX - more
+
+
+cdef inline bint order_is_plain(PlaceCommand* command) noexcept nogil:
+    """Whether type and time in force are what book_check and book_place know; the fields of features are the caller's to see."""
+    return (command.order_type == TYPE_LIMIT or command.order_type == TYPE_MARKET) and command.time_in_force <= TIF_IOC
+
+
+# Whether a plain order is legal in an OPEN book (M-10). Writes nothing but the command's default. Needs: order_is_plain.
+# Cannot fail. O(1).
+cdef inline int book_check(BookPools* pools, Book* book, PlaceCommand* command) noexcept nogil:
+    cdef bint has_limit = command.order_type == TYPE_LIMIT
+    cdef int reason
+    if unlikely(command.side != SIDE_BUY and command.side != SIDE_SELL):
+        return REJECT_BAD_SIDE
+    if command.time_in_force == TIF_DEFAULT:
+        command.time_in_force = TIF_GTC if has_limit else TIF_IOC
+    elif unlikely(not has_limit and command.time_in_force == TIF_GTC):
+        return REJECT_ILLEGAL_COMBINATION
+    reason = check_bounds(book, command, has_limit)
+    if unlikely(reason):
+        return reason
+    reason = check_name(pools, command)
+    if unlikely(reason):
+        return reason
+    if command.time_in_force == TIF_GTC and unlikely(side_is_full(book, command.side == SIDE_SELL, command.qty_lots)):
+        return REJECT_SIDE_FULL
+    return REJECT_NONE
+
+
+# ---- the loop ----
+
+cdef inline bint meets_slowly(Book* book, PlaceCommand* command, Order* maker, bint featured) noexcept nogil:
+    """Whether a meeting belongs to meet.pxd. `featured` is a constant: 0 where neither taker nor book has features."""
+    if maker.flags & ORDER_MEETS_SLOWLY:
+        return 1
+    return featured and (book.tracks_positions or (command.self_trade != STP_NONE and maker.owner == command.owner))
+
+
+# Trade `want` lots through the opposite levels up to `limit_key`, oldest first in each (M-1, M-2). Returns what is left; sets
+# *stopped if self-trade prevention ended the taker. Needs: want > 0, a fill row for each maker and slice that it can reach
+# (and for `featured` takers two rows of `cancels` for each). Cannot fail. O(orders met).
+cdef inline qty_t book_match(BookPools* pools, Book* book, PlaceCommand* command, int64_t taker, int64_t limit_key, qty_t want,
+                             bint featured, bint* stopped) noexcept nogil:
+    cdef Ladder* ladder = &book.ladder[command.side == SIDE_BUY]
+    cdef Order* orders = <Order*>pools.orders.base
+    cdef Order* maker
+    cdef Level* level
+    cdef qty_t take, before
+    cdef slot_t slot
+    cdef price_t price
+    cdef int64_t maker_id
+    cdef uint32_t level_index
+    # invariant: every level better than best_key is empty; every sum is as it should be
+    while want > 0 and ladder.best_key <= limit_key:
+        level_index = ladder.best_level
+        level = level_at(&pools.ladders, level_index)
+        slot = level.head
+        maker = &orders[slot]
+        if unlikely(meets_slowly(book, command, maker, featured)):
+            if meet(pools, book, command, taker, slot, &want):
+                stopped[0] = 1
+                return want
+            continue
+        price = ladder_price(ladder, <uint32_t>ladder.best_key)
+        before = want
+        # invariant: slot is the oldest order of the level and plain; those before it are filled and gone; the sums of the
+        # ladder and of the book lag behind by before - want
+        while True:
+            prefetch(&orders[maker.next])
+            take = min64(maker.leaves_lots, want)
+            maker_id = order_id(pools, slot, maker)
+            fill_record(pools, command, taker, maker_id, maker.owner, price, take)
+            book.trade_count += 1
+            level.qty_lots -= take
+            want -= take
+            if take < maker.leaves_lots:
+                maker.leaves_lots -= take
+                maker.prev = NIL
+                break
+            level.head = maker.next
+            order_end(pools, slot, maker, maker_id)
+            ladder.order_count -= 1
+            slot = level.head
+            if slot == NIL:
+                break
+            maker = &orders[slot]
+            if want == 0 or meets_slowly(book, command, maker, featured):
+                maker.prev = NIL
+                break
+        ladder.qty_lots -= before - want
+        book.traded_lots += <uint64_t>(before - want)
+        book.last_price = price
+        if level.qty_lots == 0:
+            ladder_level_emptied(&pools.ladders, ladder, level_index, <uint32_t>ladder.best_key)
+    return want
+
+
+cdef inline int64_t crossing_key(Book* book, PlaceCommand* command, bint has_limit) noexcept nogil:
+    """Largest key of the opposite ladder that the command may trade at."""
+    if not has_limit:
+        return KEY_NONE - 1
+    return ladder_key(&book.ladder[command.side == SIDE_BUY], command.price_ticks)
+
+
+# ---- the plain order ----
+
+cdef inline bint name_reserve(BookPools* pools, PlaceCommand* command, uint64_t* hole) noexcept nogil:
+    """Reserve the slot and the id's entry of a new order. 1 if there is no memory."""
+    if command.naming == NAMED_ORDER_ID:
+        if unlikely(pools_reserve_order(pools)):
+            return 1
+        return idmap_reserve(&pools.ids, order_keys(pools), command.name, hole)
+    return command.naming == NAMED_HANDLE and pools_reserve_order(pools)
+
+
+cdef inline bint level_reserve(BookPools* pools, Ladder* ladder, price_t price, uint32_t* level) noexcept nogil:
+    """Reserve the level of a price; its index in *level. 1 if there is no memory."""
+    cdef uint32_t key = ladder_key(ladder, price)
+    cdef slot_t page = ladder_page(&pools.ladders, ladder, key, 1)
+    level[0] = page * PAGE_LEVELS + (key & 255)
+    return page == NIL
+
+
+cdef inline bint fills_reserve(BookPools* pools, Book* book, PlaceCommand* command) noexcept nogil:
+    """Reserve a fill row for each order and slice that a taker can meet. 1 if there is no memory."""
+    cdef bint opposite = command.side == SIDE_BUY
+    return table_reserve(&pools.fills, min64(book.ladder[opposite].order_count + book.slices[opposite], command.qty_lots))
+
+
+cdef inline slot_t name_take(BookPools* pools, PlaceCommand* command, slot_t sent_slot, int64_t* id) noexcept nogil:
+    """Slot and id of a new order. Needs: name_reserve. `sent_slot`: reserved at send (LOCAL)."""
+    cdef slot_t slot
+    id[0] = command.name
+    if command.naming == NAMED_SLOT:
+        return <slot_t>command.name
+    if command.naming == NAMED_LOCAL:
+        return sent_slot
+    slot = slot_take(pools)
+    if command.naming == NAMED_HANDLE:
+        id[0] = slot_handle(pools, slot)
+    return slot
+
+
+# Rest an order at the back of its level (M-3). Needs: its level reserved; it stands nowhere. Cannot fail. O(1).
+cdef inline void book_rest(BookPools* pools, Book* book, PlaceCommand* command, slot_t slot, uint32_t level, uint32_t flags,
+                           qty_t shown) noexcept nogil:
+    cdef bint asks = command.side == SIDE_SELL
+    cdef Ladder* ladder = &book.ladder[asks]
+    cdef Order* order = order_at(pools, slot)
+    order.leaves_lots = shown
+    order.level = level
+    order.price_ticks = command.price_ticks
+    order.owner = command.owner
+    order.flags = flags | (<uint32_t>command.naming << ORDER_NAMING_SHIFT) | asks
+    ladder_append(&pools.ladders, ladder, <Order*>pools.orders.base, slot, ladder_key(ladder, command.price_ticks))
+
+
+# Execute a plain order that book_check has passed. `sent_slot`: the slot reserved at send (LOCAL naming), else NIL. Returns
+# a reject reason (only NO_MEMORY, book unchanged) or NONE with *out filled in. O(orders met).
+cdef inline int book_place(BookPools* pools, Book* book, PlaceCommand* command, slot_t sent_slot, Outcome* out) noexcept nogil:
+    cdef bint has_limit = command.order_type == TYPE_LIMIT, rests = command.time_in_force == TIF_GTC, stopped = 0
+    cdef int64_t limit_key = crossing_key(book, command, has_limit)
+    cdef bint crosses = book.ladder[command.side == SIDE_BUY].best_key <= limit_key
+    cdef uint32_t level = 0
+    cdef uint64_t hole = 0
+    cdef qty_t left = command.qty_lots
+    cdef slot_t slot
+    if unlikely(name_reserve(pools, command, &hole)):
+        return REJECT_NO_MEMORY
+    if rests and unlikely(level_reserve(pools, &book.ladder[command.side == SIDE_SELL], command.price_ticks, &level)):
+        return REJECT_NO_MEMORY
+    if crosses and unlikely(fills_reserve(pools, book, command)):
+        return REJECT_NO_MEMORY
+    if not rests and unlikely(cancels_reserve(pools, 1)):
+        return REJECT_NO_MEMORY
+    slot = name_take(pools, command, sent_slot, &out.id)
+    if crosses:
+        left = book_match(pools, book, command, out.id, limit_key, left, 0, &stopped)
+    out.filled_lots = command.qty_lots - left
+    out.leaves_lots = out.cancelled_lots = 0
+    out.slot = NIL
+    if left > 0 and rests:
+        book_rest(pools, book, command, slot, level, 0, left)
+        order_begin(pools, slot, order_at(pools, slot), out.id, command.cause, command.naming, hole)
+        out.leaves_lots = left
+        out.slot = slot
+        return REJECT_NONE
+    if left > 0:
+        cancel_record(pools, command.command, out.id, command.owner, left, CANCEL_UNFILLED)
+        out.cancelled_lots = left
+    if command.naming != NAMED_SLOT:
+        slot_return(pools, slot, command.naming)
+    return REJECT_NONE
+
+
+# Cancel by name (M-8). Returns a reject reason; on reject the book is unchanged. Needs: a state that allows it. O(1).
+cdef inline int book_cancel(BookPools* pools, Book* book, int64_t name, uint32_t naming, Outcome* out) noexcept nogil:
+    cdef slot_t slot
+    cdef Order* order
+    if naming == NAMED_SLOT and unlikely(name < 0 or name >= pools.slots):
+        return REJECT_SLOT_OUT_OF_RANGE
+    slot = order_find(pools, name, naming)
+    if unlikely(slot == NIL):
+        return REJECT_UNKNOWN_ORDER
+    order = order_at(pools, slot)
+    out.id = name
+    out.filled_lots = 0
+    out.leaves_lots = 0
+    out.slot = NIL
+    if unlikely(order.flags & (ORDER_MEETS_SLOWLY | ORDER_STOP | ORDER_FIRED)):
+        out.cancelled_lots = book_end(pools, book, slot, name)
+        return REJECT_NONE
+    out.cancelled_lots = order.leaves_lots
+    ladder_unlink(&pools.ladders, &book.ladder[order.flags & ORDER_SELL], <Order*>pools.orders.base, slot)
+    order_end(pools, slot, order, name)
+    return REJECT_NONE
