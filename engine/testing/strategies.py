@@ -404,7 +404,8 @@ def is_scalar(row: Row) -> bool:
     if row.kind != CommandKind.PLACE:
         return row.kind in tuple(CommandKind)
     flags = _SCALAR_FLAGS.get(row.order_type)  # type: ignore[call-overload]  # an int finds its IntEnum
-    if flags is None or row.flags & ~flags:
+    # As ints, for the complement of an IntFlag holds known bits only.
+    if flags is None or row.flags & ~int(flags):
         return False
     return row.order_type != OrderType.MARKET or row.display_lots == 0
 
