@@ -182,7 +182,7 @@ class MatchingRun:
 
     def _final_book(self) -> dict[str, Json]:
         book: dict[str, list[Json]] = {"bids": [], "asks": []}
-        for order_id, side, price, leaves, _ in self.book.orders():
+        for order_id, side, price, leaves, *_ in self.book.orders():
             levels = book["bids" if side == Side.BUY else "asks"]
             if not levels or levels[-1][0] != int(price):
                 levels.append([int(price), []])
