@@ -134,7 +134,8 @@ def eat(orders: int, chunk: int) -> tuple[float, list[str]]:
     book = new_queue(orders)
     takers = max(1, min(SWEPT, orders) // chunk)
     commands = rows_of(CommandKind.PLACE, Side.BUY, np.full(takers, PRICE_TICKS), chunk, np.full(takers, orders))
-    seconds, filled, differences = 0.0, 0, []
+    seconds, filled = 0.0, 0
+    differences: list[str] = []
     while filled < orders and not differences:
         start = time.thread_time()
         result = book.apply(commands)

@@ -1,6 +1,6 @@
 """How many messages a second does the matcher take, next to a bare C book on the same flow?
 
-    python benchmarks/bench_matcher.py [--json] [--quick] [--n 1000000 5000000] [--regimes steady deep cascade] [--runs 5]
+    python benchmarks/bench_matcher.py [--json] [--quick] [--n 1000000 5000000] [--regimes steady deep] [--runs 5]
 
 The recipe is in benchmarks/README.md. Exit status 1 if a fill, a count or the book left behind differs, or a bar is
 missed.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from common import (
@@ -45,6 +44,7 @@ from drivers import (
 from flows import REGIMES, Flow, calls_of, make_flow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
 UNIT = "M/s"

@@ -81,7 +81,7 @@ def resident_bytes() -> int:
 def asks(prices: Array, naming: str, first: int) -> dict[str, Array]:
     """Make columns that place an ask of one lot at each price."""
     rows = len(prices)
-    columns = {
+    columns: dict[str, Array] = {
         "kind": np.full(rows, CommandKind.PLACE, np.uint8),
         "side": np.full(rows, Side.SELL, np.int8),
         "price_ticks": prices.astype(np.int32),

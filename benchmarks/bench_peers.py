@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from common import (
@@ -34,6 +33,7 @@ from drivers import PEERS, Outcome, Peer, run_batch, run_calls_by_id, why_missin
 from flows import calls_of, make_flow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from types import ModuleType
 
 UNIT = "M/s"

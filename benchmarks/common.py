@@ -291,7 +291,10 @@ def say_line(line: Line) -> None:
 
 
 def report(lines: list[Line], *, flags: dict[str, str], as_json: bool, started: dict[str, Any]) -> int:
-    """Print the flags and, if asked, the JSON object; return the exit status: 1 if a check differs or a bar is missed."""
+    """Print the flags and, if asked, the JSON object; return the exit status.
+
+    1 if a check differs or a bar is missed.
+    """
     say("")
     for side, text in flags.items():
         say(f"flags, {side}: {text}")

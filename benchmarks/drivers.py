@@ -9,8 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from flows import (
@@ -29,6 +28,9 @@ from flows import (
 )
 
 from engine import OrderBook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Outcome = tuple[float, list[str]]
 FILL_COLUMNS = ("maker_id", "taker_id", "price_ticks", "qty_lots")
@@ -241,8 +243,6 @@ BOURSE = Peer(
 )
 PEERS = (
     BOURSE,
-    Peer(
-        "orderly-chaos", "orderly_chaos", f"traded lots; {LEFT_BEHIND}", "none from Python", run_orderly_chaos
-    ),
+    Peer("orderly-chaos", "orderly_chaos", f"traded lots; {LEFT_BEHIND}", "none from Python", run_orderly_chaos),
     Peer("limit-order-book", "limit_order_book", LEFT_BEHIND, "none", run_limit_order_book),
 )
