@@ -35,6 +35,7 @@ PRICE_TICKS = 1_000
 LEVELS = (100, 1_000, 10_000)  # of a sweep; the first is the yardstick
 SWEPT = 10_000  # fills between two looks at the clock, whatever the levels or the queue
 ORDERS, QUICK_ORDERS = 1_000_000, 20_000
+BOOKS = 10  # swept between two looks at the clock, at most
 CHUNK = 100  # lots of a taker at one price, one maker each
 CANCELS = 10_000
 FLAT_BAR = Bar("at most 2 x", 2.0, at_most=True)
@@ -60,10 +61,10 @@ def one_lot_asks(prices: Array) -> dict[str, Array]:
     return rows_of(CommandKind.PLACE, Side.SELL, prices, 1, np.arange(len(prices)))
 
 
-def new_queue(orders: int) -> OrderBook:
-    """Fill a book with one-lot asks at one price; slot `orders` is the taker's."""
+def new_queue(orders: int, queue: int | None = None) -> OrderBook:
+    """Fill a book with one-lot asks, `queue` at a price (all by default); slot `orders` is the taker's."""
     book = OrderBook(slots=orders + 1)
-    book.apply(one_lot_asks(np.full(orders, PRICE_TICKS)))
+    book.apply(one_lot_asks(PRICE_TICKS + np.arange(orders) // (queue or orders)))
     return book
 
 
@@ -80,21 +81,26 @@ def sweep_differences(books: list[OrderBook], levels: int) -> list[str]:
 
 
 def sweep(books: list[OrderBook], levels: int) -> tuple[float, list[str]]:
-    """Take all levels of each book with one market order a book; return CPU ns a fill and what differs."""
+    """Take all levels of each book with one market order; return CPU ns a fill, of `SWEPT`, and what differs."""
     asks = one_lot_asks(np.arange(PRICE_TICKS, PRICE_TICKS + levels))
-    for book in books:
-        book.apply(asks)
-    start = time.thread_time()
-    for book in books:
-        book.market(Side.BUY, levels, slot_id=levels)
-    seconds = time.thread_time() - start
-    return seconds / (len(books) * levels) * 1e9, sweep_differences(books, levels)
+    seconds = 0.0
+    differences: list[str] = []
+    rounds = SWEPT // (levels * len(books))
+    for _ in range(rounds):
+        for book in books:
+            book.apply(asks)
+        start = time.thread_time()
+        for book in books:
+            book.market(Side.BUY, levels, slot_id=levels)
+        seconds += time.thread_time() - start
+        differences += sweep_differences(books, levels)
+    return seconds / SWEPT * 1e9, differences
 
 
 def bench_sweeps(runs: int, *, judged: bool) -> list[Line]:
     """Measure a sweep through few and many levels, in turn."""
-    # As many orders rest in memory for each, and the same books are swept again: their memory has been touched.
-    books = {levels: [OrderBook(slots=levels + 1) for _ in range(SWEPT // levels)] for levels in LEVELS}
+    # The same few books are swept again and again: their memory has been touched, and stays in the cache.
+    books = {levels: [OrderBook(slots=levels + 1) for _ in range(BOOKS)][: SWEPT // levels] for levels in LEVELS}
     figures: dict[int, list[float]] = {levels: [] for levels in LEVELS}
     differences: dict[int, list[str]] = {levels: [] for levels in LEVELS}
     for levels in LEVELS:
@@ -109,11 +115,11 @@ def bench_sweeps(runs: int, *, judged: bool) -> list[Line]:
         first = levels == LEVELS[0]
         lines.append(
             figure_line(
-                f"sweep of {levels:,} levels, one order each",
+                f"sweep of {size_text(levels)} levels, one order each",
                 "ns/fill",
                 figures[levels],
                 check=check_text(differences[levels]),
-                against=None if first else f"{LEVELS[0]} levels",
+                against=None if first else f"sweep of {LEVELS[0]} levels",
                 against_figures=None if first else figures[LEVELS[0]],
                 bar=FLAT_BAR.judged_if(judged) if levels == LEVELS[-1] else None,
                 more={"levels": levels, "fills": SWEPT},
@@ -125,15 +131,17 @@ def bench_sweeps(runs: int, *, judged: bool) -> list[Line]:
 # ---- one price -------------------------------------------------------------------------------------------------------
 
 
-def eat(orders: int, chunk: int) -> tuple[float, list[str]]:
-    """Take a queue of `orders` at one price with takers of `chunk` lots; return CPU ns a fill and what differs.
+def eat(orders: int, queue: int, chunk: int) -> tuple[float, list[str]]:
+    """Take `orders`, `queue` at a price, with takers of `chunk` lots; return CPU ns a fill and what differs.
 
     `SWEPT` fills a batch where takers are small enough: the memory of a batch's fills is used again by the next one, so
     that a long queue is not charged for more of it than a short one.
     """
-    book = new_queue(orders)
+    book = new_queue(orders, queue)
     takers = max(1, min(SWEPT, orders) // chunk)
-    commands = rows_of(CommandKind.PLACE, Side.BUY, np.full(takers, PRICE_TICKS), chunk, np.full(takers, orders))
+    commands = rows_of(
+        CommandKind.PLACE, Side.BUY, np.full(takers, PRICE_TICKS + orders), chunk, np.full(takers, orders)
+    )
     seconds, filled = 0.0, 0
     differences: list[str] = []
     while filled < orders and not differences:
@@ -146,7 +154,7 @@ def eat(orders: int, chunk: int) -> tuple[float, list[str]]:
             np.array_equal(fills["maker_id"], expected)  # first come, first served
             and np.array_equal(fills["command"], (expected - filled) // chunk)
             and bool(np.all(fills["qty_lots"] == 1))
-            and bool(np.all(fills["price_ticks"] == PRICE_TICKS))
+            and np.array_equal(fills["price_ticks"], PRICE_TICKS + expected // queue)
         )
         filled += len(fills)
         if not exact:
@@ -158,9 +166,15 @@ def eat(orders: int, chunk: int) -> tuple[float, list[str]]:
 
 
 def bench_one_price(orders: int, runs: int, *, judged: bool) -> list[Line]:
-    """Measure takers at a short and at a long queue, and one taker of the whole long queue, in turn."""
+    """Measure takers at short queues and at a long one, and one taker of the whole long queue, in turn."""
     short = min(SWEPT, orders)
-    shapes = [(short, CHUNK), (orders, CHUNK), (orders, SWEPT), (orders, orders)]
+    shapes = [
+        (short, short, CHUNK),
+        (orders, short, CHUNK),
+        (orders, orders, CHUNK),
+        (orders, orders, SWEPT),
+        (orders, orders, orders),
+    ]
     figures: list[list[float]] = [[] for _ in shapes]
     differences: list[list[str]] = [[] for _ in shapes]
     for run in range(runs):
@@ -168,20 +182,28 @@ def bench_one_price(orders: int, runs: int, *, judged: bool) -> list[Line]:
             figure, found = eat(*shape)
             figures[at].append(figure)
             differences[at] += [f"run {run}: {text}" for text in found]
-    # One taker of everything writes all its fills to fresh memory, which no other shape does: a figure, no bar.
+    # The first fits the cache and the others do not, which costs alike whatever the prices: so the long queue is held
+    # against as many orders in short queues. One taker of everything writes all its fills to fresh memory, which no
+    # other shape does: a figure, no bar.
+    yardsticks = [None, 0, 1, 1, 1]
     return [
         figure_line(
-            f"{size_text(count)} orders at one price, takers of {chunk:,}",
+            shape_name(*shapes[at]),
             "ns/fill",
             figures[at],
             check=check_text(differences[at]),
-            against=f"{size_text(short)} orders" if at else None,
-            against_figures=figures[0] if at else None,
-            bar=FLAT_BAR.judged_if(judged) if at in (1, 2) else None,
-            more={"orders": count, "fills_per_taker": chunk},
+            against=None if yard is None else shape_name(*shapes[yard]),
+            against_figures=None if yard is None else figures[yard],
+            bar=FLAT_BAR.judged_if(judged) if at in (2, 3) else None,
+            more=dict(zip(("orders", "orders_at_a_price", "fills_per_taker"), shapes[at], strict=True)),
         )
-        for at, (count, chunk) in enumerate(shapes)
+        for at, yard in enumerate(yardsticks)
     ]
+
+
+def shape_name(orders: int, queue: int, chunk: int) -> str:
+    """Name a shape."""
+    return f"{size_text(orders)} orders, {size_text(queue)} at a price, takers of {size_text(chunk)}"
 
 
 def cancel(orders: int, slots: Array) -> tuple[float, list[str]]:

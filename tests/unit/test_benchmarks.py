@@ -328,9 +328,9 @@ class TestBookShapes:
     def test_every_shape_is_exact(self, shapes, capsys):
         assert shapes.main(["--json", "--orders", "10000", "--runs", "1", "--quick"]) == 0
         lines = printed_lines(capsys)
-        assert [line["unit"] for line in lines] == ["ns/fill"] * 7 + ["ns/cancel"] * 3
+        assert [line["unit"] for line in lines] == ["ns/fill"] * 8 + ["ns/cancel"] * 3
         assert all(line["check"] == "equal" and line["value"] > 0 and line["bar_met"] is None for line in lines)
-        assert sum(line["bar"] is not None for line in lines) == 4
+        assert sum(line["bar"] is not None for line in lines) == 4  # a sweep, two queues, a cancel
 
     def test_a_sweep_that_ends_early_fails(self, shapes):
         from engine import OrderBook, Side
@@ -352,10 +352,10 @@ class TestBookShapes:
             columns["slot_id"][:2] = columns["slot_id"][1::-1]
             return columns
 
-        assert shapes.eat(200, 100)[1] == []
+        assert shapes.eat(200, 200, 100)[1] == shapes.eat(200, 50, 100)[1] == []
         assert shapes.cancel(200, np.arange(100, 110))[1] == []
         monkeypatch.setattr(shapes, "one_lot_asks", swapped)
-        assert "first come, first served" in shapes.eat(200, 100)[1][0]
+        assert "first come, first served" in shapes.eat(200, 200, 100)[1][0]
         assert shapes.cancel(200, np.arange(100, 110))[1][0].startswith("queue: ")
 
     def test_a_cancel_that_is_refused_fails(self, shapes):
