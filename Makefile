@@ -70,7 +70,7 @@ asan: $(TEST_EXTRAS)
 
 bench: $(TEST_EXTRAS)
 	@$(RELEASE)
-	@set -e; for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench $(ARGS); done
+	@$(BIN)/firesale bench $(ARGS)
 
 lint: $(LINT_EXTRAS)
 	@$(RELEASE)

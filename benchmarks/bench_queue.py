@@ -1,14 +1,13 @@
 """How many events a second does the queue take, next to a bare C wheel and heaps on the same times?
 
-    python benchmarks/bench_queue.py [--json] [--pending 10000 1000000] [--holds 2000000] [--runs 5]
+    python benchmarks/bench_queue.py [--json] [--quick] [--pending 10000 1000000] [--holds 2000000] [--runs 5]
 
 The hold model: take the next event, schedule it again after a delay drawn from 1 .. 60,000 ms. The recipe is in
-benchmarks/README.md. Exit status 1 if the order of the events differs.
+benchmarks/README.md. Exit status 1 if the order of the events differs or a bar is missed.
 """
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import heapq
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from common import (
     GCC_LINE,
+    Bar,
     Line,
     ReferenceMissingError,
     address,
@@ -27,10 +27,13 @@ from common import (
     check_text,
     compile_c,
     engine_flags,
+    is_judged,
     machine,
     measured,
     missing,
+    new_parser,
     report,
+    runs_of,
     say,
     say_line,
 )
@@ -43,7 +46,9 @@ WINDOW_MS = 60_000
 WORD = 2**64 - 1
 UNIT = "M/s"
 HEAPQ_HOLDS_MAX = 200_000  # the second yardstick is slow
-BAR, BAR_PENDING = "15 M/s", 10_000
+BARS = {10_000: Bar("15 M/s", 15.0, on_ratio=False)}
+PENDING, QUICK_PENDING = [10_000, 1_000_000], [1_000, 10_000]
+HOLDS, QUICK_HOLDS = 2_000_000, 20_000
 ENGINE_LINE, HEAPQ_LINE = "hold", "heapq hold"
 REFERENCE_LINES = ("C wheel", "C binary heap", "C 4-ary heap")
 
@@ -131,7 +136,9 @@ def check_differences(found: dict[str, set[int]], expected: str) -> list[str]:
     ]
 
 
-def bench_pending(shim: ctypes.CDLL | None, reason: str, pending: int, holds: int, runs: int) -> list[Line]:
+def bench_pending(
+    shim: ctypes.CDLL | None, reason: str, pending: int, holds: int, runs: int, *, judged: bool
+) -> list[Line]:
     """Measure one number of pending events, C queues and engine in turn."""
     times, delays = draws_of(shim, pending, holds)
     functions = dict(zip(REFERENCE_LINES, ("shim_wheel", "shim_heap2", "shim_heap4"), strict=True)) if shim else {}
@@ -154,7 +161,8 @@ def bench_pending(shim: ctypes.CDLL | None, reason: str, pending: int, holds: in
     heapq_text = check_text(check_differences(heapq_found, HEAPQ_LINE))
 
     more = {"pending": pending, "holds": holds, "window_ms": WINDOW_MS}
-    bar = BAR if pending == BAR_PENDING else None
+    bar = BARS.get(pending)
+    bar = bar and bar.judged_if(judged)
     label = f"{pending:,} pending: "
     lines = []
     for name in functions:
@@ -196,12 +204,12 @@ def bench_pending(shim: ctypes.CDLL | None, reason: str, pending: int, holds: in
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark; return the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-    parser.add_argument("--pending", type=int, nargs="*", default=[10_000, 1_000_000])
-    parser.add_argument("--holds", type=int, default=2_000_000)
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each side")
+    parser = new_parser(__doc__)
+    parser.add_argument("--pending", type=int, nargs="*", help="events pending (10000 1000000)")
+    parser.add_argument("--holds", type=int, help="events taken and scheduled again (2000000)")
     options = parser.parse_args(arguments)
+    pendings = options.pending or (QUICK_PENDING if options.quick else PENDING)
+    holds = options.holds or (QUICK_HOLDS if options.quick else HOLDS)
     started = machine()
     flags = {"engine": engine_flags(), "reference": " ".join(GCC_LINE)}
     shim, reason = None, ""
@@ -211,8 +219,8 @@ def main(arguments: list[str] | None = None) -> int:
         reason = flags["reference"] = str(missing_reference)
         say(reason)
     lines: list[Line] = []
-    for pending in options.pending:
-        lines += bench_pending(shim, reason, pending, options.holds, options.runs)
+    for pending in pendings:
+        lines += bench_pending(shim, reason, pending, holds, runs_of(options), judged=is_judged(options))
     return report(lines, flags=flags, as_json=options.json, started=started)
 
 

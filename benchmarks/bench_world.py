@@ -1,6 +1,6 @@
 """How many events a second does a whole world run: makers, a noise trader, ledger, journal and trades of one market?
 
-    python benchmarks/bench_world.py [--json] [--makers 20] [--levels 5] [--until-ms 600000] [--runs 5]
+    python benchmarks/bench_world.py [--json] [--quick] [--makers 20] [--levels 5] [--until-ms 600000] [--runs 5]
 
 There is no yardstick yet and no bar: an honest figure. The recipe is in benchmarks/README.md. Exit status 1 if a run
 without recording ends in another state.
@@ -8,11 +8,10 @@ without recording ends in another state.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 
-from common import Line, check_text, engine_flags, machine, measured, report, say, say_line
+from common import Line, check_text, engine_flags, machine, measured, new_parser, report, runs_of, say, say_line
 
 from engine import Side, _core
 
@@ -20,6 +19,7 @@ PRICE_TICKS = 100_000
 SUPPLY_MAX = 2**60
 WEALTH_ATOMS = 10**14
 QTY_LOTS = 100
+UNTIL_MS, QUICK_UNTIL_MS = 600_000, 5_000
 
 
 def make_world(makers: int, levels: int, *, recording: bool) -> tuple[_core.World, int]:
@@ -111,16 +111,15 @@ def bench_world(makers: int, levels: int, until_ms: int, runs: int) -> list[Line
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark; return the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    parser = new_parser(__doc__)
     parser.add_argument("--makers", type=int, default=20)
     parser.add_argument("--levels", type=int, default=5, help="quotes of a maker on each side, 1 .. 8")
-    parser.add_argument("--until-ms", type=int, default=600_000, help="simulated time")
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each kind")
+    parser.add_argument("--until-ms", type=int, help="simulated time (600000)")
     options = parser.parse_args(arguments)
+    until_ms = options.until_ms or (QUICK_UNTIL_MS if options.quick else UNTIL_MS)
     started = machine()
     flags = {"engine": engine_flags()}
-    lines = bench_world(options.makers, options.levels, options.until_ms, options.runs)
+    lines = bench_world(options.makers, options.levels, until_ms, runs_of(options))
     for line in lines:
         say_line(line)
     return report(lines, flags=flags, as_json=options.json, started=started)

@@ -6,6 +6,7 @@ run time. Where it or gcc is absent a benchmark says so and reports no ratio; it
 
 from __future__ import annotations
 
+import argparse
 import ast
 import ctypes
 import importlib.util
@@ -17,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,12 +90,35 @@ def address(array: np.ndarray[Any, Any]) -> ctypes.c_void_p:
 # ---- lines -----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Bar:
+    """What a line must reach; `goal` is what it should reach. Only a full measurement of a release build is judged."""
+
+    text: str
+    limit: float
+    on_ratio: bool = True
+    at_most: bool = False
+    goal: str | None = None
+    judged: bool = True
+
+    def judged_if(self, condition: bool) -> Bar:
+        """Return the bar as words only where the figures say nothing."""
+        return replace(self, judged=self.judged and condition)
+
+    def is_met(self, value: float, ratio: float | None) -> bool | None:
+        """Tell whether the printed figure reaches the bar; None where there is nothing to judge."""
+        figure = ratio if self.on_ratio else value
+        if figure is None or not self.judged:
+            return None
+        return figure <= self.limit if self.at_most else figure >= self.limit
+
+
 @dataclass
 class Line:
-    """One figure: a rate in `unit` (median, least and most of the runs) and, if there is a yardstick, the ratio to it.
+    """One figure in `unit` (median, least and most of the runs) and, if there is a yardstick, the ratio to it.
 
-    `ratio` is the median of the ratios run by run, each run's yardstick measured right beside it. `check` is "equal",
-    what differed, or why there was nothing to compare.
+    `ratio` is the median of the ratios run by run, each run's yardstick measured right before it. `check` is "equal",
+    what differed, or why there was nothing to compare. `bar_met` is None where there is no bar or nothing to judge.
     """
 
     name: str
@@ -108,12 +132,50 @@ class Line:
     runs: int = 0
     against_value: float | None = None
     bar: str | None = None
+    bar_met: bool | None = None
+    goal: str | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
-        """Tell whether something was compared and differed."""
-        return self.value is not None and self.check != EQUAL
+        """Tell whether something was compared and differed, or a bar was missed."""
+        return self.bar_met is False or (self.value is not None and self.check != EQUAL)
+
+
+def figure_line(
+    name: str,
+    unit: str,
+    figures: list[float],
+    *,
+    check: str,
+    against: str | None = None,
+    against_figures: list[float] | None = None,
+    bar: Bar | None = None,
+    more: dict[str, Any] | None = None,
+    digits: int = 3,
+) -> Line:
+    """Make a line of figures, run by run; `against_figures` are those of the yardstick in the same runs."""
+    value, ratio, against_value = round(statistics.median(figures), digits), None, None
+    if against_figures is not None:
+        pairs = zip(figures, against_figures, strict=True)
+        ratio = round(statistics.median(ours / theirs for ours, theirs in pairs), 3)
+        against_value = round(statistics.median(against_figures), digits)
+    return Line(
+        name,
+        value,
+        unit,
+        ratio,
+        against,
+        check,
+        least=round(min(figures), digits),
+        most=round(max(figures), digits),
+        runs=len(figures),
+        against_value=against_value,
+        bar=bar.text if bar else None,
+        bar_met=bar.is_met(value, ratio) if bar else None,
+        goal=bar.goal if bar else None,
+        more=more or {},
+    )
 
 
 def measured(
@@ -125,39 +187,59 @@ def measured(
     unit: str = "M/s",
     against: str | None = None,
     against_seconds: list[float] | None = None,
-    bar: str | None = None,
+    bar: Bar | None = None,
     more: dict[str, Any] | None = None,
 ) -> Line:
-    """Make a line of `count` operations that took `seconds` of CPU time, run by run."""
+    """Make a line of `count` operations that took `seconds` of CPU time, run by run: millions a second."""
     rates = [count / second / 1e6 for second in seconds]
-    line = Line(
-        name,
-        round(statistics.median(rates), 3),
-        unit,
-        None,
-        against,
-        check,
-        least=round(min(rates), 3),
-        most=round(max(rates), 3),
-        runs=len(rates),
-        bar=bar,
-        more=more or {},
+    against_rates = None if against_seconds is None else [count / second / 1e6 for second in against_seconds]
+    return figure_line(
+        name, unit, rates, check=check, against=against, against_figures=against_rates, bar=bar, more=more
     )
-    if against_seconds is not None:
-        pairs = zip(seconds, against_seconds, strict=True)
-        line.ratio = round(statistics.median(theirs / ours for ours, theirs in pairs), 3)
-        line.against_value = round(count / statistics.median(against_seconds) / 1e6, 3)
-    return line
 
 
-def missing(name: str, unit: str, against: str, reason: str) -> Line:
+def missing(name: str, unit: str, against: str | None, reason: str, *, bar: Bar | None = None) -> Line:
     """Make a line that was not measured."""
-    return Line(name, None, unit, None, against, reason)
+    line = Line(name, None, unit, None, against, reason)
+    if bar is not None:
+        line.bar, line.goal = bar.text, bar.goal
+    return line
 
 
 def check_text(differences: list[str]) -> str:
     """Turn a list of differences into a line's `check`."""
     return EQUAL if not differences else "; ".join(differences)
+
+
+def size_text(count: int) -> str:
+    """Write a round number shortly: 5M, 100k."""
+    for unit, letter in ((1_000_000, "M"), (1_000, "k")):
+        if count >= unit and count % unit == 0:
+            return f"{count // unit}{letter}"
+    return f"{count:,}"
+
+
+# ---- the command line ------------------------------------------------------------------------------------------------
+
+
+def new_parser(doc: str | None, *, runs: int = 5) -> argparse.ArgumentParser:
+    """Make a parser with the options that every benchmark has; `doc` opens with its question."""
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    parser.add_argument("--quick", action="store_true", help="small sizes and one run: checks results, judges no bar")
+    parser.add_argument("--runs", type=int, help=f"counted runs of each side ({runs}; 1 if quick)")
+    parser.set_defaults(runs_default=runs)
+    return parser
+
+
+def runs_of(options: argparse.Namespace) -> int:
+    """Say how many runs of each side are counted."""
+    return int(options.runs or (1 if options.quick else options.runs_default))
+
+
+def is_judged(options: argparse.Namespace) -> bool:
+    """Tell whether the bars count: a quick run or a debug build says nothing about speed."""
+    return not options.quick and is_release()
 
 
 # ---- the report ------------------------------------------------------------------------------------------------------
@@ -197,18 +279,22 @@ def say(text: str) -> None:
 def say_line(line: Line) -> None:
     """Print one line for people."""
     if line.value is None:
-        say(f"{line.name:<42} not measured: {line.check}")
+        say(f"{line.name:<52} not measured: {line.check}")
         return
-    text = f"{line.name:<42} {line.value:8.2f} {line.unit:<6} ({line.least:.2f} .. {line.most:.2f}, {line.runs} runs)"
+    text = f"{line.name:<52} {line.value:8.2f} {line.unit:<8} ({line.least:.2f} .. {line.most:.2f}, {line.runs} runs)"
     if line.ratio is not None:
-        text += f"  {line.ratio:.2f} of {line.against} ({line.against_value:.1f})"
+        text += f"  {line.ratio:.2f} of {line.against} ({line.against_value:.2f})"
     if line.bar:
-        text += f"  bar: {line.bar}"
+        judgement = {None: "not judged", True: "met", False: "MISSED"}[line.bar_met]
+        text += f"  bar {line.bar}: {judgement}"
     say(f"{text}  check: {line.check}")
 
 
 def report(lines: list[Line], *, flags: dict[str, str], as_json: bool, started: dict[str, Any]) -> int:
-    """Print the flags and, if asked, the JSON object; return the exit status: 1 if a check differs."""
+    """Print the flags and, if asked, the JSON object; return the exit status.
+
+    1 if a check differs or a bar is missed.
+    """
     say("")
     for side, text in flags.items():
         say(f"flags, {side}: {text}")
@@ -223,11 +309,17 @@ def report(lines: list[Line], *, flags: dict[str, str], as_json: bool, started: 
     return 1 if any(line.failed for line in lines) else 0
 
 
+def is_release() -> bool:
+    """Tell whether the core was built for speed."""
+    from engine import _core
+
+    return _core.build_flags().startswith("release")
+
+
 def engine_flags() -> str:
     """Return the flags of the engine's build; a debug build is worth a word."""
     from engine import _core
 
-    flags = _core.build_flags()
-    if not flags.startswith("release"):
+    if not is_release():
         say("This is no release build: the figures say nothing about speed. `make build` makes one.")
-    return flags
+    return _core.build_flags()

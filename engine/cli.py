@@ -127,6 +127,33 @@ def run(name: str, seed: int | None, out: Path | None, no_out: bool, as_json: bo
         _on_ctrl_c(before)
 
 
+@main.command()
+@click.option("--only", multiple=True, metavar="NAME", help="Run this benchmark only; may be given several times.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
+@click.option("--quick", is_flag=True, help="Small sizes and one run: results are checked, no bar is judged.")
+def bench(only: tuple[str, ...], as_json: bool, quick: bool) -> None:
+    """Measure speed and memory next to bare C and to peers, and check every result.
+
+    Runs the checkout's benchmarks/bench_NAME.py. Exits with 1 if a check differs or a bar is missed.
+    """
+    from engine.bench import benchmark_scripts, print_table, run_benchmarks
+    from engine.errors import InputError
+
+    try:
+        scripts = benchmark_scripts(only)
+    except InputError as error:
+        _say(str(error))
+        sys.exit(EXIT_USAGE)
+    result = run_benchmarks(scripts, quick=quick)
+    print_table(result)
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+    if result.interrupted:
+        _say("interrupted; what had been measured is above")
+        sys.exit(EXIT_INTERRUPTED)
+    sys.exit(EXIT_FAILED if result.failed else 0)
+
+
 def _on_ctrl_c(handler: Any) -> None:
     """Set what Ctrl-C does from now on; a thread may not, and leaves it."""
     if threading.current_thread() is threading.main_thread():

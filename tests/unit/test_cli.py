@@ -210,7 +210,7 @@ class TestUsage:
     def test_version(self):
         assert invoked("--version").output.strip().endswith(__version__)
 
-    @pytest.mark.parametrize("args", [["--help"], ["run", "--help"]])
+    @pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["bench", "--help"]])
     def test_help_loads_no_library(self, args):
         program = (
             "import sys\n"
