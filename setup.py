@@ -64,7 +64,9 @@ INLINING = [
     "inline-unit-growth=400",
 ]
 
-WARNINGS = ["-Wall", "-Wextra", "-Wno-sign-compare"]  # Cython counts unsigned loops with a signed bound
+# Cython counts unsigned loops with a signed bound, and declares variables of the types that say how a function is inlined
+# (types.pxd), where the attribute means nothing.
+WARNINGS = ["-Wall", "-Wextra", "-Wno-sign-compare", "-Wno-attributes"]
 if SANITIZE:
     # Python's own flags bring -fwrapv, under which no signed overflow is reported.
     SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
@@ -73,7 +75,7 @@ if SANITIZE:
 elif DEBUG:
     OPTIMISATION, LINK = ["-O1", "-g", "-UNDEBUG", "-fwrapv"], []
 else:
-    OPTIMISATION, LINK = ["-O3", "-g0", "-fwrapv", *INLINING], []
+    OPTIMISATION, LINK = ["-O3", "-g1", "-fwrapv", *INLINING], []
     WARNINGS.append("-Wno-unused-variable")  # a removed assertion leaves the temporaries it was computed in
 if NATIVE:
     OPTIMISATION.append("-march=native")

@@ -164,13 +164,14 @@ cdef class OrderBook:
         cdef int reason
         command.command = 0
         command.cause = 0
+        command.home = idmap_home(&matcher.pools.ids, command.name)
         matcher.pools.fills.row_count = matcher.pools.cancels.row_count = matcher.pools.triggers.row_count = 0
         if is_plain and not matcher.book.is_special and order_is_plain(command):
             reason = book_check(&matcher.pools, &matcher.book, command)
             if reason == REJECT_NONE:
-                reason = book_place(&matcher.pools, &matcher.book, command, NIL, &out)
+                reason = book_place(&matcher.pools, &matcher.book, command, NIL, NIL, &out)
                 if matcher.book.stop_count and matcher.pools.fills.row_count:
-                    matcher_after_plain(matcher, command, 0)
+                    matcher_after_plain(matcher, command.side, 0, 0)
         else:
             reason = matcher_execute(matcher, kind, command, &out)
         if ENGINE_DEBUG:

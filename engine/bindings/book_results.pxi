@@ -23,7 +23,7 @@ cdef tuple TRIGGERED_DTYPES = ("i4", "i8", "i4", "i4", "u1")
 
 cdef enum:
     SCALAR_SHIFT = 10        # rows of a chunk of the scalar calls' tables
-    SINGLE_CHUNK_SHIFT = 22  # a batch's fills stay one chunk up to 2^22 rows
+    SINGLE_CHUNK_SHIFT = 19  # a batch's fills stay one chunk up to 2^19 rows: 21 MB, which malloc gives out again with its pages
 
 
 @cython.final

@@ -17,9 +17,10 @@ from engine.native.orders cimport *
 cdef enum:
     REJECTED_COMMAND = 0     # columns of the rejects table: int32 row of the batch
     REJECTED_REASON = 1      # uint8 RejectReason
-    PREFETCH_RECORD = 24     # rows ahead to fetch order (or id entry) and level
-    PREFETCH_NAMED = 16      # rows ahead to fetch the record behind an id entry
-    PREFETCH_NEIGHBOURS = 8  # rows ahead to fetch what those point to
+    LOOK_FIRST = 24          # rows ahead to fetch order (or id entry) and level
+    LOOK_SECOND = 16         # rows ahead to fetch the record behind an id entry
+    LOOK_LAST = 8            # rows ahead to fetch what those point to
+    AHEAD = 32               # rows that are remembered between the looks: a power of two above LOOK_FIRST
 
 # Columns of one batch; all of `count` rows. NULL where a column was left out.
 cdef struct CommandColumns:
@@ -50,45 +51,61 @@ cdef inline int64_t row_name(CommandColumns* rows, int64_t i, uint32_t naming) n
     return rows.handle[i] if rows.handle != NULL else -1
 
 
+# What is remembered of the rows looked at, by row modulo AHEAD.
+cdef struct Lookahead:
+    uint32_t level[32]       # of the row's price, NIL if its page was not at hand; a level's index stays right
+    uint32_t home[32]        # of the row's order_id in the id map
+    uint32_t rebuilds        # of the id map when the homes were computed
+
+
 # Fetch what a later row will touch. Reads what may be stale and fetches addresses that may be nobody's: a prefetch
 # cannot fault, and without branches on the row's kind (which no predictor learns) it costs no mispredictions.
-# Changes nothing.
-cdef inline void prefetch_record(BookPools* pools, Book* book, CommandColumns* rows, int64_t i, uint32_t naming) noexcept nogil:
-    cdef Ladder* ladder = &book.ladder[rows.side[i] == SIDE_SELL]
-    cdef uint32_t key = ladder_key(ladder, rows.price_ticks[i])
-    cdef CachedPage* cached = &ladder.cache[(key >> 8) & (PAGE_CACHE - 1)]
+cdef inline void look_first(BookPools* pools, Book* book, CommandColumns* rows, int64_t i, uint32_t naming, Lookahead* ahead) noexcept nogil:
+    cdef bint asks = rows.side[i] == SIDE_SELL
+    cdef uint32_t key = side_key(rows.price_ticks[i], asks), level
+    cdef CachedPage* cached = &book.ladder[asks].cache[(key >> 8) & (PAGE_CACHE - 1)]
     if naming == NAMED_SLOT:
         prefetch(order_at(pools, <slot_t>rows.slot_id[i]))
     elif naming == NAMED_ORDER_ID:
-        prefetch(&pools.ids.entries[idmap_tag(&pools.ids, rows.order_id[i]) & pools.ids.mask])
-    prefetch(level_at(&pools.ladders, cached.page * PAGE_LEVELS + (key & 255)))
+        ahead.home[i & (AHEAD - 1)] = <uint32_t>idmap_home(&pools.ids, rows.order_id[i])
+        prefetch(&pools.ids.entries[ahead.home[i & (AHEAD - 1)]])
+    level = cached.first_level + (key & 255)
+    prefetch(level_at(&pools.ladders, level))
+    ahead.level[i & (AHEAD - 1)] = level if cached.number == (key >> 8) + 1 else NIL
 
 
-cdef inline slot_t row_slot(BookPools* pools, CommandColumns* rows, int64_t i, uint32_t naming) noexcept nogil:
-    """Where a row's order probably stands; any number if it stands nowhere."""
-    if naming == NAMED_SLOT:
-        return <slot_t>rows.slot_id[i]
-    if naming == NAMED_ORDER_ID and pools.ids.entries != NULL:
-        return pools.ids.entries[idmap_tag(&pools.ids, rows.order_id[i]) & pools.ids.mask].slot_plus_1 - 1
-    return NIL
+# The second look, by order_id: the id's entry has arrived.
+cdef inline void look_second(BookPools* pools, int64_t i, Lookahead* ahead) noexcept nogil:
+    prefetch(order_at(pools, pools.ids.entries[ahead.home[i & (AHEAD - 1)]].slot_plus_1 - 1))
 
 
-cdef inline void prefetch_neighbours(BookPools* pools, Book* book, CommandColumns* rows, int64_t i, uint32_t naming) noexcept nogil:
-    cdef Ladder* ladder = &book.ladder[rows.side[i] == SIDE_SELL]
-    cdef uint32_t key = ladder_key(ladder, rows.price_ticks[i])
-    cdef CachedPage* cached = &ladder.cache[(key >> 8) & (PAGE_CACHE - 1)]
+# The last look, when the record has arrived: its neighbours, and the youngest order of the level.
+cdef inline void look_last(BookPools* pools, CommandColumns* rows, int64_t i, uint32_t naming, Lookahead* ahead) noexcept nogil:
+    cdef uint32_t level = ahead.level[i & (AHEAD - 1)]
     cdef Order* order
     cdef slot_t slot
-    if likely(cached.number == (key >> 8) + 1):
-        prefetch(order_at(pools, level_at(&pools.ladders, cached.page * PAGE_LEVELS + (key & 255)).tail))
-    if naming == NAMED_HANDLE:
+    if likely(level != NIL):
+        prefetch(order_at(pools, level_at(&pools.ladders, level).tail))
+    if naming == NAMED_SLOT:
+        slot = <slot_t>rows.slot_id[i]
+    elif naming == NAMED_ORDER_ID:
+        slot = pools.ids.entries[ahead.home[i & (AHEAD - 1)]].slot_plus_1 - 1
+    else:
         return
-    slot = row_slot(pools, rows, i, naming)
     if likely(slot < pools.orders.count):
         order = order_at(pools, slot)
         prefetch(order_at(pools, order.prev))
         prefetch(order_at(pools, order.next))
-        prefetch(level_at(&pools.ladders, order.level))
+
+
+cdef inline void look_anew(BookPools* pools, CommandColumns* rows, int64_t i, uint32_t naming, Lookahead* ahead) noexcept nogil:
+    """Forget the levels and compute the homes of the rows from i on: at the start, and when the id map was rebuilt."""
+    cdef int64_t row
+    ahead.rebuilds = pools.ids.rebuilds
+    for row in range(i, i + AHEAD):
+        ahead.level[row & (AHEAD - 1)] = NIL
+        if naming == NAMED_ORDER_ID and row < rows.count:
+            ahead.home[row & (AHEAD - 1)] = <uint32_t>idmap_home(&pools.ids, rows.order_id[row])
 
 
 cdef inline void row_to_command(CommandColumns* rows, int64_t i, uint32_t naming, PlaceCommand* command) noexcept nogil:
@@ -125,50 +142,57 @@ cdef inline bint row_is_plain(CommandColumns* rows, int64_t i, PlaceCommand* com
         and (rows.display_lots == NULL or rows.display_lots[i] == 0)
 
 
-cdef inline int row_execute(Matcher* matcher, CommandColumns* rows, int64_t i, uint32_t naming) noexcept nogil:
+cdef inline inlined_int row_execute(Matcher* matcher, CommandColumns* rows, int64_t i, uint32_t naming, Lookahead* ahead) noexcept nogil:
     """Execute one row; the plain path first. Returns a reject reason."""
     cdef BookPools* pools = &matcher.pools
     cdef Book* book = &matcher.book
-    cdef PlaceCommand command
-    cdef Outcome out
+    cdef PlaceCommand command, featured
+    cdef Outcome out, unread
     cdef int64_t first_fill
     cdef int reason
     cdef uint8_t kind = rows.kind[i]
     if likely(not book.is_special):
         if kind == KIND_PLACE:
             row_to_command(rows, i, naming, &command)
+            command.home = ahead.home[i & (AHEAD - 1)]
             if likely(row_is_plain(rows, i, &command)):
                 reason = book_check(pools, book, &command)
                 if unlikely(reason):
                     return reason
                 first_fill = pools.fills.row_count
-                reason = book_place(pools, book, &command, NIL, &out)
+                reason = book_place(pools, book, &command, NIL, ahead.level[i & (AHEAD - 1)], &out)
                 if unlikely(book.stop_count != 0) and pools.fills.row_count != first_fill:
-                    matcher_after_plain(matcher, &command, first_fill)
+                    matcher_after_plain(matcher, command.side, command.command, first_fill)
                 return reason
         elif likely(kind == KIND_CANCEL):
-            return book_cancel(pools, book, row_name(rows, i, naming), naming, &out)
-    row_to_command(rows, i, naming, &command)
-    row_to_features(rows, i, &command)
-    return matcher_execute(matcher, kind, &command, &out)
+            return book_cancel(pools, book, row_name(rows, i, naming), naming, ahead.home[i & (AHEAD - 1)], &out)
+    row_to_command(rows, i, naming, &featured)
+    row_to_features(rows, i, &featured)
+    featured.home = ahead.home[i & (AHEAD - 1)]
+    return matcher_execute(matcher, kind, &featured, &unread)
 
 
 # Apply rows first .. last - 1. Returns how many were accepted, or -1 - i when row i could not even be recorded as
 # rejected for want of memory (rows before it have taken effect, it and those behind have not). O(rows + fills).
-cdef inline int64_t batch_apply(Matcher* matcher, CommandColumns* rows, int64_t first, int64_t last, uint32_t naming,
+cdef inline int64_t batch_apply(Matcher* matcher, const CommandColumns* columns, int64_t first, int64_t last, uint32_t naming,
                                 Table* rejects) noexcept nogil:
     cdef BookPools* pools = &matcher.pools
     cdef Book* book = &matcher.book
-    cdef int64_t i, row, accepted = 0
+    cdef CommandColumns rows = columns[0]        # a copy: nothing that is written here can be one of its addresses
+    cdef Lookahead ahead
+    cdef int64_t i, row, accepted = 0, sure = min64(last, rows.count - LOOK_FIRST)
     cdef int reason
+    look_anew(pools, &rows, first, naming, &ahead)
     # invariant: rows before i have taken effect, in order
     for i in range(first, last):
-        if likely(i + PREFETCH_RECORD < rows.count):
-            prefetch_record(pools, book, rows, i + PREFETCH_RECORD, naming)
+        if naming == NAMED_ORDER_ID and unlikely(pools.ids.rebuilds != ahead.rebuilds):
+            look_anew(pools, &rows, i, naming, &ahead)
+        if likely(i < sure):
+            look_first(pools, book, &rows, i + LOOK_FIRST, naming, &ahead)
             if naming == NAMED_ORDER_ID:
-                prefetch(order_at(pools, row_slot(pools, rows, i + PREFETCH_NAMED, naming)))
-            prefetch_neighbours(pools, book, rows, i + PREFETCH_NEIGHBOURS, naming)
-        reason = row_execute(matcher, rows, i, naming)
+                look_second(pools, i + LOOK_SECOND, &ahead)
+            look_last(pools, &rows, i + LOOK_LAST, naming, &ahead)
+        reason = row_execute(matcher, &rows, i, naming, &ahead)
         if likely(reason == REJECT_NONE):
             accepted += 1
             continue

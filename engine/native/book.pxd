@@ -163,6 +163,7 @@ cdef inline int64_t slices_of(OrderExtra* extra) noexcept nogil:
 # Hide `hidden` lots behind an order, or other ones than before. Needs: ORDER_ICEBERG. Cannot fail. O(1).
 cdef inline void iceberg_set_hidden(Book* book, bint asks, OrderExtra* extra, qty_t hidden) noexcept nogil:
     book.hidden_lots[asks] += hidden - extra.hidden_lots
+    book.ladder[asks].qty_lots += hidden - extra.hidden_lots
     book.slices[asks] -= slices_of(extra)
     extra.hidden_lots = hidden
     book.slices[asks] += slices_of(extra)
@@ -217,7 +218,7 @@ cdef inline void book_detach(BookPools* pools, Book* book, slot_t slot) noexcept
 
 
 # End an open order: it rests, waits or has fired. Its name and slot are free afterwards. Returns its open lots. Cannot fail. O(1).
-cdef inline qty_t book_end(BookPools* pools, Book* book, slot_t slot, int64_t id) noexcept nogil:
+cdef inline outlined_qty_t book_end(BookPools* pools, Book* book, slot_t slot, int64_t id) noexcept nogil:
     cdef qty_t lots = order_open(pools, slot)
     book_detach(pools, book, slot)
     order_end(pools, slot, order_at(pools, slot), id)

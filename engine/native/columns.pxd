@@ -49,7 +49,7 @@ cdef inline void table_release(Table* table) noexcept nogil:
     table.row_count = table.row_capacity = table.chunk_count = table.chunk_slots = 0
 
 
-cdef inline bint table_add_chunks(Table* table, int64_t rows) noexcept nogil:
+cdef inline outlined_int table_add_chunks(Table* table, int64_t rows) noexcept nogil:
     """Add chunks until `rows` more rows fit. 0 if done, 1 if there is no memory (rows so far unharmed)."""
     cdef char* chunk
     cdef char** chunks

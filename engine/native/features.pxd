@@ -128,7 +128,7 @@ cdef inline bint fok_is_fillable(BookPools* pools, Book* book, PlaceCommand* com
 # What a place is asked when it meets the market: a new order that does not wait, a stop that fires (M-10, from "nothing to
 # reduce" on). Cuts a reduce-only order to the position (M-26). `room_lots`: what of the side's lots will be gone by then.
 cdef inline int check_arrival(BookPools* pools, Book* book, PlaceCommand* command, qty_t room_lots, bint may_rest, bint has_limit) noexcept nogil:
-    cdef int64_t limit_key = crossing_key(book, command, has_limit)
+    cdef int64_t limit_key = crossing_key(command, has_limit)
     cdef qty_t allowed
     if command.flags & FLAG_REDUCE_ONLY:
         allowed = reducible(pools, book, command.owner, command.side == SIDE_SELL)
@@ -151,7 +151,7 @@ cdef inline int check_arrival(BookPools* pools, Book* book, PlaceCommand* comman
 # How it comes, and what was reserved for it.
 cdef struct Arrival:
     int64_t limit_key        # of the opposite ladder
-    uint64_t hole            # new order by order_id: its entry in the id map
+    IdEntry* entry           # new order by order_id: its entry in the id map
     uint32_t level           # where it may rest
     slot_t slot              # of an open order (replaced, fired); NIL for a new one
     bint has_limit
@@ -170,13 +170,14 @@ cdef inline bint cancels_reserve_match(BookPools* pools, Book* book, PlaceComman
 
 # Reserve everything that a featured order can need (M-14). 1 if there is no memory.
 cdef inline bint arrival_reserve(BookPools* pools, Book* book, PlaceCommand* command, Arrival* arrival) noexcept nogil:
-    arrival.limit_key = crossing_key(book, command, arrival.has_limit)
+    arrival.limit_key = crossing_key(command, arrival.has_limit)
     arrival.crosses = book.state != STATE_AUCTION and book.ladder[command.side == SIDE_BUY].best_key <= arrival.limit_key
     arrival.level = 0
-    arrival.hole = 0
-    if arrival.slot == NIL and (name_reserve(pools, command, &arrival.hole) or slab_reserve(&pools.extras, 1)):
+    arrival.entry = NULL
+    if arrival.slot == NIL and (name_reserve(pools, command, &arrival.entry) or slab_reserve(&pools.extras, 1)):
         return 1
-    if arrival.may_rest and level_reserve(pools, &book.ladder[command.side == SIDE_SELL], command.price_ticks, &arrival.level):
+    if arrival.may_rest and level_reserve(pools, &book.ladder[command.side == SIDE_SELL],
+                                          side_key(command.price_ticks, command.side == SIDE_SELL), &arrival.level):
         return 1
     if arrival.crosses and fills_reserve(pools, book, command):
         return 1
@@ -224,13 +225,13 @@ cdef inline void featured_rest(BookPools* pools, Book* book, PlaceCommand* comma
     if flags & ORDER_ICEBERG:
         extra = extra_at(pools, slot)
         shown = min64(extra.display_lots, left)
-    book_rest(pools, book, command, slot, arrival.level, flags, shown)
+    book_rest(pools, book, command, slot, side_key(command.price_ticks, command.side == SIDE_SELL), arrival.level, flags, shown)
     if flags & ORDER_ICEBERG:
         iceberg_set_hidden(book, command.side == SIDE_SELL, extra_at(pools, slot), left - shown)
     if flags & ORDER_REDUCE_ONLY:
         book.reduce_count += 1
     if arrival.slot == NIL:
-        order_begin(pools, slot, order_at(pools, slot), id, command.cause, command.naming, arrival.hole)
+        order_begin(pools, slot, order_at(pools, slot), id, command.cause, command.naming, arrival.entry)
 
 
 # Match and rest a checked order whose memory is reserved; `asked`: its quantity before a reduce-only cut. An open order stands
@@ -275,12 +276,12 @@ cdef inline int stop_wait(BookPools* pools, Book* book, PlaceCommand* command, O
     cdef bint sells = command.side == SIDE_SELL
     cdef uint32_t flags = feature_flags(command) | ORDER_STOP | ORDER_EXTRA, level = 0
     cdef Ladder* ladder = &book.trigger[(2 if flags & ORDER_ON_MARK else 0) + sells]
-    cdef uint64_t hole = 0
+    cdef IdEntry* entry = NULL
     cdef slot_t slot
     cdef Order* order
     cdef OrderExtra* extra
-    if name_reserve(pools, command, &hole) or slab_reserve(&pools.extras, 1) \
-            or level_reserve(pools, ladder, command.stop_ticks, &level):
+    if name_reserve(pools, command, &entry) or slab_reserve(&pools.extras, 1) \
+            or level_reserve(pools, ladder, ladder_key(ladder, command.stop_ticks), &level):
         return REJECT_NO_MEMORY
     slot = name_take(pools, command, NIL, &out.id)
     order = order_at(pools, slot)
@@ -295,8 +296,8 @@ cdef inline int stop_wait(BookPools* pools, Book* book, PlaceCommand* command, O
     extra.price_ticks = command.price_ticks if command.order_type == TYPE_STOP_LIMIT else 0
     extra.order_type = command.order_type
     extra.time_in_force = command.time_in_force
-    ladder_append(&pools.ladders, ladder, <Order*>pools.orders.base, slot, ladder_key(ladder, command.stop_ticks))
-    order_begin(pools, slot, order, out.id, command.cause, command.naming, hole)
+    ladder_append(&pools.ladders, ladder, <Order*>pools.orders.base, slot, ladder_key(ladder, command.stop_ticks), level, command.qty_lots)
+    order_begin(pools, slot, order, out.id, command.cause, command.naming, entry)
     book.stop_count += 1
     book.stop_lots += command.qty_lots
     out.filled_lots = out.cancelled_lots = 0

@@ -77,7 +77,7 @@ cdef struct Node:
 
 cdef struct CachedPage:
     uint32_t number          # page number + 1, 0 = empty entry
-    slot_t page
+    uint32_t first_level     # index of its first level
 
 cdef struct LadderPools:
     Slab pages               # PageHead; same slots as levels
@@ -88,7 +88,7 @@ cdef struct Ladder:
     int64_t best_key         # key of the best level, KEY_NONE if empty
     uint32_t best_level      # its index in the levels slab, valid unless KEY_NONE
     uint32_t order_count     # resting orders
-    qty_t qty_lots           # sum over the levels
+    qty_t qty_lots           # sum over the levels, and what icebergs hide behind them (book.pxd)
     uint32_t key_mask        # key = uint32(price) ^ key_mask
     uint32_t tag             # ladder_tag of its pages
     slot_t root              # NIL until the first price
@@ -114,7 +114,12 @@ cdef inline void ladder_init(Ladder* ladder, bint asks, uint32_t tag) noexcept n
     ladder.root = NIL
     for i in range(PAGE_CACHE):
         ladder.cache[i].number = 0
-        ladder.cache[i].page = NIL
+        ladder.cache[i].first_level = 0
+
+
+# Key of a price among bids or asks. The other side's key of the same price is its complement.
+cdef inline uint32_t side_key(price_t price, bint asks) noexcept nogil:
+    return <uint32_t>price ^ (<uint32_t>0x7FFFFFFF + <uint32_t>asks)
 
 
 cdef inline uint32_t ladder_key(Ladder* ladder, price_t price) noexcept nogil:
@@ -167,7 +172,7 @@ cdef inline slot_t page_new(LadderPools* pools, Ladder* ladder, slot_t low, uint
     return slot
 
 
-cdef inline slot_t ladder_walk(LadderPools* pools, Ladder* ladder, uint32_t number, bint create) noexcept nogil:
+cdef inline outlined_slot_t ladder_walk(LadderPools* pools, Ladder* ladder, uint32_t number, bint create) noexcept nogil:
     """Page of a number by the tree; NIL if it was never touched (or, creating, if there is no memory)."""
     cdef slot_t node, child
     cdef uint32_t digit
@@ -199,11 +204,11 @@ cdef inline slot_t ladder_page(LadderPools* pools, Ladder* ladder, uint32_t key,
     cdef CachedPage* cached = &ladder.cache[number & (PAGE_CACHE - 1)]
     cdef slot_t page
     if likely(cached.number == number + 1):
-        return cached.page
+        return cached.first_level >> 8
     page = ladder_walk(pools, ladder, number, create)
     if page != NIL:
         cached.number = number + 1
-        cached.page = page
+        cached.first_level = page * PAGE_LEVELS
     return page
 
 
@@ -243,7 +248,7 @@ cdef inline void ladder_unmark(LadderPools* pools, slot_t page_slot, uint32_t di
         node = node_at(pools, node.parent)
 
 
-cdef inline int64_t ladder_next_far(LadderPools* pools, Ladder* ladder, uint32_t key, uint32_t* level) noexcept nogil:
+cdef inline outlined_qty_t ladder_next_far(LadderPools* pools, Ladder* ladder, uint32_t key, uint32_t* level) noexcept nogil:
     """Smallest non-empty key in a page after the one of `key`, KEY_NONE if none; its level in *level. O(depth)."""
     cdef Node* low
     cdef Node* mid
@@ -319,10 +324,11 @@ cdef inline void ladder_level_emptied(LadderPools* pools, Ladder* ladder, uint32
         ladder.best_key = ladder_next_far(pools, ladder, key, &ladder.best_level)
 
 
-# Put an order at the back of its level. Needs: order.leaves_lots > 0, order.level set. Keeps: the invariants. Cannot fail. O(1).
-cdef inline void ladder_append(LadderPools* pools, Ladder* ladder, Order* orders, slot_t slot, uint32_t key) noexcept nogil:
+# Put an order at the back of its level. Needs: lots (its leaves) > 0 and level_index (its level) set in the order. Keeps: the invariants. Cannot fail. O(1).
+cdef inline void ladder_append(LadderPools* pools, Ladder* ladder, Order* orders, slot_t slot, uint32_t key, uint32_t level_index,
+                               qty_t lots) noexcept nogil:
     cdef Order* order = &orders[slot]
-    cdef Level* level = level_at(pools, order.level)
+    cdef Level* level = level_at(pools, level_index)
     order.next = NIL
     if level.qty_lots:
         order.prev = level.tail
@@ -330,13 +336,13 @@ cdef inline void ladder_append(LadderPools* pools, Ladder* ladder, Order* orders
     else:
         order.prev = NIL
         level.head = slot
-        ladder_mark(pools, order.level >> 8, order.level & 255)
+        ladder_mark(pools, level_index >> 8, level_index & 255)
         if <int64_t>key < ladder.best_key:
             ladder.best_key = key
-            ladder.best_level = order.level
+            ladder.best_level = level_index
     level.tail = slot
-    level.qty_lots += order.leaves_lots
-    ladder.qty_lots += order.leaves_lots
+    level.qty_lots += lots
+    ladder.qty_lots += lots
     ladder.order_count += 1
 
 

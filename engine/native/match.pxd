@@ -32,22 +32,22 @@ cdef inline int check_bounds(Book* book, PlaceCommand* command, bint has_limit) 
 
 cdef inline int check_name(BookPools* pools, PlaceCommand* command) noexcept nogil:
     """Owner and name (M-6, M-9)."""
-    if unlikely(command.owner < NO_OWNER or command.owner >= pools.owners):
+    if command.owner != NO_OWNER and unlikely(<uint32_t>command.owner >= <uint32_t>pools.owners):
         return REJECT_OWNER_OUT_OF_RANGE
     if command.naming == NAMED_SLOT:
-        if unlikely(command.name < 0 or command.name >= pools.slots):
+        if unlikely(<uint64_t>command.name >= <uint64_t>pools.slots):
             return REJECT_SLOT_OUT_OF_RANGE
         if unlikely(order_at(pools, <slot_t>command.name).leaves_lots != 0):
             return REJECT_SLOT_IN_USE
     elif command.naming == NAMED_ORDER_ID:
-        if unlikely(idmap_get(&pools.ids, order_keys(pools), command.name) != NIL):
+        if unlikely(idmap_seek(&pools.ids, order_keys(pools), command.name, command.home) != NULL):
             return REJECT_DUPLICATE_ORDER_ID
     return REJECT_NONE
 
 
 cdef inline bint side_is_full(Book* book, bint asks, qty_t more) noexcept nogil:
     """Whether a side has no room for so many lots (U-3)."""
-    return book.ladder[asks].qty_lots + book.hidden_lots[asks] > SIDE_QTY_MAX - more
+    return book.ladder[asks].qty_lots + more > SIDE_QTY_MAX
 
 
 cdef inline bint order_is_plain(PlaceCommand* command) noexcept nogil:
@@ -57,7 +57,7 @@ cdef inline bint order_is_plain(PlaceCommand* command) noexcept nogil:
 
 # Whether a plain order is legal in an OPEN book (M-10). Writes nothing but the command's default. Needs: order_is_plain.
 # Cannot fail. O(1).
-cdef inline int book_check(BookPools* pools, Book* book, PlaceCommand* command) noexcept nogil:
+cdef inline inlined_int book_check(BookPools* pools, Book* book, PlaceCommand* command) noexcept nogil:
     cdef bint has_limit = command.order_type == TYPE_LIMIT
     cdef int reason
     if unlikely(command.side != SIDE_BUY and command.side != SIDE_SELL):
@@ -89,13 +89,15 @@ cdef inline bint meets_slowly(Book* book, PlaceCommand* command, Order* maker, b
 # Trade `want` lots through the opposite levels up to `limit_key`, oldest first in each (M-1, M-2). Returns what is left; sets
 # *stopped if self-trade prevention ended the taker. Needs: want > 0, a fill row for each maker and slice that it can reach
 # (and for `featured` takers two rows of `cancels` for each). Cannot fail. O(orders met).
-cdef inline qty_t book_match(BookPools* pools, Book* book, PlaceCommand* command, int64_t taker, int64_t limit_key, qty_t want,
+cdef inline inlined_qty_t book_match(BookPools* pools, Book* book, PlaceCommand* command, int64_t taker, int64_t limit_key, qty_t want,
                              bint featured, bint* stopped) noexcept nogil:
     cdef Ladder* ladder = &book.ladder[command.side == SIDE_BUY]
     cdef Order* orders = <Order*>pools.orders.base
     cdef Order* maker
     cdef Level* level
-    cdef qty_t take, before
+    # meet.pxd gets copies: a command whose address went there could not stay in registers here (plain place: -8 % time)
+    cdef PlaceCommand copy
+    cdef qty_t take, before, wanted
     cdef slot_t slot
     cdef price_t price
     cdef int64_t maker_id
@@ -107,11 +109,14 @@ cdef inline qty_t book_match(BookPools* pools, Book* book, PlaceCommand* command
         slot = level.head
         maker = &orders[slot]
         if unlikely(meets_slowly(book, command, maker, featured)):
-            if meet(pools, book, command, taker, slot, &want):
+            copy = command[0]
+            wanted = want
+            if meet(pools, book, &copy, taker, slot, &wanted):
                 stopped[0] = 1
-                return want
+                return wanted
+            want = wanted
             continue
-        price = ladder_price(ladder, <uint32_t>ladder.best_key)
+        price = <price_t>(<uint32_t>ladder.best_key ^ (<uint32_t>0x7FFFFFFF + (command.side == SIDE_BUY)))
         before = want
         # invariant: slot is the oldest order of the level and plain; those before it are filled and gone; the sums of the
         # ladder and of the book lag behind by before - want
@@ -145,27 +150,27 @@ cdef inline qty_t book_match(BookPools* pools, Book* book, PlaceCommand* command
     return want
 
 
-cdef inline int64_t crossing_key(Book* book, PlaceCommand* command, bint has_limit) noexcept nogil:
+cdef inline int64_t crossing_key(PlaceCommand* command, bint has_limit) noexcept nogil:
     """Largest key of the opposite ladder that the command may trade at."""
     if not has_limit:
         return KEY_NONE - 1
-    return ladder_key(&book.ladder[command.side == SIDE_BUY], command.price_ticks)
+    return side_key(command.price_ticks, command.side == SIDE_BUY)
 
 
 # ---- the plain order ----
 
-cdef inline bint name_reserve(BookPools* pools, PlaceCommand* command, uint64_t* hole) noexcept nogil:
+cdef inline bint name_reserve(BookPools* pools, PlaceCommand* command, IdEntry** entry) noexcept nogil:
     """Reserve the slot and the id's entry of a new order. 1 if there is no memory."""
     if command.naming == NAMED_ORDER_ID:
         if unlikely(pools_reserve_order(pools)):
             return 1
-        return idmap_reserve(&pools.ids, order_keys(pools), command.name, hole)
+        entry[0] = idmap_reserve(&pools.ids, order_keys(pools), command.name, command.home)
+        return entry[0] == NULL
     return command.naming == NAMED_HANDLE and pools_reserve_order(pools)
 
 
-cdef inline bint level_reserve(BookPools* pools, Ladder* ladder, price_t price, uint32_t* level) noexcept nogil:
-    """Reserve the level of a price; its index in *level. 1 if there is no memory."""
-    cdef uint32_t key = ladder_key(ladder, price)
+cdef inline bint level_reserve(BookPools* pools, Ladder* ladder, uint32_t key, uint32_t* level) noexcept nogil:
+    """Reserve the level of a key; its index in *level. 1 if there is no memory."""
     cdef slot_t page = ladder_page(&pools.ladders, ladder, key, 1)
     level[0] = page * PAGE_LEVELS + (key & 255)
     return page == NIL
@@ -192,32 +197,34 @@ cdef inline slot_t name_take(BookPools* pools, PlaceCommand* command, slot_t sen
 
 
 # Rest an order at the back of its level (M-3). Needs: its level reserved; it stands nowhere. Cannot fail. O(1).
-cdef inline void book_rest(BookPools* pools, Book* book, PlaceCommand* command, slot_t slot, uint32_t level, uint32_t flags,
-                           qty_t shown) noexcept nogil:
+cdef inline void book_rest(BookPools* pools, Book* book, PlaceCommand* command, slot_t slot, uint32_t key, uint32_t level,
+                           uint32_t flags, qty_t shown) noexcept nogil:
     cdef bint asks = command.side == SIDE_SELL
-    cdef Ladder* ladder = &book.ladder[asks]
     cdef Order* order = order_at(pools, slot)
     order.leaves_lots = shown
     order.level = level
     order.price_ticks = command.price_ticks
     order.owner = command.owner
     order.flags = flags | (<uint32_t>command.naming << ORDER_NAMING_SHIFT) | asks
-    ladder_append(&pools.ladders, ladder, <Order*>pools.orders.base, slot, ladder_key(ladder, command.price_ticks))
+    ladder_append(&pools.ladders, &book.ladder[asks], <Order*>pools.orders.base, slot, key, level, shown)
 
 
-# Execute a plain order that book_check has passed. `sent_slot`: the slot reserved at send (LOCAL naming), else NIL. Returns
-# a reject reason (only NO_MEMORY, book unchanged) or NONE with *out filled in. O(orders met).
-cdef inline int book_place(BookPools* pools, Book* book, PlaceCommand* command, slot_t sent_slot, Outcome* out) noexcept nogil:
+# Execute a plain order that book_check has passed. `sent_slot`: the slot reserved at send (LOCAL naming), else NIL. `level`: that
+# of its price if the caller knows it, else NIL. Returns a reject reason (only NO_MEMORY, book unchanged) or NONE with
+# *out filled in. O(orders met).
+cdef inline inlined_int book_place(BookPools* pools, Book* book, PlaceCommand* command, slot_t sent_slot, uint32_t level,
+                                   Outcome* out) noexcept nogil:
     cdef bint has_limit = command.order_type == TYPE_LIMIT, rests = command.time_in_force == TIF_GTC, stopped = 0
-    cdef int64_t limit_key = crossing_key(book, command, has_limit)
-    cdef bint crosses = book.ladder[command.side == SIDE_BUY].best_key <= limit_key
-    cdef uint32_t level = 0
-    cdef uint64_t hole = 0
+    cdef bint asks = command.side == SIDE_SELL
+    cdef uint32_t key = side_key(command.price_ticks, asks)
+    cdef int64_t limit_key = <int64_t>~key if has_limit else KEY_NONE - 1
+    cdef bint crosses = book.ladder[1 - asks].best_key <= limit_key
+    cdef IdEntry* entry = NULL
     cdef qty_t left = command.qty_lots
     cdef slot_t slot
-    if unlikely(name_reserve(pools, command, &hole)):
+    if unlikely(name_reserve(pools, command, &entry)):
         return REJECT_NO_MEMORY
-    if rests and unlikely(level_reserve(pools, &book.ladder[command.side == SIDE_SELL], command.price_ticks, &level)):
+    if rests and level == NIL and unlikely(level_reserve(pools, &book.ladder[asks], key, &level)):
         return REJECT_NO_MEMORY
     if crosses and unlikely(fills_reserve(pools, book, command)):
         return REJECT_NO_MEMORY
@@ -230,8 +237,8 @@ cdef inline int book_place(BookPools* pools, Book* book, PlaceCommand* command, 
     out.leaves_lots = out.cancelled_lots = 0
     out.slot = NIL
     if left > 0 and rests:
-        book_rest(pools, book, command, slot, level, 0, left)
-        order_begin(pools, slot, order_at(pools, slot), out.id, command.cause, command.naming, hole)
+        book_rest(pools, book, command, slot, key, level, 0, left)
+        order_begin(pools, slot, order_at(pools, slot), out.id, command.cause, command.naming, entry)
         out.leaves_lots = left
         out.slot = slot
         return REJECT_NONE
@@ -243,24 +250,32 @@ cdef inline int book_place(BookPools* pools, Book* book, PlaceCommand* command, 
     return REJECT_NONE
 
 
-# Cancel by name (M-8). Returns a reject reason; on reject the book is unchanged. Needs: a state that allows it. O(1).
-cdef inline int book_cancel(BookPools* pools, Book* book, int64_t name, uint32_t naming, Outcome* out) noexcept nogil:
+# Cancel by name (M-8); `home`: of an order_id. Returns a reject reason; on reject the book is unchanged. Needs: a state that
+# allows it. O(1).
+cdef inline inlined_int book_cancel(BookPools* pools, Book* book, int64_t name, uint32_t naming, uint64_t home, Outcome* out) noexcept nogil:
+    cdef IdEntry* entry = NULL
     cdef slot_t slot
     cdef Order* order
-    if naming == NAMED_SLOT and unlikely(name < 0 or name >= pools.slots):
-        return REJECT_SLOT_OUT_OF_RANGE
-    slot = order_find(pools, name, naming)
-    if unlikely(slot == NIL):
-        return REJECT_UNKNOWN_ORDER
+    if naming == NAMED_ORDER_ID:
+        entry = idmap_seek(&pools.ids, order_keys(pools), name, home)
+        if unlikely(entry == NULL):
+            return REJECT_UNKNOWN_ORDER
+        slot = entry.slot_plus_1 - 1
+    else:
+        if naming == NAMED_SLOT and unlikely(<uint64_t>name >= <uint64_t>pools.slots):
+            return REJECT_SLOT_OUT_OF_RANGE
+        slot = order_find(pools, name, naming)
+        if unlikely(slot == NIL):
+            return REJECT_UNKNOWN_ORDER
     order = order_at(pools, slot)
     out.id = name
     out.filled_lots = 0
     out.leaves_lots = 0
     out.slot = NIL
-    if unlikely(order.flags & (ORDER_MEETS_SLOWLY | ORDER_STOP | ORDER_FIRED)):
+    if unlikely(order.flags & (ORDER_MEETS_SLOWLY | ORDER_STOP)):
         out.cancelled_lots = book_end(pools, book, slot, name)
         return REJECT_NONE
     out.cancelled_lots = order.leaves_lots
     ladder_unlink(&pools.ladders, &book.ladder[order.flags & ORDER_SELL], <Order*>pools.orders.base, slot)
-    order_end(pools, slot, order, name)
+    order_end_entry(pools, slot, order, naming, entry)
     return REJECT_NONE

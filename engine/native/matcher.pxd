@@ -204,7 +204,7 @@ cdef inline int command_of_kind(Matcher* matcher, uint8_t kind, PlaceCommand* co
     if not kind_is_legal(book, kind):
         return REJECT_MARKET_STATE
     if kind == KIND_CANCEL:
-        return book_cancel(pools, book, command.name, command.naming, out)
+        return book_cancel(pools, book, command.name, command.naming, command.home, out)
     if kind == KIND_REDUCE:
         return reduce_named(pools, book, command.name, command.naming, command.qty_lots, out)
     if kind == KIND_REPLACE:
@@ -226,7 +226,7 @@ cdef inline int command_of_kind(Matcher* matcher, uint8_t kind, PlaceCommand* co
 
 # Execute one command of any kind and what follows it. Returns a reject reason, the book then unchanged. `command` holds the
 # columns of its row; a kind reads what it has a use for. O(orders met + stops fired).
-cdef inline int matcher_execute(Matcher* matcher, uint8_t kind, PlaceCommand* command, Outcome* out) noexcept nogil:
+cdef inline outlined_int matcher_execute(Matcher* matcher, uint8_t kind, PlaceCommand* command, Outcome* out) noexcept nogil:
     cdef Book* book = &matcher.book
     cdef int64_t first_fill = matcher.pools.fills.row_count
     cdef int32_t owner
@@ -248,7 +248,8 @@ cdef inline int matcher_execute(Matcher* matcher, uint8_t kind, PlaceCommand* co
 
 
 # What follows a plain order that has traded: stops (M-25). The plain path calls it where stops wait. O(stops fired).
-cdef inline void matcher_after_plain(Matcher* matcher, PlaceCommand* command, int64_t first_fill) noexcept nogil:
-    stops_reach_trades(&matcher.pools, &matcher.book, first_fill, command.side)
-    if stops_run_all(&matcher.pools, &matcher.book, command.command):
+cdef inline outlined_int matcher_after_plain(Matcher* matcher, int8_t side, int32_t row, int64_t first_fill) noexcept nogil:
+    stops_reach_trades(&matcher.pools, &matcher.book, first_fill, side)
+    if stops_run_all(&matcher.pools, &matcher.book, row):
         matcher.is_out_of_memory = 1
+    return 0

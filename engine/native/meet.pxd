@@ -33,7 +33,7 @@ cdef inline void maker_take(BookPools* pools, Book* book, slot_t slot, qty_t lot
     ladder_unlink(&pools.ladders, ladder, <Order*>pools.orders.base, slot)
     iceberg_set_hidden(book, asks, extra, extra.hidden_lots - slice)
     order.leaves_lots = slice
-    ladder_append(&pools.ladders, ladder, <Order*>pools.orders.base, slot, ladder_key(ladder, order.price_ticks))
+    ladder_append(&pools.ladders, ladder, <Order*>pools.orders.base, slot, ladder_key(ladder, order.price_ticks), order.level, slice)
 
 
 # The taker meets an order of its own owner. Returns 1 if the taker ends here. Needs: 2 rows of `cancels`. Cannot fail. O(1).
@@ -71,7 +71,7 @@ cdef inline bint meet_reduce_only(BookPools* pools, Book* book, PlaceCommand* co
 
 # One meeting with the oldest order of the best opposite level. Takes what it does off *want; returns 1 if the taker ends
 # here (self-trade). Needs: want > 0, a fill row and two rows of `cancels` reserved. Cannot fail. O(1).
-cdef inline bint meet(BookPools* pools, Book* book, PlaceCommand* command, int64_t taker, slot_t slot, qty_t* want) noexcept nogil:
+cdef inline outlined_int meet(BookPools* pools, Book* book, PlaceCommand* command, int64_t taker, slot_t slot, qty_t* want) noexcept nogil:
     cdef Order* order = order_at(pools, slot)
     cdef qty_t take
     if command.self_trade != STP_NONE and order.owner == command.owner and order.owner != NO_OWNER:

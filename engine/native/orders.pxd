@@ -90,7 +90,7 @@ cdef inline bint pools_init(BookPools* pools, int32_t slots, int32_t owners, con
                             int32_t fill_columns, uint32_t fill_shift) noexcept nogil:
     """Make the pools. 0 if done, 1 if there is no memory (release is then still due)."""
     pools_init_ladders(&pools.ladders)
-    slab_init(&pools.orders, sizeof(Order), 8)      # the free link is Order.next
+    slab_init(&pools.orders, sizeof(Order), 8)      # two records a slot; its free list is kept here (slot_take)
     slab_init(&pools.cold, sizeof(OrderCold), 8)
     slab_init(&pools.extras, sizeof(OrderExtra), 36)
     slab_init(&pools.heads, sizeof(slot_t), 0)
@@ -180,7 +180,9 @@ cdef inline int64_t order_id(BookPools* pools, slot_t slot, Order* order) noexce
 
 cdef inline bint pools_reserve_order(BookPools* pools) noexcept nogil:
     """Make sure that one engine slot can be taken. 0 if so, 1 if there is no memory."""
-    return slab_reserve(&pools.orders, 2)
+    if likely(pools.orders.free_head != NIL or pools.orders.count + 2 <= pools.orders.capacity):
+        return 0
+    return slab_grow(&pools.orders, <uint64_t>pools.orders.count + 2)
 
 
 cdef inline bint pools_expect(BookPools* pools, uint32_t orders) noexcept nogil:
@@ -196,7 +198,6 @@ cdef inline slot_t slot_take(BookPools* pools) noexcept nogil:
     cdef slot_t slot = pools.orders.free_head
     if slot != NIL:
         pools.orders.free_head = order_at(pools, slot).next
-        pools.orders.free_count -= 2
         return slot
     slot = pools.orders.count
     pools.orders.count += 2
@@ -213,7 +214,6 @@ cdef inline void slot_return(BookPools* pools, slot_t slot, uint32_t naming) noe
         cold.generation = (cold.generation + 1) & GENERATION_MASK
     order.next = pools.orders.free_head
     pools.orders.free_head = slot
-    pools.orders.free_count += 2
 
 
 cdef inline int64_t slot_handle(BookPools* pools, slot_t slot) noexcept nogil:
@@ -269,24 +269,24 @@ cdef inline void owner_unlink(BookPools* pools, int32_t owner, slot_t slot) noex
 
 # ---- beginning and end of an open order ----
 
-# Enter a slot's order under its name and owner. Needs: leaves, owner and naming bits set; for an order_id its hole in the
-# id map. Cannot fail. O(1).
+# Enter a slot's order under its name and owner. Needs: leaves, owner and naming bits set; for an order_id its entry in
+# the id map. Cannot fail. O(1).
 cdef inline void order_begin(BookPools* pools, slot_t slot, Order* order, int64_t id, uint32_t cause, uint32_t naming,
-                             uint64_t hole) noexcept nogil:
+                             IdEntry* entry) noexcept nogil:
     cdef OrderCold* cold
     if naming != NAMED_SLOT:
         cold = cold_at(pools, slot)
         cold.id = id
         cold.cause = cause
         if naming == NAMED_ORDER_ID:
-            idmap_insert(&pools.ids, id, slot, hole)
+            idmap_insert(&pools.ids, entry, id, slot)
     if order.owner != NO_OWNER:
         owner_link(pools, order.owner, slot)
 
 
-# An open order ends: its name, extra, owner's link and slot go. Needs: it is out of its level or queue. Cannot fail. O(1).
-cdef inline void order_end(BookPools* pools, slot_t slot, Order* order, int64_t id) noexcept nogil:
-    cdef uint32_t naming = order_naming(order)
+# An open order whose entry in the id map is known (NULL for none) ends: its name, extra, owner's link and slot go. Needs: it is
+# out of its level or queue. Cannot fail. O(1).
+cdef inline void order_end_entry(BookPools* pools, slot_t slot, Order* order, uint32_t naming, IdEntry* entry) noexcept nogil:
     order.leaves_lots = 0
     if unlikely(order.flags & ORDER_EXTRA):
         extra_give(pools, slot)
@@ -295,8 +295,17 @@ cdef inline void order_end(BookPools* pools, slot_t slot, Order* order, int64_t 
     if naming == NAMED_SLOT:
         return
     if naming == NAMED_ORDER_ID:
-        idmap_remove(&pools.ids, id, slot)
+        idmap_remove(&pools.ids, entry)
     slot_return(pools, slot, naming)
+
+
+# As order_end_entry, by the order's id.
+cdef inline void order_end(BookPools* pools, slot_t slot, Order* order, int64_t id) noexcept nogil:
+    cdef uint32_t naming = order_naming(order)
+    cdef IdEntry* entry = NULL
+    if naming == NAMED_ORDER_ID:
+        entry = idmap_entry_of(&pools.ids, id, slot)
+    order_end_entry(pools, slot, order, naming, entry)
 
 
 # Slot of an open order by its name, NIL if there is none (M-8). Cannot fail. O(1).

@@ -84,7 +84,7 @@ cdef inline void slab_release(Slab* slab) noexcept nogil:
     slab.free_head = NIL
 
 
-cdef inline bint slab_grow(Slab* slab, uint64_t capacity_min) noexcept nogil:
+cdef inline outlined_int slab_grow(Slab* slab, uint64_t capacity_min) noexcept nogil:
     """Make room for `capacity_min` records, geometrically. 0 if done, 1 if there is no memory (slab unchanged)."""
     cdef uint64_t capacity = slab.capacity * 2 if slab.capacity else 16
     cdef char* base

@@ -13,6 +13,25 @@ ctypedef uint32_t slot_t     # index into a slab; NIL is "none"
 
 cdef extern from *:
     """
+    /* Return types that say how a function is compiled. gcc judges by size alone; these know what is hot: the plain order is
+       compiled into each of its loops, whatever is rarer stays out of them and out of their registers
+       (docs/decisions/0016). The attribute has no meaning where Cython declares a variable of the type. */
+    #define ENGINE_INLINED(type) __attribute__((always_inline)) type
+    #define ENGINE_OUTLINED(type) __attribute__((noinline)) type
+    #define ENGINE_INLINED_INT ENGINE_INLINED(int)
+    #define ENGINE_INLINED_QTY ENGINE_INLINED(int64_t)
+    #define ENGINE_OUTLINED_INT ENGINE_OUTLINED(int)
+    #define ENGINE_OUTLINED_SLOT ENGINE_OUTLINED(uint32_t)
+    #define ENGINE_OUTLINED_QTY ENGINE_OUTLINED(int64_t)
+    """
+    ctypedef int inlined_int "ENGINE_INLINED_INT"
+    ctypedef int64_t inlined_qty_t "ENGINE_INLINED_QTY"
+    ctypedef int outlined_int "ENGINE_OUTLINED_INT"
+    ctypedef uint32_t outlined_slot_t "ENGINE_OUTLINED_SLOT"
+    ctypedef int64_t outlined_qty_t "ENGINE_OUTLINED_QTY"
+
+cdef extern from *:
+    """
     #define ENGINE_NIL ((uint32_t)0xFFFFFFFF)
     """
     const slot_t NIL "ENGINE_NIL"   # no slot: the only sentinel of slot_t
@@ -137,6 +156,7 @@ cdef struct PlaceCommand:
     price_t stop_ticks       # trigger price of a stop
     qty_t display_lots       # shown lots of an iceberg, 0 none
     time_ms_t expires_ms     # GTT
+    uint64_t home            # named by order_id: where the id map looks for it (idmap_home), computed once per command
 
 # What a command did. filled + leaves + cancelled = quantity of the command (place).
 cdef struct Outcome:

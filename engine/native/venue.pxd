@@ -192,7 +192,7 @@ cdef inline void venue_order_arrives(Venue* venue, slot_t slot, uint32_t generat
     ask = market.book.ladder[1].best_key
     last = market.book.last_price
     if reason == REJECT_NONE:
-        reason = book_place(&venue.pools, &market.book, &command, slot, &out)
+        reason = book_place(&venue.pools, &market.book, &command, slot, NIL, &out)
     if reason != REJECT_NONE:
         venue.reject_count[reason] += 1
         slot_return(&venue.pools, slot, NAMED_LOCAL)

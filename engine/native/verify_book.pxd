@@ -159,7 +159,7 @@ cdef inline bint stands_right(BookPools* pools, Ladder* ladder, Order* order, ui
 cdef inline int ladder_verify(BookPools* pools, Ladder* ladder, bint sells, bint stops, BookSums* sums) noexcept nogil:
     """One ladder: levels in order, queues, sums."""
     cdef uint32_t level = 0, orders = 0
-    cdef int64_t key = ladder_next(&pools.ladders, ladder, 0, &level), before = -1, qty = 0, level_qty
+    cdef int64_t key = ladder_next(&pools.ladders, ladder, 0, &level), before = -1, qty = -sums.hidden, level_qty
     cdef slot_t slot, prev
     cdef int fault
     if key != ladder.best_key or (key != KEY_NONE and level != ladder.best_level):
@@ -192,7 +192,7 @@ cdef inline int ladder_verify(BookPools* pools, Ladder* ladder, bint sells, bint
         qty += level_qty
         before = key
         key = ladder_next(&pools.ladders, ladder, key + 1, &level)
-    if qty != ladder.qty_lots or orders != ladder.order_count:
+    if qty + sums.hidden != ladder.qty_lots or orders != ladder.order_count:
         return BOOK_SIDE_TOTALS
     return BOOK_SOUND
 
