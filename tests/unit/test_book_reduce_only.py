@@ -127,6 +127,16 @@ class TestArriving:
         else:
             assert rejected(result) == RejectReason.FOK_NOT_FILLABLE
 
+    @pytest.mark.parametrize(("position", "fits"), [(-5, True), (-6, False)])
+    def test_u3_room_is_needed_for_what_is_left_after_the_cut(self, book_class, position, fits):
+        book = held(book_class, position)
+        book.limit(BUY, 1, 2**61 - 5)
+        result = book.limit(BUY, 1, 9, owner=ME, reduce_only=True)
+        if fits:
+            assert amounts(result) == (0, 5, 4)
+        else:
+            assert rejected(result) == RejectReason.SIDE_FULL
+
     def test_m10_nothing_to_reduce_comes_before_post_only(self, book_class):
         book = held(book_class, 0)
         book.limit(BUY, 100, 1)
