@@ -14,7 +14,6 @@ from engine.reference.commands import order_of, terms_refusal
 from engine.reference.matching import fillable_lots
 from engine.reference.order import Stand
 from engine.reference.state import LOTS_LIMIT
-from engine.reference.stops import kind_of
 from engine.types import CommandKind, MarketState, RejectReason, TimeInForce
 
 if TYPE_CHECKING:
@@ -124,8 +123,8 @@ def _owner_refusal(state: BookState, order: Order) -> RejectReason:
 
 
 def _stop_room_refusal(state: BookState, stop: Order) -> RejectReason:
-    """Check the room among the waiting stops of its kind (U-3)."""
-    is_full = state.stops.lots[kind_of(stop)] + stop.open_lots > LOTS_LIMIT
+    """Check the room among the stops (U-3)."""
+    is_full = state.stops.lots + stop.open_lots > LOTS_LIMIT
     return RejectReason.SIDE_FULL if is_full else RejectReason.NONE
 
 

@@ -236,8 +236,7 @@ def _fire_reached(state: BookState, ran: Ran, first_fill: int) -> None:
 def _run_fired(state: BookState) -> None:
     """Run the fired stops, as many as this millisecond still has room for (M-25)."""
     while state.stops.fired and state.market_state is MarketState.OPEN and state.stops_run < state.bounds.stops_per_ms:
-        stop = state.stops.fired.popleft()
-        stop.stand = Stand.ARRIVING
+        stop = state.stops.next_fired()
         state.stops_run += 1
         first_fill = len(state.tables.fills)
         # M-10: from "nothing to reduce" on; all before that was checked when it was placed.

@@ -74,9 +74,8 @@ def _lots_broken(state: BookState) -> str | None:
     for ladder in (state.bids, state.asks):
         if ladder.lots > LOTS_LIMIT:
             return f"U-3: {ladder.lots} lots rest on side {ladder.side}"
-    for kind in STOP_KINDS:
-        if state.stops.lots[kind] > LOTS_LIMIT:
-            return f"U-3: {state.stops.lots[kind]} lots wait in {kind}"
+    if state.stops.lots > LOTS_LIMIT:
+        return f"U-3: {state.stops.lots} lots stand in stops"
     open_lots = sum(order.open_lots for order in open_orders(state))
     if state.accepted_lots != 2 * state.traded_lots + state.cancelled_lots + open_lots:
         return (

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+POSITION_LIMIT = 2**62  # M-26: fills beyond it are not counted
+
+
 class Positions:
     """Keep the position of every owner, lots, long above 0."""
 
@@ -44,6 +47,6 @@ class Positions:
         return max(-side * self[owner], 0)
 
     def _set(self, owner: int, position_lots: int) -> None:
-        self._lots[owner] = position_lots
+        self._lots[owner] = min(max(position_lots, -POSITION_LIMIT), POSITION_LIMIT)
         if position_lots == 0:
             del self._lots[owner]

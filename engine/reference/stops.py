@@ -7,7 +7,7 @@ Stands on sortedcontainers and `order`.
     kind = (on mark or on last, side) -> SortedDict   next to fire first: key = (side * stop_ticks, seq)
     reached ones -> fired, one queue for all kinds, which runs from the left
 
-Promises: the lots of a kind are those of its waiting stops; a stop is in one place only.
+Promises: `lots` are those of all stops, waiting and fired; a stop is in one place only.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Stops:
     """Keep the stops of a book."""
 
     def __init__(self) -> None:
-        self.lots = dict.fromkeys(STOP_KINDS, 0)  # of the waiting ones (U-3)
+        self.lots = 0  # of all, waiting and fired (U-3)
         self.fired: deque[Order] = deque()  # the next to run first
         self._waiting: dict[StopKind, Any] = {kind: SortedDict() for kind in STOP_KINDS}
 
@@ -70,13 +70,13 @@ class Stops:
         """Let a stop wait (M-24)."""
         stop.stand = Stand.WAITING
         self._waiting[kind_of(stop)][_key(stop)] = stop
-        self.lots[kind_of(stop)] += stop.shown_lots
+        self.lots += stop.shown_lots
 
     def cut(self, stop: Order, qty_lots: int) -> None:
         """Take lots off a stop; with the last one it leaves (M-8, M-15)."""
         stop.shown_lots -= qty_lots
+        self.lots -= qty_lots
         if stop.stand is Stand.WAITING:
-            self.lots[kind_of(stop)] -= qty_lots
             if stop.shown_lots == 0:
                 del self._waiting[kind_of(stop)][_key(stop)]
         elif stop.shown_lots == 0:
@@ -90,9 +90,15 @@ class Stops:
         waiting = self._waiting[kind]
         while waiting and self.next_is_reached(kind, price_ticks):
             _, stop = waiting.popitem(0)
-            self.lots[kind] -= stop.shown_lots
             stop.stand = Stand.FIRED
             self.fired.append(stop)
+
+    def next_fired(self) -> Order:
+        """Take the stop that was fired first out of the queue; there must be one."""
+        stop = self.fired.popleft()
+        self.lots -= stop.shown_lots
+        stop.stand = Stand.ARRIVING
+        return stop
 
     def next_is_reached(self, kind: StopKind, price_ticks: int) -> bool:
         """Tell whether a price reaches any waiting stop of a kind: a buy at or below it, a sell at or above (M-24)."""
@@ -107,8 +113,8 @@ class Stops:
                 return f"stops: one of another kind waits among {kind}"
             if list(self._waiting[kind]) != [_key(stop) for stop in stops]:
                 return f"M-25: the stops of {kind} are not in the order in which they fire"
-            if self.lots[kind] != sum(stop.shown_lots for stop in stops):
-                return f"stops: the lots of {kind} are not the sum of its stops'"
+        if self.lots != sum(stop.shown_lots for stop in self):
+            return "stops: their lots are not the sum of the stops'"
         for stop in self.fired:
             if stop.stand is not Stand.FIRED:
                 return f"stops: {stop} has been fired and stands elsewhere"
