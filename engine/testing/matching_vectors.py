@@ -123,7 +123,9 @@ class MatchingRun:
             "owner": self.owners.get(command.get("owner")),
             "self_trade_prevention": prevention,
         }
-        post_only, display = command.get("post_only", False), command.get("display")
+        # A key that is null says what a missing one says.
+        post_only = False if command.get("post_only") is None else command["post_only"]
+        display = command.get("display")
         if kind == "market":
             if post_only or display is not None:
                 raise InputError("post_only, display", "neither, with a market order", command)  # M-5
