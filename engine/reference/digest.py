@@ -24,6 +24,11 @@ DIGEST_SHIFT = 32
 # D-1: "none" as a word; D-2: the end of a side, and a last price that does not exist.
 WORD_NONE = -1
 WORD_SIDE_END = -2
+# D-2: what opens the parts that are there only where there is something to say.
+WORD_ORDER_TERMS = -3
+WORD_STOPS = -4
+WORD_BOOK_TERMS = -5
+WORD_POSITIONS = -6
 WORD_NO_PRICE = 2**40
 
 

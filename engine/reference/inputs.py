@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,15 +48,24 @@ def checked_int(field: str, value: object, bounds: IntRange) -> int:
     return number
 
 
-def checked_column(field: str, array: object, dtype: str) -> list[int]:
+def checked_flag(field: str, value: object) -> bool:
+    """Return `value` if it is True or False and nothing that merely counts as such, or raise `InputError`."""
+    if value is not True and value is not False:
+        raise InputError(field, "True or False", value)
+    return value
+
+
+def checked_column(field: str, column: object, dtype: str) -> list[int]:
     """Return a column as plain ints, or raise `InputError` naming `field`.
 
-    The type must be exactly `dtype` in native byte order, the shape one row of numbers, the memory contiguous: the
-    native engine reads such a column in place, and the twin refuses what the native engine must refuse.
+    A column is a numpy array, or answers the buffer protocol, ``__array_interface__`` or ``__arrow_c_array__``. The
+    type must be exactly `dtype` in native byte order, the shape one row of numbers, the memory contiguous: the native
+    engine reads such a column in place, and the twin refuses what the native engine must refuse.
     """
-    expected = f"a contiguous one-dimensional numpy array of {dtype}"
-    if not isinstance(array, np.ndarray):
-        raise InputError(field, expected, f"{type(array).__name__}")
+    expected = f"a contiguous one-dimensional array of {dtype}"
+    array = _as_array(field, column, expected)
+    if array is None:
+        return _arrow_ints(field, column, dtype)
     if array.dtype != np.dtype(dtype):
         raise InputError(field, expected, f"dtype {array.dtype.str} ({array.dtype})")
     if array.ndim != 1:
@@ -66,6 +75,55 @@ def checked_column(field: str, array: object, dtype: str) -> list[int]:
     return [int(number) for number in array.tolist()]
 
 
+def _as_array(field: str, column: Any, expected: str) -> np.ndarray[Any, Any] | None:
+    """Look at a column as a numpy array, without a copy; None for one that only Arrow can read."""
+    if isinstance(column, np.ndarray):
+        return column
+    try:
+        return np.asarray(memoryview(column))
+    except TypeError:
+        pass  # it has no buffer
+    except (ValueError, BufferError, NotImplementedError) as error:
+        raise InputError(field, expected, str(error)) from None
+    if hasattr(column, "__array_interface__"):
+        try:
+            return np.asarray(_Interface(column))
+        except Exception as error:  # noqa: BLE001  # what an object says of itself may be wrong in any way
+            raise InputError(field, expected, str(error)) from None
+    if hasattr(column, "__arrow_c_array__"):
+        return None
+    raise InputError(field, expected, type(column).__name__)
+
+
+class _Interface:
+    """Show numpy the array interface of an object and nothing else of it."""
+
+    def __init__(self, column: Any) -> None:
+        self.column = column  # numpy keeps this object alive, and this one the memory
+        self.__array_interface__ = column.__array_interface__
+
+
+def _arrow_ints(field: str, column: Any, dtype: str) -> list[int]:
+    """Read an Arrow array: exactly the type, and a number in every row."""
+    import nanoarrow
+
+    expected = f"an Arrow array of {dtype} without nulls"
+    try:
+        array = nanoarrow.c_array(column)
+    except Exception as error:  # noqa: BLE001  # what an object says of itself may be wrong in any way
+        raise InputError(field, expected, str(error)) from None
+    if array.schema.format != _ARROW_FORMATS[dtype] or array.schema.dictionary is not None:
+        raise InputError(field, expected, f"Arrow format {array.schema.format}")
+    numbers = nanoarrow.Array(array).to_pylist()
+    if None in numbers:
+        raise InputError(field, expected, "a null")
+    return [int(number) for number in numbers]
+
+
+# The letters of the Arrow C data interface.
+_ARROW_FORMATS = {"int8": "c", "uint8": "C", "int16": "s", "int32": "i", "int64": "l"}
+
+
 def checked_columns(
     commands: object, *, required: Mapping[str, str], optional: Mapping[str, str], names: Mapping[str, str]
 ) -> dict[str, list[int]]:
@@ -73,13 +131,13 @@ def checked_columns(
 
     Parameters
     ----------
-    commands : Mapping of str to numpy array
+    commands : Mapping of str to array
         The batch. Nothing is written to it and nothing of it is kept.
     required, optional, names : Mapping of str to dtype name
         The columns that must, may, and may at most once be there.
     """
     if not isinstance(commands, Mapping):
-        raise InputError("commands", "a mapping of column names to numpy arrays", type(commands).__name__)
+        raise InputError("commands", "a mapping of column names to arrays", type(commands).__name__)
     dtypes = {**required, **optional, **names}
     for field in commands:
         if field not in dtypes:

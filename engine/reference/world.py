@@ -28,14 +28,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.errors import InputError, InvariantError
 from engine.reference.book import OrderBook
+from engine.reference.checks import refusal
 from engine.reference.commands import Command
-from engine.reference.digest import WORD_NO_PRICE, WORD_SIDE_END, DigestKind, digest_of
-from engine.reference.ladder import Naming, Order
+from engine.reference.digest import DigestKind, digest_of
+from engine.reference.execution import executed
 from engine.reference.ledger import Ledger, Position, SystemAccount
+from engine.reference.order import Naming, Order
+from engine.reference.words import book_words, price_word
 from engine.types import CommandKind, OrderType, RejectReason, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from engine.records import Fill
 
 # V-4: an order's number counts per (account, market); the book wants a name that is unique among all its orders.
 _NUMBER_BITS = 32
@@ -141,26 +146,19 @@ class MarketBook(OrderBook):
 
     def refusal(self, command: Command) -> RejectReason:
         """Return the first reason of M-10 to refuse a command, changing nothing."""
-        return self._refusal(command)
+        return refusal(self._state, command)
 
-    def executed(self, command: Command) -> tuple[int, list[Any]]:
+    def executed(self, command: Command) -> tuple[int, list[Fill]]:
         """Run a command that `refusal` has passed; return the lots that rest now, and the fills."""
-        result, fills = self._executed(command)
-        return result.leaves_lots, fills
+        result = executed(self._state, command)
+        return result.leaves_lots, self.last_fills()
 
     def resting(self, command: Command) -> Order:
         """Return the order that a cancel which `refusal` has passed will take off."""
-        return self._names.order(command.naming, command.name)
+        return self._state.names.order(command.naming, command.name)
 
     def _words(self) -> Iterator[int]:
-        for ladder in (self._bids, self._asks):
-            for level in ladder:
-                for order in level.queue.values():
-                    yield from (order.price_ticks, order.leaves_lots, order.id & _NUMBER_MASK, order.owner)
-            yield WORD_SIDE_END
-        yield _price_word(self._last_price)
-        yield self._trade_count
-        yield self._traded_lots
+        return book_words(self._state, id_mask=_NUMBER_MASK)
 
 
 class Market:
@@ -446,10 +444,10 @@ class World:
             raise InvariantError("V-5: the journal cancels an order that does not rest", repr(row))
         order = market.book.resting(command)
         if market.terms.is_spot:
-            asset, atoms = market.reservation(order.side, order.leaves_lots, order.price_ticks)
+            asset, atoms = market.reservation(order.side, order.shown_lots, order.price_ticks)
             self.ledger.reserve(row.account, asset, -atoms)
         else:
-            market.work(row.account, -order.leaves_lots, order.price_ticks)
+            market.work(row.account, -order.shown_lots, order.price_ticks)
         market.book.executed(command)
         self.owed.discard(_order_of(row))
 
@@ -525,7 +523,7 @@ class World:
                 yield from (balance.atoms, balance.reserved)
         for market in self.markets:
             yield market.clearing
-            yield from map(_price_word, (market.book.last_price, market.index, market.mark))
+            yield from map(price_word, (market.book.last_price, market.index, market.mark))
             yield from (market.book.trade_count, market.book.digest())
         held = {
             (account, number)
@@ -599,7 +597,3 @@ def _order_of(row: JournalRow) -> tuple[int, int, int]:
 
 def _order_id(row: JournalRow) -> int:
     return row.account << _NUMBER_BITS | row.number
-
-
-def _price_word(price_ticks: int | None) -> int:
-    return WORD_NO_PRICE if price_ticks is None else price_ticks

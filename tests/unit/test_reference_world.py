@@ -65,8 +65,8 @@ class TestRefusals:
             (place(ANN, SPOT, Side.BUY, 50, 0), RejectReason.QTY_NOT_POSITIVE),
             (place(ANN, PERPETUAL, Side.BUY, 50, 7), RejectReason.NOTIONAL_OUT_OF_BOUNDS),  # 7 x 50 x 2 = 700
             (place(ANN, PERPETUAL, 0, 50, 1), RejectReason.BAD_SIDE),
-            (place(ANN, PERPETUAL, 1, 50, 1, order_type=3), RejectReason.BAD_ORDER_TYPE),
-            (place(ANN, PERPETUAL, 1, 50, 1, time_in_force=3), RejectReason.BAD_TIME_IN_FORCE),
+            (place(ANN, PERPETUAL, 1, 50, 1, order_type=5), RejectReason.BAD_ORDER_TYPE),
+            (place(ANN, PERPETUAL, 1, 50, 1, time_in_force=5), RejectReason.BAD_TIME_IN_FORCE),
             (place(6, PERPETUAL, 1, 50, 1), RejectReason.OWNER_OUT_OF_RANGE),
             (place(POOR, SPOT, Side.BUY, 1, 1), RejectReason.INSUFFICIENT_FUNDS),
             (place(POOR, SPOT, Side.SELL, None, 1), RejectReason.INSUFFICIENT_FUNDS),

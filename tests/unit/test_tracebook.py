@@ -246,13 +246,13 @@ class TestNumbers:
     def test_finer_quantities_rebuild_the_book_in_order(self, book_class):
         seen, books = replay(
             book_class,
-            new(1, "BUY", 50_000, 1_000_000),  # at 10^-12 units a lot this alone would pass the bound of a book
+            new(1, "BUY", 50_000, 100_000),  # at 10^-12 units a lot this alone would pass the bound of a book
             new(2, "BUY", 50_000, 2),
             new(3, "BUY", 50_000, "0.000001"),
-            new(4, "SELL", 50_000, 1_000_000.5),
+            new(4, "SELL", 50_000, 100_000.5),
         )
         assert reasons(seen) == [None] * 4
-        assert trades(seen[3]) == [(1, 4, "50000", "1000000"), (2, 4, "50000", "0.5")]
+        assert trades(seen[3]) == [(1, 4, "50000", "100000"), (2, 4, "50000", "0.5")]
         assert queue(books[0]["bids"]) == [(2, "50000", "1.5"), (3, "50000", "0.000001")]
 
     def test_what_does_not_fit_is_refused_and_changes_nothing(self, book_class):
