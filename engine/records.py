@@ -79,7 +79,7 @@ class ApplyResult(NamedTuple):
 
 
 class RestingOrder(NamedTuple):
-    """Describe one order at rest; ``leaves_lots`` are the shown lots, ``hidden_lots`` those of an iceberg behind them."""
+    """Describe one order at rest; ``leaves_lots`` are its shown lots, ``hidden_lots`` those behind them."""
 
     id: int
     side: int

@@ -36,7 +36,8 @@ _NAMING_BY_COLUMN = {"slot_id": Naming.SLOT_ID, "order_id": Naming.ORDER_ID, "ha
 # What a column that is left out stands for; 0 where none is named.
 _DEFAULTS = {"order_type": int(OrderType.LIMIT), "owner": OWNER_NONE}
 
-_FLAGS_KNOWN = OrderFlag.POST_ONLY | OrderFlag.REDUCE_ONLY | OrderFlag.TRIGGER_ON_MARK
+# An int, for the complement of an IntFlag holds known bits only.
+_FLAGS_KNOWN = int(OrderFlag.POST_ONLY | OrderFlag.REDUCE_ONLY | OrderFlag.TRIGGER_ON_MARK)
 
 # M-5: what a time in force that is left out stands for, and the table of what may be combined.
 _DEFAULT_TIME_IN_FORCE = {

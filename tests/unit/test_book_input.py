@@ -25,7 +25,7 @@ def book(book_class):
 
 def good_batch(naming="order_id"):
     rows = [Row(CommandKind.PLACE, Side.SELL, 5, 1, OrderType.LIMIT, 0, -1, i) for i in range(3)]
-    return columns(rows, naming)
+    return columns(rows, naming, full=True)
 
 
 class TestScalar:
@@ -52,9 +52,57 @@ class TestScalar:
             assert caught.value.field in ("handle", "slot_id", "order_id")
         assert book.digest() == before
 
-    def test_a_cancel_needs_a_name(self, book):
-        with pytest.raises(InputError):
-            book.cancel()
+    @pytest.mark.parametrize(
+        "names", [{}, {"handle": 0, "slot_id": 1}, {"slot_id": 1, "order_id": 7}, {"handle": 0, "order_id": 7}], ids=str
+    )
+    def test_what_names_an_open_order_needs_exactly_one_name(self, book, names):
+        before = book.digest()
+        for call in (
+            lambda: book.cancel(**names),
+            lambda: book.reduce("not looked at yet", **names),
+            lambda: book.replace("not looked at yet", 1.5, **names),
+        ):
+            with pytest.raises(InputError) as caught:
+                call()
+            assert caught.value.field == "handle"
+        assert book.digest() == before
+
+    def test_arguments_are_checked_in_the_order_of_the_signature(self, book):
+        # Each call spoils one argument less from the front; two names at once are seen last.
+        spoiled = {
+            "time_in_force": 256,
+            "slot_id": 0.5,
+            "order_id": 0.5,
+            "owner": 0.5,
+            "post_only": 1,
+            "reduce_only": 1,
+            "self_trade_prevention": 256,
+            "display_lots": 0.5,
+            "expires_ms": 0.5,
+        }
+        fields = list(spoiled)
+        for first, field in enumerate(fields):
+            with pytest.raises(InputError) as caught:
+                book.limit(1, 5, 1, **{name: spoiled[name] for name in fields[first:]})
+            assert caught.value.field == field
+        with pytest.raises(InputError) as caught:
+            book.limit(1, 5, 1, slot_id=0, order_id=0, expires_ms=0.5)
+        assert caught.value.field == "expires_ms"
+        with pytest.raises(InputError) as caught:
+            book.stop(1, 5, 1, price_ticks=0.5, time_in_force=256, on_mark=1, slot_id=0.5)
+        assert caught.value.field == "price_ticks"
+        with pytest.raises(InputError) as caught:
+            book.stop(1, 5, 1, time_in_force=256, on_mark=1, slot_id=0.5)
+        assert caught.value.field == "time_in_force"
+        with pytest.raises(InputError) as caught:
+            book.stop(1, 5, 1, on_mark=1, slot_id=0.5)
+        assert caught.value.field == "on_mark"
+
+    @pytest.mark.parametrize("owner", [-1, 2, 2**31, 1.5, None, True])
+    def test_position(self, book, owner):
+        with pytest.raises(InputError) as caught:
+            book.position(owner)
+        assert caught.value.field == "owner"
 
     @pytest.mark.parametrize("levels", [-1, 1.5, None, "3", True])
     def test_depth(self, book, levels):
@@ -90,15 +138,14 @@ class TestScalar:
         assert (again.field, str(again)) == ("qty_lots", str(caught.value))
 
 
+OPTIONS = ("slots", "owners", "orders", "price_min", "price_max", "qty_max", "notional_max", "stops_per_ms")
+
+
 class TestConstructor:
     @pytest.mark.parametrize(
         ("field", "value"),
         [
-            *(
-                (field, value)
-                for field in ("slots", "owners", "orders", "price_min", "price_max", "qty_max", "notional_max")
-                for value in NOT_INTEGERS
-            ),
+            *((field, value) for field in OPTIONS for value in NOT_INTEGERS),
             ("slots", -1),
             ("slots", 2**31 - 1),
             ("owners", -1),
@@ -109,6 +156,8 @@ class TestConstructor:
             ("qty_max", 2**61 + 1),
             ("notional_max", 0),
             ("notional_max", 2**61 + 1),
+            ("stops_per_ms", 0),
+            ("stops_per_ms", 2**31),
         ],
         ids=repr,
     )
@@ -126,7 +175,8 @@ class TestConstructor:
     def test_bounds_at_their_limits(self, book_class):
         book = book_class(price_min=-(2**31), price_max=2**31 - 1, qty_max=2**61, notional_max=2**61)
         assert book.limit(Side.BUY, 1, 2**61).accepted
-        assert book_class(qty_max=1, notional_max=1).limit(Side.BUY, 1, 1).accepted
+        assert book_class(qty_max=1, notional_max=1, stops_per_ms=1).limit(Side.BUY, 1, 1).accepted
+        assert book_class(stops_per_ms=2**31 - 1).limit(Side.BUY, 1, 1).accepted
 
     def test_only_keywords(self, book_class):
         with pytest.raises(TypeError):
@@ -142,6 +192,11 @@ class TestColumns:
         "order_type": (np.int8, np.uint32),
         "time_in_force": (np.int8, np.bool_),
         "owner": (np.int64, np.uint32),
+        "flags": (np.int8, np.bool_),
+        "self_trade_prevention": (np.int8, np.uint16),
+        "display_lots": (np.int32, np.uint64, np.float64),
+        "stop_ticks": (np.int64, np.uint32),
+        "time_ms": (np.int32, np.uint64, np.dtype("datetime64[ms]")),
         "order_id": (np.int32, np.uint64, np.float64),
     }
 
@@ -187,7 +242,9 @@ class TestColumns:
         wide = np.repeat(batch[field], 2) if step == 2 else batch[field]
         self.refused(book, {**batch, field: wide[::step]}, field)
 
-    @pytest.mark.parametrize("field", ["side", "price_ticks", "qty_lots", "order_type", "time_in_force", "owner"])
+    @pytest.mark.parametrize(
+        "field", ["side", "price_ticks", "qty_lots", "order_type", "time_in_force", "owner", "flags", "time_ms"]
+    )
     @pytest.mark.parametrize("length", [0, 2, 4])
     def test_unequal_lengths(self, book, field, length):
         batch = good_batch()
