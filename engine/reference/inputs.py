@@ -83,15 +83,15 @@ def _as_array(field: str, column: Any, expected: str) -> np.ndarray[Any, Any] | 
         return np.asarray(memoryview(column))
     except TypeError:
         pass  # it has no buffer
-    except (ValueError, BufferError, NotImplementedError) as error:
+    except Exception as error:  # noqa: BLE001  # what an object says of itself may be wrong in any way
         raise InputError(field, expected, str(error)) from None
-    if hasattr(column, "__array_interface__"):
-        try:
+    try:
+        if hasattr(column, "__array_interface__"):
             return np.asarray(_Interface(column))
-        except Exception as error:  # noqa: BLE001  # what an object says of itself may be wrong in any way
-            raise InputError(field, expected, str(error)) from None
-    if hasattr(column, "__arrow_c_array__"):
-        return None
+        if hasattr(column, "__arrow_c_array__"):
+            return None
+    except Exception as error:  # noqa: BLE001
+        raise InputError(field, expected, str(error)) from None
     raise InputError(field, expected, type(column).__name__)
 
 
