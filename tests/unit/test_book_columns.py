@@ -221,7 +221,9 @@ class TestBad:
             refused(book, {**BATCH, "qty_lots": type("Odd", (), {name: raising})()}, "qty_lots")
 
     @pytest.mark.parametrize(
-        "column", [[1] * 5, (1,) * 5, range(5), "12345", 5, None, np.int64(5), {}, object()], ids=str
+        "column",
+        [[1] * 5, (1,) * 5, range(5), "12345", 5, None, np.int64(5), {}, object()],
+        ids=lambda column: type(column).__name__,
     )
     def test_what_is_no_column(self, book, column):
         refused(book, {**BATCH, "qty_lots": column}, "qty_lots")
