@@ -51,8 +51,14 @@ FEATURES = frozenset(
         "digest",  # the digest of the state is compared, D-2
         "hostile",  # what a book must refuse with a reason, M-10
         "bad_input",  # what it must refuse with an exception, U-7
+        "bounds",  # bounds of all kinds, U-2; without it prices are a few small ones
+        "slot_ids",  # orders named by slot_id, M-6
+        "handles",  # orders named by the engine's handle, M-7
+        "batches",  # apply, M-12
     }
 )
+# Ways to be asked, not things that an order can do: with no more than these a book knows plain orders only.
+ACCESS = frozenset({"bad_input", "hostile", "bounds", "slot_ids", "handles", "batches"})
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,17 @@ class Row(NamedTuple):
     stop_ticks: int = 0
     time_ms: int = 0
 
+    def __repr__(self) -> str:
+        """Return the fields that say something: what a falsifying example shows."""
+        usual = {
+            **self._field_defaults,
+            "order_type": OrderType.LIMIT,
+            "time_in_force": TimeInForce.DEFAULT,
+            "owner": -1,
+        }
+        parts = [f"{field}={value!r}" for field, value in self._asdict().items() if usual.get(field) != value]
+        return f"Row({', '.join(parts)})"
+
 
 # One tick, a few, far from zero on either side, and everything.
 _PRICE_RANGES = (
@@ -107,6 +124,11 @@ _PRICE_RANGES = (
 
 def book_shapes(features: frozenset[str] = FEATURES) -> st.SearchStrategy[BookShape]:
     """Draw a book's shape: narrow and wide price ranges, bounds that bind and bounds that do not."""
+    if "bounds" not in features:
+        slots = 4 if "slot_ids" in features else 0
+        return st.builds(
+            BookShape, slots=st.just(slots), owners=st.sampled_from((2, 3, 0)), price_max=st.sampled_from((3, 8))
+        )
     return st.builds(
         lambda prices, **rest: BookShape(price_min=prices[0], price_max=prices[1], **rest),
         prices=st.sampled_from(((1, 8),) * 6 + _PRICE_RANGES),
@@ -342,7 +364,15 @@ def row_flows(
 ) -> st.SearchStrategy[list[Row]]:
     """Draw a list of up to `max_size` commands, for `columns` or `sent`. The parameters are those of `commands`."""
     single = commands(shape, naming, known, features=features, hostile=hostile)
-    return st.lists(single, max_size=max_size).map(lambda rows: _clocked(rows, now_ms))
+    return _row_flows(single, now_ms, max_size)
+
+
+@st.composite
+def _row_flows(
+    draw: Callable[[st.SearchStrategy[Any]], Any], single: st.SearchStrategy[Row], now_ms: int, max_size: int
+) -> list[Row]:
+    # Composed, not mapped: so Hypothesis prints the rows and not how they came about.
+    return _clocked(draw(st.lists(single, max_size=max_size)), now_ms)
 
 
 def order_flows(
@@ -453,6 +483,12 @@ def _sent_place(book: Any, row: Row, naming: str) -> Any:
     if row.order_type == OrderType.STOP_LIMIT:
         given["price_ticks"] = row.price_ticks
     return book.stop(row.side, row.stop_ticks, row.qty_lots, **given)
+
+
+def namings(features: frozenset[str] = FEATURES) -> tuple[str, ...]:
+    """Return the ways of naming an order that a book with these features knows."""
+    extra = {"slot_id": "slot_ids", "handle": "handles"}
+    return tuple(naming for naming in NAMINGS if naming not in extra or extra[naming] in features)
 
 
 def mirrored(row: Row) -> Row:

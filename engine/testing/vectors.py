@@ -2,11 +2,11 @@
 
 usage: python -m engine.testing.vectors [--reference] [--kind GLOB]... FILE...
 
-Stands on the public classes only, imported when a run starts.
+Stands on `matching_vectors` and on the public classes, imported when a run starts.
 
-Promises: a line per failure, a line ``skipped ID: reason`` per vector that this version cannot run yet, and last ``N
-passed, N failed, N skipped``. A kind that nobody knows is a failure, never a skip. Exit code 0: none failed; 1: some
-failed; 2: a file, an option or the engine is unusable.
+Promises: a line per failure, a line ``skipped ID: reason`` per vector of a kind that this version has no rules for yet,
+and last ``N passed, N failed, N skipped``. A vector of a kind that it has is run completely, never skipped; a kind that
+nobody knows is a failure. Exit code 0: none failed; 1: some failed; 2: a file, an option or the engine is unusable.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
-from engine.types import Side, TimeInForce
+from engine.testing.matching_vectors import matching_differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,10 +46,6 @@ LATER_KINDS = frozenset(
     }
 )
 OPTIONAL_KINDS = frozenset({"pro_rata"})
-LATER_COMMANDS = frozenset({"reduce", "replace"})
-
-_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
-_TIMES_IN_FORCE = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC}
 
 Vector = dict[str, Any]
 Json = Any
@@ -82,121 +78,6 @@ class Tally:
     def __str__(self) -> str:
         """Return the last line of a run."""
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
-
-
-# --- matching -------------------------------------------------------------------------------------------------------
-
-
-def later_feature(command: dict[str, Json]) -> str | None:
-    """Name the feature of a later version that a command needs, or return None."""
-    if command["op"] in LATER_COMMANDS:
-        return str(command["op"])
-    if command.get("tif") == "fok":
-        return "fok"
-    if command.get("post_only"):
-        return "post_only"
-    if command.get("stp") not in (None, "none"):
-        return "stp"
-    if command.get("display") is not None:
-        return "display"
-    return None
-
-
-class MatchingRun:
-    """Run one matching vector: order ids become `order_id`, owners become indexes.
-
-    Parameters
-    ----------
-    engine : Engine
-        What to run on.
-    vector : dict
-        The vector.
-    """
-
-    def __init__(self, engine: Engine, vector: Vector) -> None:
-        self.vector = vector
-        owners = [command.get("owner") for command in vector["commands"] if command.get("owner") is not None]
-        self.owners = {owner: index for index, owner in enumerate(dict.fromkeys(owners))}
-        self.book = engine.book(owners=len(self.owners))
-
-    def differences(self) -> list[str]:
-        """Return what differs from the expectation, a line each; none when the vector passes."""
-        commands, expected = self.vector["commands"], self.vector["expect"]
-        if len(commands) != len(expected):
-            return [f"{len(commands)} commands but {len(expected)} expectations"]
-        lines = []
-        for index, (command, want) in enumerate(zip(commands, expected, strict=True)):
-            got = self._answer(command)
-            for part in ("status", "trades", "cancels", "bbo"):
-                wanted = want[part]
-                if got[part] != wanted:
-                    lines.append(f"command {index}: {part}: expected {wanted}, was {got[part]}")
-        book = self._final_book()
-        if book != self.vector["book"]:
-            lines.append(f"final book: expected {self.vector['book']}, was {book}")
-        return lines
-
-    def _answer(self, command: dict[str, Json]) -> dict[str, Json]:
-        try:
-            result = self._sent(command)
-        except InputError:
-            # A command that is not even well formed is refused; a vector knows only "rejected".
-            return {"status": "rejected", "trades": [], "cancels": [], "bbo": self._best()}
-        trades, cancels = [], []
-        if command["op"] == "new":
-            trades = [
-                {"maker": int(maker), "taker": int(taker), "price": int(price), "qty": int(qty)}
-                for maker, taker, price, qty, *_ in self.book.last_fills()
-            ]
-        if result.cancelled_lots:
-            why = "user" if command["op"] == "cancel" else "unfilled"
-            cancels = [{"id": command["id"], "qty": int(result.cancelled_lots), "why": why}]
-        status = "accepted" if result.accepted else "rejected"
-        return {"status": status, "trades": trades, "cancels": cancels, "bbo": self._best()}
-
-    def _sent(self, command: dict[str, Json]) -> Any:
-        if command["op"] == "cancel":
-            return self.book.cancel(order_id=command["id"])
-        if command["op"] != "new":
-            raise ValueError(f"op: expected new, cancel, reduce or replace, was {command['op']!r}")
-        side, owner = _SIDES[command["side"]], self.owners.get(command.get("owner"))
-        if command["type"] == "market":
-            return self.book.market(side, command["qty"], order_id=command["id"], owner=owner)
-        if command["type"] != "limit":
-            raise ValueError(f"type: expected limit or market, was {command['type']!r}")
-        return self.book.limit(
-            side,
-            command["price"],
-            command["qty"],
-            time_in_force=_TIMES_IN_FORCE[command.get("tif") or "gtc"],
-            order_id=command["id"],
-            owner=owner,
-        )
-
-    def _best(self) -> dict[str, Json]:
-        bids, asks = self.book.depth(1)
-        return {
-            "bid": [int(number) for number in bids[0]] if bids else None,
-            "ask": [int(number) for number in asks[0]] if asks else None,
-        }
-
-    def _final_book(self) -> dict[str, Json]:
-        book: dict[str, list[Json]] = {"bids": [], "asks": []}
-        for order_id, side, price, leaves, *_ in self.book.orders():
-            levels = book["bids" if side == Side.BUY else "asks"]
-            if not levels or levels[-1][0] != int(price):
-                levels.append([int(price), []])
-            levels[-1][1].append([int(order_id), int(leaves)])
-        return book
-
-
-def matching_differences(engine: Engine, vector: Vector) -> list[str]:
-    """Run a vector of kind ``matching``."""
-    for command in vector["commands"]:
-        feature = later_feature(command)
-        if feature is not None:
-            raise Skipped(f"{feature} is a feature of a later version")
-    return MatchingRun(engine, vector).differences()
 
 
 # --- event queue ----------------------------------------------------------------------------------------------------
@@ -263,7 +144,7 @@ def _is_named(entry: Json, index: int, command: list[Json]) -> bool:
 # --- the runner -----------------------------------------------------------------------------------------------------
 
 _RUNNERS: dict[str, Callable[[Engine, Vector], list[str]]] = {
-    "matching": matching_differences,
+    "matching": lambda engine, vector: matching_differences(engine.book, vector),
     "event_queue": event_queue_differences,
 }
 

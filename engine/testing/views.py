@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import InputError
-from engine.testing.strategies import FEATURES
+from engine.testing.strategies import ACCESS, FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -50,7 +50,7 @@ def tables_view(book: Any, features: frozenset[str] = FEATURES) -> tuple[list[Ro
     """Return the fills, cancels and triggers of the last scalar command (M-33)."""
     return (
         rows_view(book.last_fills()),
-        rows_view(book.last_cancels()) if features else [],
+        rows_view(book.last_cancels()) if features - ACCESS else [],
         rows_view(book.last_triggers()) if features & _STOPS else [],
     )
 
@@ -74,7 +74,7 @@ def apply_view(result: Any, features: frozenset[str] = FEATURES) -> ApplyView:
         int(result.accepted_count),
         columns_view(result.fills, FILL_COLUMNS),
         columns_view(result.rejects, REJECT_COLUMNS),
-        columns_view(result.cancels, CANCEL_COLUMNS) if features else [],
+        columns_view(result.cancels, CANCEL_COLUMNS) if features - ACCESS else [],
         columns_view(result.triggers, TRIGGER_COLUMNS) if features & _STOPS else [],
     )
 

@@ -37,11 +37,12 @@ class PlainBook:
         return getattr(self.book, name)
 
 
-def test_a_plain_book_can_be_walked(book_class):
+@pytest.mark.parametrize("features", [frozenset(), frozenset({"slot_ids", "handles", "batches", "bounds"})])
+def test_a_plain_book_can_be_walked(book_class, features):
     def plain(**options):
         return PlainBook(book_class(**options))
 
-    machine = type("Machine", (BookMachine,), {"candidate": staticmethod(plain), "features": frozenset()})
+    machine = type("Machine", (BookMachine,), {"candidate": staticmethod(plain), "features": features})
     run_state_machine_as_test(machine, settings=settings(max_examples=10))
 
 

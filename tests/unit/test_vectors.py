@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.testing import vectors
+from engine.testing import matching_vectors, vectors
 
+OWN = Path(__file__).parents[1] / "vectors" / "matching_own.json"
 FOLDER = Path(os.environ.get("FIRESALE_VECTORS") or Path(__file__).parents[3] / "shared" / "vectors")
 
 PARTIAL_FILL = {
@@ -67,6 +68,53 @@ PARTIAL_FILL = {
     "book": {"bids": [[8, [[6, 2]]]], "asks": []},
 }
 
+
+def order(order_id, owner, side, price, qty, **more):
+    kind = "limit" if price is not None else "market"
+    return {"op": "new", "id": order_id, "owner": owner, "side": side, "type": kind, "price": price, "qty": qty, **more}
+
+
+def seen(bid=None, ask=None, *, trades=(), cancels=()):
+    return {
+        "status": "accepted",
+        "reason": None,
+        "trades": [dict(zip(("maker", "taker", "price", "qty"), trade, strict=True)) for trade in trades],
+        "cancels": [dict(zip(("id", "qty", "why"), cancel, strict=True)) for cancel in cancels],
+        "bbo": {"bid": bid, "ask": ask},
+    }
+
+
+def refused(bid=None, ask=None):
+    return {**seen(bid, ask), "status": "rejected", "reason": "WHATEVER"}
+
+
+def vector(*steps, bids=(), asks=(), **more):
+    commands, expected = map(list, zip(*steps, strict=True))
+    book = {"bids": list(bids), "asks": list(asks)}
+    return {"id": "t", "kind": "matching", "tags": [], "commands": commands, "expect": expected, "book": book, **more}
+
+
+# Each command, time in force, flag and self-trade mode at least once.
+EVERYTHING = vector(
+    (order(1, 1, "sell", 10, 5, display=2), seen(None, [10, 2])),
+    (order(2, 2, "buy", 10, 6, tif="fok"), refused(None, [10, 2])),
+    (order(2, 2, "buy", 10, 3, tif="fok"), seen(None, [10, 1], trades=[(1, 2, 10, 2), (1, 2, 10, 1)])),
+    ({"op": "reduce", "id": 1, "by": 1}, seen(None, [10, 1])),  # of 1 shown and 1 hidden the hidden one
+    (order(3, 2, "buy", 10, 1, post_only=True), refused(None, [10, 1])),
+    ({"op": "replace", "id": 1, "price": 11, "qty": 3}, seen(None, [11, 2])),
+    (order(4, 1, "buy", 11, 1, stp="cancel_taker"), seen(None, [11, 2], cancels=[(4, 1, "stp")])),
+    (order(5, 1, "buy", 11, 1, stp="decrement"), seen(None, [11, 1], cancels=[(1, 1, "stp"), (5, 1, "stp")])),
+    (order(6, 1, "buy", 11, 1, tif="ioc", stp="cancel_maker"), seen(cancels=[(1, 2, "stp"), (6, 1, "unfilled")])),
+    (order(7, 3, "buy", 9, 4, post_only=True, stp=None, display=None), seen([9, 4])),
+    (order(8, 3, "sell", None, 5, stp="cancel_both"), seen(cancels=[(7, 4, "stp"), (8, 5, "stp")])),
+    (order(9, 3, "buy", None, 5, tif="gtc"), seen(cancels=[(9, 5, "unfilled")])),
+    (order(9, 3, "buy", 9, 5, display=3), seen([9, 3])),
+    (order(10, 3, "buy", None, 5, post_only=True), refused([9, 3])),
+    ({"op": "cancel", "id": 9}, seen(cancels=[(9, 5, "user")])),
+    (order(9, 3, "buy", 9, 5, display=3), seen([9, 3])),
+    bids=[[9, [[9, 3, 2]]]],
+)
+
 QUEUE = {
     "id": "t2",
     "kind": "event_queue",
@@ -109,6 +157,13 @@ class TestSharedVectors:
         assert tally.passed + tally.skipped == len(vectors.vectors_of(path))
 
 
+class TestOwnVectors:
+    def test_pass(self, engine):
+        given = vectors.vectors_of(OWN)
+        tally, lines = lines_of(engine, *given)
+        assert (tally.passed, tally.failed, tally.skipped) == (len(given), 0, 0), "\n".join(lines)
+
+
 class TestMatching:
     def test_passes(self, engine):
         assert vectors.vector_differences(engine, PARTIAL_FILL) == []
@@ -140,32 +195,110 @@ class TestMatching:
     def test_too_few_expectations_fail(self, engine):
         assert vectors.vector_differences(engine, {**PARTIAL_FILL, "expect": []}) != []
 
-    @pytest.mark.parametrize(
-        ("extra", "feature"),
-        [
-            ({"tif": "fok"}, "fok"),
-            ({"post_only": True}, "post_only"),
-            ({"stp": "decrement"}, "stp"),
-            ({"display": 2}, "display"),
-            ({"op": "reduce", "by": 1}, "reduce"),
-            ({"op": "replace"}, "replace"),
-        ],
-    )
-    def test_later_features_are_skipped(self, engine, extra, feature):
-        vector = copy.deepcopy(PARTIAL_FILL)
-        vector["commands"][0].update(extra)
-        tally, lines = lines_of(engine, vector)
-        assert (tally.failed, tally.skipped) == (0, 1)
-        assert lines[0].startswith(f"skipped t1: {feature}")
+    def test_nothing_of_the_schema_is_skipped(self, engine):
+        tally, lines = lines_of(engine, EVERYTHING)
+        assert (tally.passed, tally.failed, tally.skipped) == (1, 0, 0), lines
 
     @pytest.mark.parametrize(
-        "extra", [{"op": "amend"}, {"type": "stop"}, {"tif": "gtd"}, {"side": "both"}, {"price": "10"}]
+        "extra",
+        [
+            {"op": "amend"},
+            {"type": "stop"},
+            {"tif": "gtd"},
+            {"tif": "gtt"},
+            {"side": "both"},
+            {"price": "10"},
+            {"stp": "cancel_nobody"},
+            {"display": "2"},
+            {"post_only": 1},
+        ],
     )
     def test_what_is_unknown_fails(self, engine, extra):
         vector = copy.deepcopy(PARTIAL_FILL)
         vector["commands"][0].update(extra)
         tally, _ = lines_of(engine, vector)
         assert (tally.failed, tally.skipped) == (1, 0)
+
+
+class TestCancels:
+    """Which lists of cancels are taken for equal; the module's docstring says why."""
+
+    RESTS = (order(1, 5, "buy", 10, 5), seen([10, 5]))
+
+    @pytest.mark.parametrize("listed", [[], [(1, 2, "user")]])
+    def test_a_reduce_may_list_its_own_lots(self, engine, listed):
+        steps = (self.RESTS, ({"op": "reduce", "id": 1, "by": 2}, seen([10, 3], cancels=listed)))
+        assert vectors.vector_differences(engine, vector(*steps, bids=[[10, [[1, 3]]]])) == []
+
+    @pytest.mark.parametrize("listed", [[], [(1, 2, "user")], [(1, 5, "user")]])
+    def test_so_may_a_replace(self, engine, listed):
+        steps = (self.RESTS, ({"op": "replace", "id": 1, "price": 10, "qty": 3}, seen([10, 3], cancels=listed)))
+        assert vectors.vector_differences(engine, vector(*steps, bids=[[10, [[1, 3]]]])) == []
+
+    @pytest.mark.parametrize("listed", [[(1, 1, "user")], [(2, 2, "user")], [(1, 2, "stp")], [(1, 2, "user")] * 2])
+    @pytest.mark.parametrize("command", [{"op": "reduce", "by": 2}, {"op": "replace", "price": 10, "qty": 3}])
+    def test_but_only_the_right_ones(self, engine, listed, command):
+        steps = (self.RESTS, ({**command, "id": 1}, seen([10, 3], cancels=listed)))
+        assert "cancels" in vectors.vector_differences(engine, vector(*steps, bids=[[10, [[1, 3]]]]))[0]
+
+    def test_a_refused_command_lists_nothing(self, engine):
+        listed = {**refused([10, 5]), "cancels": [{"id": 1, "qty": 6, "why": "user"}]}
+        steps = (self.RESTS, ({"op": "reduce", "id": 1, "by": 6}, listed))
+        assert "cancels" in vectors.vector_differences(engine, vector(*steps, bids=[[10, [[1, 5]]]]))[0]
+
+    @pytest.mark.parametrize(
+        ("listed", "equal"),
+        [
+            ([(1, 1, "stp"), (4, 1, "stp"), (3, 1, "stp"), (4, 1, "stp")], True),
+            ([(1, 1, "stp"), (3, 1, "stp"), (4, 2, "stp")], True),
+            ([(4, 2, "stp"), (3, 1, "stp"), (1, 1, "stp")], True),
+            ([(1, 2, "stp"), (4, 2, "stp")], False),
+            ([(1, 1, "stp"), (3, 1, "stp"), (4, 1, "stp")], False),
+            ([(1, 1, "stp"), (3, 1, "stp"), (4, 2, "unfilled")], False),
+        ],
+    )
+    def test_decrements_are_added_up(self, engine, listed, equal):
+        steps = (
+            (order(1, 5, "buy", 10, 1), seen([10, 1])),
+            (order(2, 6, "buy", 10, 1), seen([10, 2])),
+            (order(3, 5, "buy", 10, 1), seen([10, 3])),
+            (order(4, 5, "sell", 10, 3, stp="decrement"), seen(trades=[(2, 4, 10, 1)], cancels=listed)),
+        )
+        assert (vectors.vector_differences(engine, vector(*steps)) == []) is equal
+
+    def test_the_order_of_other_cancels_counts(self, engine):
+        steps = (
+            (order(1, 5, "buy", 10, 1), seen([10, 1])),
+            (order(2, 5, "sell", 10, 1, stp="cancel_both"), seen(cancels=[(2, 1, "stp"), (1, 1, "stp")])),
+        )
+        assert "cancels" in vectors.vector_differences(engine, vector(*steps))[0]
+
+
+class TestPolicies:
+    """A vector whose policy the engine does not follow is compared with its alternative."""
+
+    RESTS = (order(1, 5, "buy", 10, 5), seen([10, 5]))
+    ALTERNATIVE = {
+        "policy": "fok_fills_what_it_can",
+        "trades": {"1": [{"maker": 1, "taker": 2, "price": 10, "qty": 5}]},
+        "book": "b 9:3x1,4x2/7 | a ",
+    }
+
+    def given(self, qty, **more):
+        steps = (self.RESTS, (order(2, 6, "sell", 10, qty, tif="fok"), refused([10, 5])))
+        return vector(*steps, bids=[[10, [[1, 5]]]], alternative=self.ALTERNATIVE, **more)
+
+    def test_ours_is_the_default(self, book_class):
+        assert matching_vectors.MatchingRun(book_class, self.given(6)).differences() == []
+
+    def test_the_alternative_says_trades_and_book_only(self, book_class):
+        policies = frozenset({"fok_fills_what_it_can"})
+        lines = matching_vectors.MatchingRun(book_class, self.given(5), policies=policies).differences()
+        assert lines == [
+            "final book: expected {'bids': [[9, [[3, 1], [4, 2, 7]]]], 'asks': []}, was {'bids': [], 'asks': []}"
+        ]
+        lines = matching_vectors.MatchingRun(book_class, self.given(6), policies=policies).differences()
+        assert lines[0].startswith("command 1: trades")
 
 
 class TestEventQueue:
