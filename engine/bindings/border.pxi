@@ -143,9 +143,9 @@ cdef Column border_column(object value, str field, str dtype, int64_t length):
     cdef str expected = f"a one-dimensional contiguous array of {dtype} in this machine's byte order"
     if PyObject_CheckBuffer(value):
         column = column_of_buffer(value, field, dtype, expected)
-    elif hasattr(value, "__arrow_c_array__"):
+    elif hasattr(type(value), "__arrow_c_array__"):      # the type's: asking the value may run a stranger's code, which may raise
         column = column_of_arrow(value, field, dtype, expected)
-    elif hasattr(value, "__array_interface__"):
+    elif hasattr(type(value), "__array_interface__") or "__array_interface__" in getattr(value, "__dict__", ()):
         column = column_of_interface(value, field, dtype, expected)
     else:
         raise bad_input(field, expected, type(value).__name__)
@@ -162,12 +162,15 @@ cdef Column column_of_buffer(object value, str field, str dtype, str expected):
         raise bad_input(field, expected, str(error)) from None
     column.held = True
     formats, itemsize = _FORMATS[dtype][:2]
-    given = column.view.format.decode("ascii") if column.view.format != NULL else "B"
+    given = column.view.format.decode("ascii", "replace") if column.view.format != NULL else "B"
+    if len(given) == 2 and given[0] in "@=<":        # this machine's byte order, said (ctypes does)
+        given = given[1]
     if column.view.ndim != 1:
         raise bad_input(field, expected, f"{column.view.ndim} dimensions")
     if given not in formats or column.view.itemsize != itemsize:
         raise bad_input(field, expected, str(getattr(value, "dtype", given)))
-    if column.view.shape[0] > 1 and column.view.strides[0] != itemsize:
+    # ctypes leaves strides out although they were asked for; that means contiguous
+    if column.view.strides != NULL and column.view.shape[0] > 1 and column.view.strides[0] != itemsize:
         raise bad_input(field, expected, f"a stride of {column.view.strides[0]} bytes")
     column.data = column.view.buf
     column.length = column.view.shape[0]
@@ -191,13 +194,13 @@ cdef Column column_of_arrow(object value, str field, str dtype, str expected):
     cdef Column column = Column()
     cdef ArrowSchema* schema
     cdef ArrowArray* array
-    column.keeper = value.__arrow_c_array__()
     try:
+        column.keeper = value.__arrow_c_array__()
         schema_capsule, array_capsule = column.keeper
         schema = <ArrowSchema*>PyCapsule_GetPointer(schema_capsule, "arrow_schema")
         array = <ArrowArray*>PyCapsule_GetPointer(array_capsule, "arrow_array")
-    except (TypeError, ValueError) as error:
-        raise bad_input(field, expected, str(error)) from None
+    except Exception as error:      # whatever a stranger's method raises
+        raise bad_input(field, expected, f"{type(error).__name__}: {error}") from None
     if schema.release == NULL or array.release == NULL:
         raise bad_input(field, expected, "an Arrow array that was released")
     given = schema.format.decode("ascii", "replace")
@@ -215,13 +218,13 @@ cdef Column column_of_arrow(object value, str field, str dtype, str expected):
 cdef Column column_of_interface(object value, str field, str dtype, str expected):
     cdef Column column = Column()
     column.keeper = value
-    interface = value.__array_interface__
     try:
+        interface = value.__array_interface__
         shape, typestr, data = tuple(interface["shape"]), interface["typestr"], interface["data"]
         address = int(data[0])
         strides, itemsize = interface.get("strides"), int(_FORMATS[dtype][1])
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-        raise bad_input(field, expected, "an __array_interface__ without shape, typestr and data") from None
+    except Exception as error:
+        raise bad_input(field, expected, f"an __array_interface__ without shape, typestr and data ({type(error).__name__})") from None
     if len(shape) != 1:
         raise bad_input(field, expected, f"{len(shape)} dimensions")
     if typestr not in (f"<{_FORMATS[dtype][3]}{itemsize}", f"|{_FORMATS[dtype][3]}{itemsize}") or (itemsize > 1 and typestr[0] != "<"):

@@ -263,17 +263,27 @@ class TestRunning:
         assert book.stop_count == 0
 
     @pytest.mark.parametrize(("side", "on_mark"), [(BUY, False), (SELL, False), (BUY, True), (SELL, True)])
-    def test_u3_each_kind_of_stops_has_its_own_room(self, book_class, side, on_mark):
+    def test_u3_all_stops_together_have_one_room(self, book_class, side, on_mark):
         book = book_class()
         assert book.stop(side, 1, LOTS_LIMIT - 1, on_mark=on_mark, order_id=1).accepted
-        assert rejected(book.stop(side, 1, 2, on_mark=on_mark)) == RejectReason.SIDE_FULL
-        assert book.stop(side, 1, 1, on_mark=on_mark).accepted
+        for other_side, other_mark in [(side, on_mark), (-side, on_mark), (side, not on_mark)]:
+            assert rejected(book.stop(other_side, 1, 2, on_mark=other_mark)) == RejectReason.SIDE_FULL
+        assert book.stop(-side, 1, 1, on_mark=on_mark).accepted
         assert rejected(book.stop(side, 1, 1, on_mark=on_mark)) == RejectReason.SIDE_FULL
-        assert book.stop(-side, 1, LOTS_LIMIT, on_mark=on_mark).accepted
-        assert book.stop(side, 1, LOTS_LIMIT, on_mark=not on_mark).accepted
         assert book.limit(side, 1, LOTS_LIMIT).accepted
         book.cancel(order_id=1)
         assert book.stop(side, 1, LOTS_LIMIT - 1, on_mark=on_mark).accepted
+
+    def test_u3_a_fired_stop_still_takes_room_until_it_has_run(self, book_class):
+        book = book_class(stops_per_ms=1)
+        book.stop(BUY, 100, 1, on_mark=True)
+        book.stop(BUY, 100, LOTS_LIMIT - 1, on_mark=True)
+        book.set_mark(100)  # fires both, runs the first
+        assert book.stop_count == 1
+        assert rejected(book.stop(BUY, 101, 2)) == RejectReason.SIDE_FULL
+        assert book.stop(BUY, 101, 1).accepted
+        book.advance(1)
+        assert book.stop(BUY, 101, LOTS_LIMIT - 1).accepted
 
     def test_m12_a_row_of_triggers_bears_the_command_that_it_ran_after(self, book_class):
         rows = [
