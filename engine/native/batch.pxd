@@ -94,8 +94,9 @@ cdef inline void look_last(BookPools* pools, CommandColumns* rows, int64_t i, ui
         return
     if likely(slot < pools.orders.count):
         order = order_at(pools, slot)
-        prefetch(order_at(pools, order.prev))
-        prefetch(order_at(pools, order.next))
+        # a fetch beyond the slab would cost a page walk for nothing
+        prefetch(order_at(pools, order.prev if order.prev != NIL else slot))
+        prefetch(order_at(pools, order.next if order.next != NIL else slot))
 
 
 cdef inline void look_anew(BookPools* pools, CommandColumns* rows, int64_t i, uint32_t naming, Lookahead* ahead) noexcept nogil:

@@ -15,7 +15,7 @@
 
 from engine.native.types cimport *
 from engine.native.arith cimport likely, unlikely
-from engine.native.slab cimport alloc_zeroed, free_zeroed
+from engine.native.slab cimport alloc_zeroed, free_zeroed, memory_touch
 
 cdef extern from *:
     """
@@ -203,7 +203,11 @@ cdef inline bint idmap_expect(IdMap* map, const char* keys, uint64_t ids) noexce
         capacity *= 2
     if capacity <= map.mask + 1:
         return 0
-    return idmap_rebuild(map, keys, capacity, map.scatter, map.reach_max) != 0
+    if idmap_rebuild(map, keys, capacity, map.scatter, map.reach_max):
+        return 1
+    if map.count == 0:
+        memory_touch(<char*>map.entries, 0, capacity * sizeof(IdEntry))
+    return 0
 
 
 # Take an entry out. Cannot fail. O(1).

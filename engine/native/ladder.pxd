@@ -94,6 +94,7 @@ cdef struct Ladder:
     slot_t root              # NIL until the first price
     uint32_t pad
     CachedPage cache[PAGE_CACHE]
+    uint64_t pad_[11]        # 256 bytes: a side's ladder is found by a shift
 
 
 cdef inline void pools_init_ladders(LadderPools* pools) noexcept nogil:

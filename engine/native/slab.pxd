@@ -6,7 +6,7 @@
 # free record stands in its 4 bytes at `link_offset`. Records hold slots, never pointers, so a slab is saved,
 # loaded and forked by copying bytes. Growing moves the base: refetch pointers after any reserve.
 
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from engine.native.types cimport *
 from engine.native.arith cimport max64, unlikely
@@ -104,12 +104,20 @@ cdef inline outlined_int slab_grow(Slab* slab, uint64_t capacity_min) noexcept n
     return 0
 
 
+cdef inline bint slab_grow_to(Slab* slab, uint64_t capacity_min) noexcept nogil:
+    """Make room for `capacity_min` records in all. 0 if done, 1 if there is no memory (slab unchanged)."""
+    return slab.capacity < capacity_min and slab_grow(slab, capacity_min)
+
+
+cdef inline void memory_touch(char* base, size_t begin, size_t end) noexcept nogil:
+    """Write zeros over zeros from `begin` to `end`: no page, and as far as the caches reach no line, is first met in a hot loop."""
+    if end > begin:
+        memset(base + begin, 0, end - begin)
+
+
 cdef inline void slab_touch(Slab* slab) noexcept nogil:
-    """Write to every page of the unused part, so that no page is first met inside a hot loop. Contents stay zero."""
-    cdef size_t i = <size_t>slab.count * slab.stride, end = <size_t>slab.capacity * slab.stride
-    while i < end:
-        slab.base[i] = 0
-        i += 4096
+    """Touch the unused part, which holds zeros."""
+    memory_touch(slab.base, <size_t>slab.count * slab.stride, <size_t>slab.capacity * slab.stride)
 
 
 cdef inline bint slab_reserve(Slab* slab, uint32_t more) noexcept nogil:

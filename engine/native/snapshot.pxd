@@ -11,12 +11,13 @@ from engine.native.types cimport *
 from engine.native.columns cimport *
 from engine.native.idmap cimport *
 from engine.native.kernel cimport *
+from engine.native.orders cimport pools_grow_orders
 from engine.native.slab cimport *
 from engine.native.state cimport Venue
 
 cdef enum:
     SNAPSHOT_VERSION = 2
-    SNAPSHOT_SLABS = 24
+    SNAPSHOT_SLABS = 25
 
 cdef extern from *:
     """
@@ -79,6 +80,7 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[21] = &world.takers.noise
     slabs[22] = &venue.pools.extras
     slabs[23] = &venue.pools.positions
+    slabs[24] = &venue.pools.free_slots
     return slabs[i]
 
 
@@ -189,4 +191,6 @@ cdef inline int snapshot_load(WorldData* world, const char* data, uint64_t lengt
         slab.count = count
         memcpy(slab.base, at, slab_bytes(slab))
         at += slab_bytes(slab)
+    if pools_grow_orders(&world.venue.pools, 0):     # every slot can be given back again
+        return SNAPSHOT_NO_MEMORY
     return SNAPSHOT_SOUND
