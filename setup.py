@@ -75,7 +75,7 @@ if SANITIZE:
 elif DEBUG:
     OPTIMISATION, LINK = ["-O1", "-g", "-UNDEBUG", "-fwrapv"], []
 else:
-    OPTIMISATION, LINK = ["-O3", "-g1", "-fwrapv", *INLINING], []
+    OPTIMISATION, LINK = ["-O3", "-g0", "-fwrapv", *INLINING], []
     WARNINGS.append("-Wno-unused-variable")  # a removed assertion leaves the temporaries it was computed in
 if NATIVE:
     OPTIMISATION.append("-march=native")

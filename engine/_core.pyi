@@ -10,7 +10,7 @@ from typing import Any, Never, TypeAlias, final, overload
 from numpy.typing import NDArray
 from typing_extensions import Buffer, SupportsIndex, TypedDict, disjoint_base
 
-from engine.records import Fill, RestingOrder
+from engine.records import Cancel, Fill, RestingOrder, Trigger, WaitingStop
 
 _Buffer: TypeAlias = Buffer | NDArray[Any]  # NumPy's own stubs call an array a buffer from Python 3.12 on only
 
@@ -25,6 +25,9 @@ def install(
     invariant_error: type[Exception],
     fill_record: type[Fill],
     order_record: type[RestingOrder],
+    cancel_record: type[Cancel],
+    trigger_record: type[Trigger],
+    stop_record: type[WaitingStop],
 ) -> None: ...
 
 # ---- tables ----
@@ -74,6 +77,10 @@ class ApplyResult:
     def fills(self) -> ColumnTable: ...
     @property
     def rejects(self) -> ColumnTable: ...
+    @property
+    def cancels(self) -> ColumnTable: ...
+    @property
+    def triggers(self) -> ColumnTable: ...
 
 @disjoint_base
 class CommandBatch: ...
@@ -91,6 +98,7 @@ class OrderBook:
         price_max: SupportsIndex = 0x7FFFFFFF,
         qty_max: SupportsIndex = ...,
         notional_max: SupportsIndex = ...,
+        stops_per_ms: SupportsIndex = 10000,
     ) -> OrderBook: ...
     def limit(
         self,
@@ -102,15 +110,41 @@ class OrderBook:
         slot_id: SupportsIndex | None = None,
         order_id: SupportsIndex | None = None,
         owner: SupportsIndex | None = None,
+        post_only: bool = False,
+        reduce_only: bool = False,
+        self_trade_prevention: SupportsIndex = 0,
+        display_lots: SupportsIndex = 0,
+        expires_ms: SupportsIndex = 0,
     ) -> OrderResult: ...
     def market(
         self,
         side: SupportsIndex,
         qty_lots: SupportsIndex,
         *,
+        time_in_force: SupportsIndex = 0,
         slot_id: SupportsIndex | None = None,
         order_id: SupportsIndex | None = None,
         owner: SupportsIndex | None = None,
+        reduce_only: bool = False,
+        self_trade_prevention: SupportsIndex = 0,
+    ) -> OrderResult: ...
+    def stop(
+        self,
+        side: SupportsIndex,
+        stop_ticks: SupportsIndex,
+        qty_lots: SupportsIndex,
+        *,
+        price_ticks: SupportsIndex | None = None,
+        time_in_force: SupportsIndex = 0,
+        on_mark: bool = False,
+        slot_id: SupportsIndex | None = None,
+        order_id: SupportsIndex | None = None,
+        owner: SupportsIndex | None = None,
+        post_only: bool = False,
+        reduce_only: bool = False,
+        self_trade_prevention: SupportsIndex = 0,
+        display_lots: SupportsIndex = 0,
+        expires_ms: SupportsIndex = 0,
     ) -> OrderResult: ...
     def cancel(
         self,
@@ -119,8 +153,33 @@ class OrderBook:
         slot_id: SupportsIndex | None = None,
         order_id: SupportsIndex | None = None,
     ) -> OrderResult: ...
-    def apply(self, commands: Mapping[str, _Buffer]) -> ApplyResult: ...
+    def reduce(
+        self,
+        qty_lots: SupportsIndex,
+        handle: SupportsIndex | None = None,
+        *,
+        slot_id: SupportsIndex | None = None,
+        order_id: SupportsIndex | None = None,
+    ) -> OrderResult: ...
+    def replace(
+        self,
+        price_ticks: SupportsIndex,
+        qty_lots: SupportsIndex,
+        handle: SupportsIndex | None = None,
+        *,
+        slot_id: SupportsIndex | None = None,
+        order_id: SupportsIndex | None = None,
+    ) -> OrderResult: ...
+    def cancel_owner(self, owner: SupportsIndex) -> OrderResult: ...
+    def clear(self) -> OrderResult: ...
+    def set_mark(self, price_ticks: SupportsIndex) -> OrderResult: ...
+    def set_position(self, owner: SupportsIndex, position_lots: SupportsIndex) -> OrderResult: ...
+    def advance(self, now_ms: SupportsIndex) -> OrderResult: ...
+    def set_state(self, state: SupportsIndex) -> OrderResult: ...
+    def apply(self, commands: Mapping[str, Any]) -> ApplyResult: ...
     def last_fills(self) -> list[Fill]: ...
+    def last_cancels(self) -> list[Cancel]: ...
+    def last_triggers(self) -> list[Trigger]: ...
     @property
     def best_bid(self) -> int | None: ...
     @property
@@ -132,10 +191,20 @@ class OrderBook:
     @property
     def traded_lots(self) -> int: ...
     @property
+    def mark_price(self) -> int | None: ...
+    @property
+    def now_ms(self) -> int: ...
+    @property
+    def state(self) -> int: ...
+    @property
+    def stop_count(self) -> int: ...
+    @property
     def order_count(self) -> int: ...
     def depth(self, levels: SupportsIndex = 10) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]: ...
     def queue(self, price_ticks: SupportsIndex) -> list[tuple[int, int]]: ...
     def orders(self) -> list[RestingOrder]: ...
+    def stops(self) -> list[WaitingStop]: ...
+    def position(self, owner: SupportsIndex) -> int: ...
     def digest(self) -> int: ...
     def check_invariants(self) -> None: ...
 

@@ -857,5 +857,6 @@ cdef class OrderBook:
         cdef int fault = matcher_verify(&self.matcher)
         if fault:
             self.broken = True
-            raise _invariant_error(f"OrderBook fault {fault}: {book_fault_text(fault).decode()}; "
+            number = str(<object>fault)
+            raise _invariant_error(f"OrderBook fault {number}: {book_fault_text(fault).decode()}; "
                                    f"{self.order_count} orders, best {self.best_bid} / {self.best_ask}")

@@ -79,24 +79,28 @@ cdef inline void look_second(BookPools* pools, int64_t i, Lookahead* ahead) noex
     prefetch(order_at(pools, pools.ids.entries[ahead.home[i & (AHEAD - 1)]].slot_plus_1 - 1))
 
 
-# The last look, when the record has arrived: its neighbours, and the youngest order of the level.
+# The last look, when the record has arrived: the neighbours of an order that goes, the youngest order of the level that one
+# comes to. Chosen without a branch, and only what the row's kind will touch: in a deep book the misses that may be under way
+# at once are what is scarce.
 cdef inline void look_last(BookPools* pools, CommandColumns* rows, int64_t i, uint32_t naming, Lookahead* ahead) noexcept nogil:
     cdef uint32_t level = ahead.level[i & (AHEAD - 1)]
+    cdef bint comes = rows.kind[i] == KIND_PLACE
+    cdef slot_t slot = 0, tail, older, younger
     cdef Order* order
-    cdef slot_t slot
-    if likely(level != NIL):
-        prefetch(order_at(pools, level_at(&pools.ladders, level).tail))
+    tail = level_at(&pools.ladders, level).tail if level != NIL else NIL
     if naming == NAMED_SLOT:
         slot = <slot_t>rows.slot_id[i]
     elif naming == NAMED_ORDER_ID:
         slot = pools.ids.entries[ahead.home[i & (AHEAD - 1)]].slot_plus_1 - 1
-    else:
+    # a row may name anything, and a fetch beyond the slab would cost a page walk for nothing
+    slot = slot if slot < pools.orders.count else 0
+    if unlikely(pools.orders.count == 0):
         return
-    if likely(slot < pools.orders.count):
-        order = order_at(pools, slot)
-        # a fetch beyond the slab would cost a page walk for nothing
-        prefetch(order_at(pools, order.prev if order.prev != NIL else slot))
-        prefetch(order_at(pools, order.next if order.next != NIL else slot))
+    order = order_at(pools, slot)
+    older = tail if comes else order.prev
+    younger = tail if comes else order.next
+    prefetch(order_at(pools, older if older != NIL else slot))
+    prefetch(order_at(pools, younger if younger != NIL else slot))
 
 
 cdef inline void look_anew(BookPools* pools, CommandColumns* rows, int64_t i, uint32_t naming, Lookahead* ahead) noexcept nogil:
@@ -105,6 +109,7 @@ cdef inline void look_anew(BookPools* pools, CommandColumns* rows, int64_t i, ui
     ahead.rebuilds = pools.ids.rebuilds
     for row in range(i, i + AHEAD):
         ahead.level[row & (AHEAD - 1)] = NIL
+        ahead.home[row & (AHEAD - 1)] = 0
         if naming == NAMED_ORDER_ID and row < rows.count:
             ahead.home[row & (AHEAD - 1)] = <uint32_t>idmap_home(&pools.ids, rows.order_id[row])
 

@@ -88,6 +88,13 @@ cdef inline bint pools_add_owners(BookPools* pools, int32_t owners) noexcept nog
     return 0
 
 
+cdef inline outlined_int pools_grow_orders(BookPools* pools, uint64_t more) noexcept nogil:
+    """Make room for `more` engine slots, and for giving all of them back. 1 if there is no memory."""
+    if slab_grow_to(&pools.orders, <uint64_t>pools.orders.count + 2 * more):
+        return 1
+    return slab_grow_to(&pools.free_slots, (pools.orders.capacity - pools.engine_base) >> 1)
+
+
 cdef inline bint pools_init(BookPools* pools, int32_t slots, int32_t owners, const uint8_t* fill_widths,
                             int32_t fill_columns, uint32_t fill_shift) noexcept nogil:
     """Make the pools. 0 if done, 1 if there is no memory (release is then still due)."""
@@ -113,7 +120,8 @@ cdef inline bint pools_init(BookPools* pools, int32_t slots, int32_t owners, con
         slab_touch(&pools.orders)
     pools.orders.count = pools.engine_base
     pools.cold.count = pools.engine_base
-    return pools_add_owners(pools, owners)
+    # the slab may have room for engine slots already, and every one must find its way back
+    return pools_grow_orders(pools, 0) or pools_add_owners(pools, owners)
 
 
 cdef inline void pools_release(BookPools* pools) noexcept nogil:
@@ -185,13 +193,6 @@ cdef inline int64_t order_id(BookPools* pools, slot_t slot, Order* order) noexce
 # Free slots stand in an array, not in a list through the records: after a burst of cancels such a list runs through the whole
 # slab, a cache miss a record that nothing can foresee (cascade flow by order_id: 11 % of the time). Of the array, what will
 # be taken next is known and fetched.
-
-cdef inline outlined_int pools_grow_orders(BookPools* pools, uint64_t more) noexcept nogil:
-    """Make room for `more` engine slots, and for giving all of them back. 1 if there is no memory."""
-    if slab_grow_to(&pools.orders, <uint64_t>pools.orders.count + 2 * more):
-        return 1
-    return slab_grow_to(&pools.free_slots, (pools.orders.capacity - pools.engine_base) >> 1)
-
 
 cdef inline bint pools_reserve_order(BookPools* pools) noexcept nogil:
     """Make sure that one engine slot can be taken, and given back. 0 if so, 1 if there is no memory."""
