@@ -22,6 +22,7 @@ settings.register_profile(
 )
 settings.load_profile("ci")
 
+TOLD = "told at the end"
 MODULES = {"reference": "engine.reference", "native": "engine"}
 
 
@@ -38,3 +39,23 @@ def book_class(engine_name):
 @pytest.fixture
 def queue_class(engine_name):
     return importlib.import_module(MODULES[engine_name]).EventQueue
+
+
+@pytest.fixture
+def told_at_the_end(request):
+    """A function that has lines printed after the run, whether the test passes or not."""
+
+    def tell(*lines):
+        # Properties travel with the report, from another process too.
+        request.node.user_properties += [(TOLD, line) for line in lines]
+
+    return tell
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    for report in reports:
+        lines = [value for name, value in getattr(report, "user_properties", ()) if name == TOLD]
+        if lines and report.when == "call":
+            terminalreporter.section(report.nodeid, sep="-")
+            terminalreporter.write_line("\n".join(lines))
