@@ -64,8 +64,8 @@ INLINING = [
     "inline-unit-growth=400",
 ]
 
-# Cython counts unsigned loops with a signed bound, and declares variables of the types that say how a function is inlined
-# (types.pxd), where the attribute means nothing.
+# Cython counts unsigned loops with a signed bound, and declares variables of the types that say how a function is
+# compiled (types.pxd), where the attribute means nothing.
 WARNINGS = ["-Wall", "-Wextra", "-Wno-sign-compare", "-Wno-attributes"]
 if SANITIZE:
     # Python's own flags bring -fwrapv, under which no signed overflow is reported.

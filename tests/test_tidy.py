@@ -352,7 +352,9 @@ def python_enums() -> dict[str, type[IntEnum | IntFlag]]:
     import engine.types
 
     classes = {name: value for name, value in vars(engine.types).items() if isinstance(value, type)}
-    return {name: value for name, value in classes.items() if issubclass(value, (IntEnum, IntFlag)) and value.__members__}
+    return {
+        name: value for name, value in classes.items() if issubclass(value, (IntEnum, IntFlag)) and value.__members__
+    }
 
 
 def test_native_and_python_enums_agree():

@@ -61,7 +61,7 @@ cdef struct Book:
     int64_t mark             # ticks, NO_PRICE before the first
     time_ms_t now_ms
     int32_t state            # MarketState
-    int32_t tracks_positions # POSITION was said once (M-26)
+    int32_t tracks_positions     # POSITION was said once (M-26)
     int32_t stops_per_ms     # M-25
     int32_t stops_run        # in this millisecond
     qty_t stop_lots          # of all stops, waiting and fired (U-3)
