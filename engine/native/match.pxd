@@ -90,7 +90,7 @@ cdef inline bint meets_slowly(Book* book, PlaceCommand* command, Order* maker, b
 # *stopped if self-trade prevention ended the taker. Needs: want > 0, a fill row for each maker and slice that it can reach
 # (and for `featured` takers two rows of `cancels` for each). Cannot fail. O(orders met).
 cdef inline inlined_qty_t book_match(BookPools* pools, Book* book, PlaceCommand* command, int64_t taker, int64_t limit_key, qty_t want,
-                                      bint featured, bint* stopped) noexcept nogil:
+                                     bint featured, bint* stopped) noexcept nogil:
     cdef Ladder* ladder = &book.ladder[command.side == SIDE_BUY]
     cdef Order* orders = <Order*>pools.orders.base
     cdef Order* maker
