@@ -172,6 +172,8 @@ cdef class OrderBook:
                 reason = book_place(&matcher.pools, &matcher.book, command, NIL, NIL, &out)
                 if matcher.book.stop_count and matcher.pools.fills.row_count:
                     matcher_after_plain(matcher, command.side, 0, 0)
+        elif kind == KIND_CANCEL and not matcher.book.is_special:
+            reason = book_cancel(&matcher.pools, &matcher.book, command.name, command.naming, command.home, &out)
         else:
             reason = matcher_execute(matcher, kind, command, &out)
         if ENGINE_DEBUG:
