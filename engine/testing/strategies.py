@@ -360,19 +360,23 @@ def row_flows(
     features: frozenset[str] = FEATURES,
     hostile: bool = False,
     now_ms: int = 0,
+    min_size: int = 0,
     max_size: int = 40,
 ) -> st.SearchStrategy[list[Row]]:
-    """Draw a list of up to `max_size` commands, for `columns` or `sent`. The parameters are those of `commands`."""
+    """Draw a list of `min_size` to `max_size` commands, for `columns` or `sent`. Other parameters: see `commands`.
+
+    Without a `min_size` most lists have a handful of commands.
+    """
     single = commands(shape, naming, known, features=features, hostile=hostile)
-    return _row_flows(single, now_ms, max_size)
+    return _row_flows(st.lists(single, min_size=min_size, max_size=max_size), now_ms)
 
 
 @st.composite
 def _row_flows(
-    draw: Callable[[st.SearchStrategy[Any]], Any], single: st.SearchStrategy[Row], now_ms: int, max_size: int
+    draw: Callable[[st.SearchStrategy[Any]], Any], flows: st.SearchStrategy[list[Row]], now_ms: int
 ) -> list[Row]:
     # Composed, not mapped: so Hypothesis prints the rows and not how they came about.
-    return _clocked(draw(st.lists(single, max_size=max_size)), now_ms)
+    return _clocked(draw(flows), now_ms)
 
 
 def order_flows(

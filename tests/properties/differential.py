@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from randomflow import RandomFlow, book_shape
+from randomflow import RandomFlow, book_shape, rows_of
 
 from engine.testing import strategies as flow
 from engine.testing.views import (
@@ -69,8 +69,7 @@ class Step:
 
     def rows(self) -> list[flow.Row]:
         """Return its commands."""
-        fields = (self.naming if name == "name" else name for name in flow.Row._fields)
-        return [flow.Row(*row) for row in zip(*(self.columns[name].tolist() for name in fields), strict=True)]
+        return rows_of(self.columns, self.naming)
 
     def singles(self) -> list[Step]:
         """Return steps of one command each."""

@@ -87,6 +87,12 @@ def _weighted(rng: np.random.Generator, weights: dict, count: int) -> np.ndarray
     return rng.choice(np.array([int(key) for key in weights]), size=count, p=shares / shares.sum())
 
 
+def rows_of(columns: dict[str, np.ndarray], naming: str) -> list[flow.Row]:
+    """Return the commands of a batch one by one."""
+    fields = (naming if name == "name" else name for name in flow.Row._fields)
+    return [flow.Row(*row) for row in zip(*(columns[name].tolist() for name in fields), strict=True)]
+
+
 class RandomFlow:
     """Draw batches of commands for one book.
 
@@ -96,12 +102,15 @@ class RandomFlow:
         The source of all draws.
     shape : BookShape
         The book that they are for.
+    naming : str, optional
+        How orders are named; left out, one of the three, and sometimes another.
     """
 
-    def __init__(self, rng: np.random.Generator, shape: flow.BookShape) -> None:
+    def __init__(self, rng: np.random.Generator, shape: flow.BookShape, naming: str | None = None) -> None:
         self.rng = rng
         self.shape = shape
-        self.naming = str(rng.choice(flow.NAMINGS))
+        self.keeps_naming = naming is not None
+        self.naming = naming or str(rng.choice(flow.NAMINGS))
         # Orders meet around a middle that wanders, as far as the bounds let it.
         self.middle = int(rng.integers(shape.price_min, shape.price_max, endpoint=True))
         # Buys stand mostly below it, sells above, else nothing would come to rest; far below makes a deep book.
@@ -127,7 +136,7 @@ class RandomFlow:
             Whether the batch begins with CLEAR and the state OPEN.
         """
         rng = self.rng
-        if rng.random() < 0.15:
+        if not self.keeps_naming and rng.random() < 0.15:
             self.naming = str(rng.choice(flow.NAMINGS))
         self.middle += int(rng.integers(-1, 2))
         self.middle = min(max(self.middle, self.shape.price_min), self.shape.price_max)
