@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bookkit import LOTS_LIMIT, amounts, fills, rejected
 
 from engine.testing.strategies import Row, columns
 from engine.testing.views import FILL_COLUMNS, REJECT_COLUMNS, apply_view, columns_view, row_view, rows_view
@@ -11,27 +12,7 @@ from engine.types import CommandKind, OrderType, RejectReason, Side, TimeInForce
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC, GTC = TimeInForce.IOC, TimeInForce.GTC
-LOTS_LIMIT = 2**61
 GENERATION = 2**32  # M-7: what one more generation adds to a handle
-
-
-def amounts(result):
-    """filled, leaves, cancelled of an accepted command."""
-    assert result.accepted
-    assert result.reject_reason == RejectReason.NONE
-    return row_view((result.filled_lots, result.leaves_lots, result.cancelled_lots))
-
-
-def rejected(result):
-    """The reason of a reject, whose amounts are all 0."""
-    assert not result.accepted
-    assert row_view((result.filled_lots, result.leaves_lots, result.cancelled_lots)) == (0, 0, 0)
-    return RejectReason(result.reject_reason)
-
-
-def fills(book):
-    """(maker, taker, price, lots) of the last command."""
-    return [row[:4] for row in rows_view(book.last_fills())]
 
 
 def place_row(side, price, qty, name=0, *, order_type=OrderType.LIMIT, time_in_force=0, owner=-1):
