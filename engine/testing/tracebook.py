@@ -35,14 +35,13 @@ import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, NamedTuple
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from engine._build import VERSION
 from engine.errors import InputError
-from engine.testing.tracebook_market import NO_OWNER, ORDER_TYPES, Book, Market, RefusedError, Trade, is_within_digits
-from engine.types import SelfTradePrevention, Side
+from engine.testing.tracebook_market import Book, Market, RefusedError, Trade
+from engine.testing.tracebook_messages import Config, Event, ProtocolError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,147 +50,7 @@ if TYPE_CHECKING:
 PROTOCOL = "tracebook.conformance"
 PROTOCOL_VERSION = 1
 
-_POLICIES = {
-    "NONE": SelfTradePrevention.NONE,
-    "CANCEL_RESTING": SelfTradePrevention.CANCEL_MAKER,
-    "CANCEL_INCOMING": SelfTradePrevention.CANCEL_TAKER,
-}
-_SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
-
 Json = Any
-
-
-class ProtocolError(ValueError):
-    """Say that a message cannot be understood: the conversation ends."""
-
-
-# --- reading messages -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Config:
-    """Hold what ``hello`` asks for."""
-
-    tick: Decimal = Decimal("0.01")
-    quantity_places: int = 12
-    prevention: SelfTradePrevention = SelfTradePrevention.NONE
-
-    @classmethod
-    def read(cls, message: Json) -> Config:
-        """Read the ``config`` of ``hello``; what is left out has the protocol's default."""
-        if not isinstance(message, dict):
-            raise ProtocolError("config: expected an object")
-        algorithm = message.get("matching_algorithm", "fifo")
-        if not isinstance(algorithm, str) or algorithm.strip().lower() != "fifo":
-            raise ProtocolError(f"matching_algorithm: expected fifo, the only one here, was {_shown(algorithm)}")
-        tick = _number(message.get("tick_size", "0.01"), "tick_size")
-        if tick is None or tick <= 0 or not is_within_digits(tick):
-            raise ProtocolError("tick_size: expected a positive number of moderate length")
-        policy = message.get("self_trade_policy", "NONE")
-        if not isinstance(policy, str) or policy not in _POLICIES:
-            raise ProtocolError(f"self_trade_policy: expected one of {', '.join(_POLICIES)}, was {_shown(policy)}")
-        places = _integer(message.get("quantity_decimal_places", 12), "quantity_decimal_places")
-        if places is None or not 0 <= places <= 18:
-            raise ProtocolError("quantity_decimal_places: expected 0 .. 18")
-        return cls(tick, places, _POLICIES[policy])
-
-
-class Event(NamedTuple):
-    """Hold one event of the wire; what its kind has no use for is None."""
-
-    op: str
-    symbol: str
-    order_id: int
-    side: Side | None
-    order_type: str
-    price: Decimal | None
-    quantity: Decimal | None
-    owner: int
-
-    @classmethod
-    def read(cls, message: Json) -> Event:
-        """Read an event, or raise `ProtocolError` if it is not well formed."""
-        if not isinstance(message, dict):
-            raise ProtocolError("event: expected an object")
-        event = cls(
-            op=_word(message.get("op"), "op", ("new", "cancel", "reduce", "replace", "clear")),
-            symbol=_symbol(message.get("symbol")),
-            order_id=_integer(message.get("order_id"), "order_id") or 0,
-            side=None if message.get("side") is None else _SIDES[_word(message["side"], "side", _SIDES)],
-            order_type=_word(message.get("order_type", "LIMIT"), "order_type", ORDER_TYPES),
-            price=_number(message.get("price"), "price"),
-            quantity=_number(message.get("quantity"), "quantity"),
-            owner=_owner(message.get("owner", NO_OWNER)),
-        )
-        event.check()
-        return event
-
-    def check(self) -> None:
-        """Raise if something is missing that this kind of event needs."""
-        if self.op != "clear" and self.order_id <= 0:
-            raise ProtocolError("order_id: expected a positive integer")
-        if self.op == "reduce" and (self.quantity is None or self.quantity <= 0):
-            raise ProtocolError("quantity: expected a positive number, for a reduce")
-        if self.op == "replace" and self.price is None and self.quantity is None:
-            raise ProtocolError("price, quantity: expected at least one of them, for a replace")
-        if self.op == "new":
-            if self.side is None:
-                raise ProtocolError("side: expected BUY or SELL, for a new order")
-            if self.quantity is None:
-                raise ProtocolError("quantity: expected a number, for a new order")
-            if self.price is None and self.order_type != "MARKET":
-                raise ProtocolError(f"price: expected a number, for a new {self.order_type}")
-
-
-def _shown(value: Json) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _integer(value: Json, field: str) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ProtocolError(f"{field}: expected an integer, was {_shown(value)}")
-    return value
-
-
-def _number(value: Json, field: str) -> Decimal | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
-        raise ProtocolError(f"{field}: expected a number, was {_shown(value)}")
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise ProtocolError(f"{field}: expected a number, was {_shown(value)}") from None
-    if not number.is_finite():
-        raise ProtocolError(f"{field}: expected a finite number, was {_shown(value)}")
-    return number
-
-
-def _owner(value: Json) -> int:
-    owner = _integer(value, "owner")
-    if owner is None:
-        raise ProtocolError("owner: expected an integer, was null")
-    return owner
-
-
-def _word(value: Json, field: str, words: Sequence[str] | Mapping[str, Any]) -> str:
-    for word in words:
-        if isinstance(value, str) and value.strip().lower() == word.lower():
-            return word
-    raise ProtocolError(f"{field}: expected one of {', '.join(words)}, was {_shown(value)}")
-
-
-def _symbol(value: Json) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ProtocolError(f"symbol: expected a text that is not empty, was {_shown(value)}")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ProtocolError("symbol: expected Unicode text, was half of a surrogate pair") from None
-    return value.strip()
 
 
 # --- the conversation -----------------------------------------------------------------------------------------------
@@ -249,14 +108,14 @@ def _messages(source: TextIO) -> Iterator[dict[str, Json]]:
             continue
         message = json.loads(line, parse_float=Decimal)
         if not isinstance(message, dict):
-            raise ProtocolError(f"message: expected an object, was {_shown(message)}")
+            raise ProtocolError(f"message: expected an object, was {shown(message)}")
         yield message
 
 
 def _expect_index(message: Mapping[str, Json], field: str, expected: int) -> None:
     was = message.get(field)
     if isinstance(was, bool) or not isinstance(was, int) or was != expected:
-        raise ProtocolError(f"{field}: expected {expected}, was {_shown(was)}")
+        raise ProtocolError(f"{field}: expected {expected}, was {shown(was)}")
 
 
 def _conversation(book_class: Callable[..., Book], language: str, source: TextIO) -> Iterator[Json]:
@@ -266,7 +125,7 @@ def _conversation(book_class: Callable[..., Book], language: str, source: TextIO
     if hello is None or hello.get("type") != "hello":
         raise ProtocolError("message: expected hello first")
     if hello.get("protocol") != PROTOCOL:
-        raise ProtocolError(f"protocol: expected {PROTOCOL}, was {_shown(hello.get('protocol'))}")
+        raise ProtocolError(f"protocol: expected {PROTOCOL}, was {shown(hello.get('protocol'))}")
     _expect_index(hello, "protocol_version", PROTOCOL_VERSION)
     session = Session(book_class, Config.read(hello.get("config", {})))
     about = {"name": "firesale", "version": VERSION, "language": language}
@@ -287,7 +146,7 @@ def _conversation(book_class: Callable[..., Book], language: str, source: TextIO
                 yield {"type": "complete", "event_count": index}
                 return
             case other:
-                raise ProtocolError(f"type: expected event, snapshot or finish, was {_shown(other)}")
+                raise ProtocolError(f"type: expected event, snapshot or finish, was {shown(other)}")
     raise ProtocolError("message: expected finish before the end of the input")
 
 

@@ -10,27 +10,27 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.types import RejectReason, SelfTradePrevention, Side, TimeInForce
+from engine.testing.tracebook_messages import (
+    INT64_LIMIT,
+    NO_OWNER,
+    ORDER_TYPES,
+    canonical,
+    is_within_digits,
+    places_of,
+    rounded,
+)
+from engine.types import RejectReason, SelfTradePrevention, Side
 from engine.units import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.testing.tracebook import Config, Event
+    from engine.testing.tracebook_messages import Config, Event
+
 
 TICKS_LIMIT = 2**31 - 1  # U-1
 LOTS_LIMIT = 2**61  # U-2
-INT64_LIMIT = 2**63
-NO_OWNER = -1
 OWNERS_LIMIT = 2**16  # of one book, and only where self-trade prevention is on
-DIGITS_LIMIT = 40  # beyond this many digits before or behind the point a number is no price or quantity of ours
-
-ORDER_TYPES = {
-    "LIMIT": TimeInForce.GTC,
-    "IOC": TimeInForce.IOC,
-    "FOK": TimeInForce.FOK,
-    "MARKET": TimeInForce.DEFAULT,
-}
 
 Json = Any
 Book = Any  # engine.OrderBook or engine.reference.OrderBook
@@ -42,37 +42,6 @@ class RefusedError(Exception):
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
         super().__init__(message)
-
-
-# --- numbers --------------------------------------------------------------------------------------------------------
-
-
-def canonical(number: Decimal) -> str:
-    """Return a number as the protocol writes it: no exponent, no zeros at the end.
-
-    Examples
-    --------
-    >>> canonical(Decimal("100.50")), canonical(Decimal("1E+2")), canonical(Decimal("0.00"))
-    ('100.5', '100', '0')
-    """
-    return format(number.normalize(EXACT), "f") if number else "0"
-
-
-def rounded(number: Decimal, places: int) -> Decimal:
-    """Round half to even at a number of decimal places; the number is within `DIGITS_LIMIT`."""
-    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN, EXACT)
-
-
-def places_of(number: Decimal) -> int:
-    """Return how many decimal places a number needs."""
-    exponent = number.normalize(EXACT).as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
-
-
-def is_within_digits(number: Decimal) -> bool:
-    """Tell whether arithmetic with a number stays exact, and short."""
-    digits = number.as_tuple().digits
-    return abs(number.adjusted()) < DIGITS_LIMIT and len(digits) < DIGITS_LIMIT
 
 
 # --- one book -------------------------------------------------------------------------------------------------------
