@@ -54,9 +54,10 @@ test: $(TEST_EXTRAS)
 	@$(RELEASE)
 	@$(PYTEST) -m "not slow" $(ARGS)
 
+# FIRESALE_EXAMPLES: how many examples Hypothesis draws where a test says nothing else (60 without it).
 test-long: $(TEST_EXTRAS)
 	@$(RELEASE)
-	@$(PYTEST) $(ARGS)
+	@FIRESALE_EXAMPLES=240 $(PYTEST) $(ARGS)
 
 # Each build has its own folder of objects, so going back to release compiles nothing. The release build is put back whether
 # the suite passed or not.

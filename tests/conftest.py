@@ -7,6 +7,7 @@ engine cannot be imported its half fails; it never skips, for a suite that is gr
 from __future__ import annotations
 
 import importlib
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,7 +17,8 @@ settings.register_profile(
     deadline=None,
     derandomize=False,
     print_blob=True,
-    max_examples=60,
+    # `make test-long` draws more.
+    max_examples=int(os.environ.get("FIRESALE_EXAMPLES") or 60),
     stateful_step_count=30,
     suppress_health_check=[HealthCheck.too_slow],
 )
