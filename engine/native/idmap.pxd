@@ -21,14 +21,15 @@ cdef extern from *:
     """
     /* a map without memory looks into this one: never written, so every look-up misses */
     static uint64_t engine_no_id;
+    #define ENGINE_SCATTER 0x9E3779B97F4A7C15ULL   /* 2^64 / golden ratio, odd */
     """
     void* NO_ENTRIES "(&engine_no_id)"
+    const uint64_t SCATTER "ENGINE_SCATTER"
 
 cdef enum:
     REACH_FIRST = 15         # two cache lines
     KEY_STRIDE = 32          # bytes between the keys of two slots
     CAPACITY_FIRST = 64
-    SCATTER = 0x9E3779B1     # 2^32 / golden ratio, odd
 
 cdef struct IdEntry:
     uint32_t tag             # lower half of the id
@@ -41,8 +42,9 @@ cdef struct IdMap:
     uint64_t limit           # at so many ids the map must grow first: half the capacity
     uint64_t reach           # no entry stands further behind its home
     uint64_t reach_max       # an insert that needs more rebuilds the map first
-    uint32_t scatter         # 0 while ids behave, else SCATTER
+    uint64_t scatter         # 0 while ids behave, else SCATTER
     uint32_t rebuilds        # homes computed before the last one are stale
+    uint32_t pad
 
 
 cdef inline void idmap_init(IdMap* map) noexcept nogil:
@@ -61,9 +63,10 @@ cdef inline void idmap_release(IdMap* map) noexcept nogil:
     idmap_init(map)
 
 
-# Home of an id. Without a branch: scatter is 0 or odd. Scattered, runs of 4,096 ids stay together.
+# Home of an id. Without a branch: scatter is 0 or SCATTER. Scattered, runs of 4,096 ids stay together, and of the product the
+# upper half is taken, for the lower one of an id that is a multiple of a large power of two is 0.
 cdef inline uint64_t idmap_home(IdMap* map, int64_t key) noexcept nogil:
-    return (<uint64_t>key + ((<uint64_t>key >> 12) * map.scatter)) & map.mask
+    return (<uint64_t>key + (((<uint64_t>key >> 12) * map.scatter) >> 32)) & map.mask
 
 
 cdef inline int64_t key_of(const char* keys, slot_t slot) noexcept nogil:
@@ -107,7 +110,7 @@ cdef inline IdEntry* idmap_hole(IdMap* map, int64_t key, uint64_t* distance) noe
     return NULL
 
 
-cdef inline outlined_int idmap_rebuild(IdMap* map, const char* keys, uint64_t capacity, uint32_t scatter, uint64_t reach_max) noexcept nogil:
+cdef inline outlined_int idmap_rebuild(IdMap* map, const char* keys, uint64_t capacity, uint64_t scatter, uint64_t reach_max) noexcept nogil:
     """Move to `capacity` entries. 1 if there is no memory, 2 if an id found no place within reach_max (map unchanged)."""
     cdef IdMap fresh
     cdef IdEntry* entry
@@ -145,7 +148,7 @@ cdef inline outlined_int idmap_grow(IdMap* map, const char* keys) noexcept nogil
     even that does not help (somebody chose his ids for it), let look-ups reach further rather than take more memory.
     """
     cdef uint64_t capacity = map.mask + 1, reach_max = map.reach_max
-    cdef uint32_t scatter = map.scatter
+    cdef uint64_t scatter = map.scatter
     cdef int failed
     if capacity < CAPACITY_FIRST:
         return idmap_rebuild(map, keys, CAPACITY_FIRST, 0, REACH_FIRST)
