@@ -63,9 +63,11 @@ cdef inline void idmap_release(IdMap* map) noexcept nogil:
     idmap_init(map)
 
 
-# Home of an id. Without a branch: scatter is 0 or SCATTER. Scattered, runs of 4,096 ids stay together, and of the product the
-# upper half is taken, for the lower one of an id that is a multiple of a large power of two is 0.
+# Home of an id. Scattered, runs of 4,096 ids stay together, and of the product the upper half is taken, for the lower one of an
+# id that is a multiple of a large power of two is 0.
 cdef inline uint64_t idmap_home(IdMap* map, int64_t key) noexcept nogil:
+    if likely(map.scatter == 0):
+        return <uint64_t>key & map.mask
     return (<uint64_t>key + (((<uint64_t>key >> 12) * map.scatter) >> 32)) & map.mask
 
 

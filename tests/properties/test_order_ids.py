@@ -1,8 +1,8 @@
 """Order ids of every make (M-6): a hundred thousand places and cancels each behave as a dict does.
 
-Ids come as strides, in clusters, at random, negative, backwards, and one after the other far beyond the capacity. Where ids
-collided in the map, a hundred thousand of them took minutes (multiples of 2^28, until the map took the upper half of
-its product).
+Ids come as strides, in clusters, at random, negative, backwards, and one after the other far beyond the capacity. Where
+ids collided in the map, a hundred thousand of them took minutes (multiples of 2^28, until the map took the upper half
+of its product).
 """
 
 from __future__ import annotations
