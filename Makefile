@@ -1,4 +1,4 @@
-# make demo | build | test | test-long | debug | asan | bench | lint | annotate | clean
+# make demo | build | test | test-long | debug | asan | faults | bench | lint | annotate | clean
 #
 # Every target makes its own virtual environment in .venv and needs only Python 3.11+ (with venv and Python.h), gcc and make.
 # `make PYTHON=python3.13 test` chooses the interpreter; `make test ARGS="-k queue -x"` passes options to pytest,
@@ -14,7 +14,7 @@ override BIN := $(VENV)/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: demo build test test-long debug asan bench lint annotate clean FORCE
+.PHONY: demo build test test-long debug asan faults bench lint annotate clean FORCE
 
 PIP  = $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet -c constraints.txt
 CORE = $(BIN)/python setup.py --quiet build_ext --inplace
@@ -68,6 +68,11 @@ debug: $(TEST_EXTRAS)
 asan: $(TEST_EXTRAS)
 	@echo "== building engine._core (debug, ASan and UBSan)" && FIRESALE_DEBUG=1 FIRESALE_SANITIZE=1 $(CORE)
 	@status=0; tools/sanitized.sh $(PYTEST) -p no:cacheprovider --capture=sys -m "not slow" $(SANITIZED_TESTS) $(ARGS) || status=$$?; $(RELEASE) && exit $$status
+
+# The core with its planted faults: the tests against none and against each, and docs/planted-faults.md.
+faults: $(TEST_EXTRAS)
+	@echo "== building engine._core (planted faults)" && FIRESALE_FAULTS=1 $(CORE)
+	@status=0; $(BIN)/python tools/planted_faults.py $(ARGS) || status=$$?; $(RELEASE) && exit $$status
 
 bench: $(TEST_EXTRAS)
 	@$(RELEASE)
