@@ -3,6 +3,7 @@
 Switches, each on when its variable is 1 (they combine):
 
 - FIRESALE_DEBUG      `ENGINE_DEBUG=1`: walking checks after each command, assertions of C and Cython, bounds checks
+- FIRESALE_FAULTS     `ENGINE_FAULTS=1`: the planted faults of `engine/native/planted.pxd` (run with `make faults`)
 - FIRESALE_SANITIZE   AddressSanitizer and UndefinedBehaviorSanitizer (run with `tools/sanitized.sh`)
 - FIRESALE_TRACE      Cython line tracing, for coverage of the binding
 - FIRESALE_NATIVE     -march=native; the digests of runs stay the same
@@ -29,8 +30,9 @@ def is_on(switch: str) -> bool:
     return os.environ.get(f"FIRESALE_{switch}", "") not in ("", "0")
 
 
-DEBUG, SANITIZE, TRACE, NATIVE = (is_on(name) for name in ("DEBUG", "SANITIZE", "TRACE", "NATIVE"))
-MODE = "-".join(name for name, on in (("debug", DEBUG), ("asan", SANITIZE), ("trace", TRACE), ("native", NATIVE)) if on)
+DEBUG, FAULTS, SANITIZE, TRACE, NATIVE = (is_on(name) for name in ("DEBUG", "FAULTS", "SANITIZE", "TRACE", "NATIVE"))
+MODES = {"debug": DEBUG, "faults": FAULTS, "asan": SANITIZE, "trace": TRACE, "native": NATIVE}
+MODE = "-".join(name for name, on in MODES.items() if on)
 BUILD_FOLDER = Path("build", MODE or "release")  # relative: no path of this machine gets into the binary
 
 # The one table of directives. They hold for every `.pyx` and `.pxd`; a line at the top of a file would not reach the
@@ -77,6 +79,8 @@ elif DEBUG:
 else:
     OPTIMISATION, LINK = ["-O3", "-g0", "-fwrapv", *INLINING], []
     WARNINGS.append("-Wno-unused-variable")  # a removed assertion leaves the temporaries it was computed in
+if FAULTS:
+    WARNINGS.append("-Wno-maybe-uninitialized")  # a planted slip opens ways through a function that gcc warns of
 if NATIVE:
     OPTIMISATION.append("-march=native")
 # No fused multiply-add and nothing of fast-math: the same bytes from every compiler and processor.
@@ -87,6 +91,7 @@ BUILD_HEADER = """\
 #define ENGINE_SOURCE_DIGEST "{digest}"
 #define ENGINE_BUILD_FLAGS "{mode} {flags}"
 #define ENGINE_DEBUG {debug}
+#define ENGINE_FAULTS {faults}
 {assertions}
 /* {configuration} */
 """
@@ -113,6 +118,7 @@ def write_build_header(path: Path, digest: str) -> None:
         mode=MODE or "release",
         flags=" ".join(FLAGS),
         debug=int(DEBUG),
+        faults=int(FAULTS),
         assertions="" if DEBUG or SANITIZE else "#define CYTHON_WITHOUT_ASSERTIONS 1",
         configuration=f"Cython {Cython.__version__}; {sorted(COMPILER_DIRECTIVES.items())}",
     )

@@ -21,13 +21,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # The floors of engine/native, lowest first: a file cimports only from lines above its own. These are the floors of
 # docs/architecture.md, cut finer where neighbours stand on one another: the kernel's savers and checkers walk it all.
 FLOORS = [
-    "types",
+    "planted types",
     "arith fmath",
     "rng slab",
     "idmap bitset columns digest",
     "queue ladder schedule margin lending_math amm_math",
     "orders ledger triggers lineage recorder",
-    "book",
+    "book planted_moves",
     "book_digest meet",
     "match",
     "features market",

@@ -13,6 +13,7 @@ from engine.native.ladder cimport *
 from engine.native.match cimport *
 from engine.native.matcher cimport *
 from engine.native.orders cimport *
+from engine.native.planted cimport *
 
 cdef enum:
     REJECTED_COMMAND = 0     # columns of the rejects table: int32 row of the batch
@@ -144,6 +145,8 @@ cdef inline bint row_is_plain(CommandColumns* rows, int64_t i, PlaceCommand* com
         return 0
     if likely(not rows.has_features):
         return 1
+    if planted(SLIP_BATCH_FORGETS_SELF_TRADE):
+        return (rows.flags == NULL or rows.flags[i] == 0) and (rows.display_lots == NULL or rows.display_lots[i] == 0)
     return (rows.flags == NULL or rows.flags[i] == 0) and (rows.self_trade == NULL or rows.self_trade[i] == 0) \
         and (rows.display_lots == NULL or rows.display_lots[i] == 0)
 
@@ -167,6 +170,7 @@ cdef inline inlined_int row_execute(Matcher* matcher, CommandColumns* rows, int6
                     return reason
                 first_fill = pools.fills.row_count
                 reason = book_place(pools, book, &command, NIL, ahead.level[i & (AHEAD - 1)], &out)
+                first_fill = pools.fills.row_count if planted(SLIP_BATCH_FORGETS_STOPS) else first_fill
                 if unlikely(book.stop_count != 0) and pools.fills.row_count != first_fill:
                     matcher_after_plain(matcher, command.side, command.command, first_fill)
                 return reason
@@ -191,6 +195,8 @@ cdef inline int64_t batch_apply(Matcher* matcher, const CommandColumns* columns,
     look_anew(pools, &rows, first, naming, &ahead)
     # invariant: rows before i have taken effect, in order
     for i in range(first, last):
+        if planted(SLIP_STALE_HOMES):
+            ahead.rebuilds = pools.ids.rebuilds
         if naming == NAMED_ORDER_ID and unlikely(pools.ids.rebuilds != ahead.rebuilds):
             look_anew(pools, &rows, i, naming, &ahead)
         if likely(i < sure):

@@ -11,6 +11,7 @@ from engine.native.arith cimport *
 from engine.native.columns cimport *
 from engine.native.ladder cimport *
 from engine.native.orders cimport *
+from engine.native.planted cimport *
 from engine.native.slab cimport *
 
 # Columns of a row of `cancels` and `triggers` (M-33).
@@ -203,6 +204,8 @@ cdef inline void book_detach(BookPools* pools, Book* book, slot_t slot) noexcept
     cdef bint asks = order.flags & ORDER_SELL
     if unlikely(order.flags & ORDER_STOP):
         book.stop_lots -= order.leaves_lots
+        if planted(SLIP_STOP_LOTS_KEPT):
+            book.stop_lots += order.leaves_lots
     if unlikely(order.flags & ORDER_FIRED):
         fired_unlink(pools, book, slot)
         return
@@ -246,6 +249,9 @@ cdef inline void book_take_shown(BookPools* pools, Ladder* ladder, Order* order,
 cdef inline void book_reduce(BookPools* pools, Book* book, slot_t slot, qty_t lots) noexcept nogil:
     cdef Order* order = order_at(pools, slot)
     cdef qty_t hidden = order_hidden(pools, slot), from_hidden = min64(hidden, lots)
+    if planted(SLIP_REDUCE_SHOWN_FIRST):
+        if hidden:
+            from_hidden = max64(0, lots - (order.leaves_lots - 1))
     if from_hidden:
         iceberg_set_hidden(book, order.flags & ORDER_SELL, extra_at(pools, slot), hidden - from_hidden)
         lots -= from_hidden
@@ -285,6 +291,9 @@ cdef inline int64_t book_best(Book* book, bint asks) noexcept nogil:
 cdef inline bint book_is_crossed(Book* book) noexcept nogil:
     """Whether best bid and best ask cross or lock."""
     cdef int64_t bid = book_best(book, 0), ask = book_best(book, 1)
+    if planted(SLIP_LOCKED_OPENS):
+        if bid == ask:
+            return 0
     return bid != NO_PRICE and ask != NO_PRICE and bid >= ask
 
 

@@ -7,6 +7,7 @@ from engine.native.book cimport *
 from engine.native.digest cimport *
 from engine.native.ladder cimport *
 from engine.native.orders cimport *
+from engine.native.planted cimport *
 
 cdef enum:
     WORD_SIDE_END = -2
@@ -40,6 +41,8 @@ cdef inline uint64_t digest_order(uint64_t h, BookPools* pools, slot_t slot) noe
         return digest_word(digest_word(digest_word(h, 0), 0), -1)
     extra = extra_at(pools, slot)
     h = digest_word(h, extra.display_lots)
+    if planted(SLIP_DIGEST_SKIPS_HIDDEN):
+        return digest_word(digest_word(h, 0), extra.expires_ms)
     h = digest_word(h, extra.hidden_lots)
     return digest_word(h, extra.expires_ms)
 
@@ -89,6 +92,7 @@ cdef inline uint64_t book_digest(BookPools* pools, Book* book) noexcept nogil:
         for k in range(TRIGGERS):
             h = digest_ladder(h, pools, &book.trigger[k], 1)
         slot = book.fired_head
+        slot = NIL if planted(SLIP_DIGEST_SKIPS_FIRED) else slot
         while slot != NIL:
             h = digest_stop(h, pools, slot)
             slot = order_at(pools, slot).next

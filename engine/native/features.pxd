@@ -12,6 +12,8 @@ from engine.native.idmap cimport *
 from engine.native.ladder cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
+from engine.native.planted cimport *
+from engine.native.planted_moves cimport *
 from engine.native.slab cimport *
 
 cdef extern from *:
@@ -73,6 +75,9 @@ cdef inline bint place_is_legal(Book* book, PlaceCommand* command) noexcept nogi
 
 cdef inline bint display_is_legal(qty_t display, qty_t qty) noexcept nogil:
     """Slices of an iceberg (M-22)."""
+    if planted(SLIP_SLICES_ONE_MORE):
+        if ceil_div(qty, display) == SLICES_MAX + 1:
+            return 1
     return 1 <= display <= qty and ceil_div(qty, display) <= SLICES_MAX
 
 
@@ -85,6 +90,9 @@ cdef inline int check_amounts(Book* book, PlaceCommand* command) noexcept nogil:
         return REJECT_TRIGGER_OUT_OF_BOUNDS
     if command.display_lots != 0 and not display_is_legal(command.display_lots, command.qty_lots):
         return REJECT_DISPLAY_OUT_OF_BOUNDS
+    if planted(SLIP_EXPIRY_AT_NOW):
+        if command.expires_ms == book.now_ms:
+            return REJECT_NONE
     if command.time_in_force == TIF_GTT and not book.now_ms < command.expires_ms <= CLOCK_MAX:
         return REJECT_EXPIRY_NOT_AHEAD
     return REJECT_NONE
@@ -112,12 +120,20 @@ cdef inline bint fok_is_fillable(BookPools* pools, Book* book, PlaceCommand* com
             while slot != NIL:
                 order = order_at(pools, slot)
                 if self_trade != STP_NONE and order.owner == command.owner:
+                    if planted(SLIP_FOK_COUNTS_OWN):
+                        if self_trade == STP_CANCEL_MAKER:
+                            total += order.leaves_lots
+                    self_trade = STP_CANCEL_MAKER if planted(SLIP_FOK_COUNTS_PAST_OWN) else self_trade
                     if self_trade != STP_CANCEL_MAKER:
                         return total >= command.qty_lots
                 elif not order.flags & ORDER_REDUCE_ONLY:
                     total += order.leaves_lots
                     hidden += order_hidden(pools, slot)
+                if planted(SLIP_FOK_COUNTS_REDUCE_ONLY):
+                    if order.flags & ORDER_REDUCE_ONLY:
+                        total += order.leaves_lots
                 slot = order.next
+            hidden = 0 if planted(SLIP_FOK_SKIPS_HIDDEN) else hidden
             total += hidden
         if total >= command.qty_lots:
             return 1
@@ -134,11 +150,16 @@ cdef inline int check_arrival(BookPools* pools, Book* book, PlaceCommand* comman
         allowed = reducible(pools, book, command.owner, command.side == SIDE_SELL)
         if allowed == 0:
             return REJECT_NOTHING_TO_REDUCE
+        allowed = command.qty_lots if planted(SLIP_REDUCE_ONLY_NOT_CUT) else allowed
         command.qty_lots = min64(command.qty_lots, allowed)
+    room_lots = 0 if planted(SLIP_REPLACE_COUNTS_OLD_LOTS) else room_lots
     if may_rest and side_is_full(book, command.side == SIDE_SELL, command.qty_lots - room_lots):
         return REJECT_SIDE_FULL
     if book.state == STATE_AUCTION:
         return REJECT_NONE
+    if planted(SLIP_POST_ONLY_AT_TOUCH):
+        if command.flags & FLAG_POST_ONLY and book.ladder[command.side == SIDE_BUY].best_key == limit_key:
+            return REJECT_NONE
     if command.flags & FLAG_POST_ONLY and book.ladder[command.side == SIDE_BUY].best_key <= limit_key:
         return REJECT_POST_ONLY_WOULD_CROSS
     if command.time_in_force == TIF_FOK and not fok_is_fillable(pools, book, command, limit_key):
@@ -172,6 +193,8 @@ cdef inline bint cancels_reserve_match(BookPools* pools, Book* book, PlaceComman
 cdef inline bint arrival_reserve(BookPools* pools, Book* book, PlaceCommand* command, Arrival* arrival) noexcept nogil:
     arrival.limit_key = crossing_key(command, arrival.has_limit)
     arrival.crosses = book.state != STATE_AUCTION and book.ladder[command.side == SIDE_BUY].best_key <= arrival.limit_key
+    if planted(SLIP_AUCTION_MATCHES):
+        arrival.crosses = book.ladder[command.side == SIDE_BUY].best_key <= arrival.limit_key
     arrival.level = 0
     arrival.entry = NULL
     if arrival.slot == NIL and (name_reserve(pools, command, &arrival.entry) or slab_reserve(&pools.extras, 1)):
@@ -222,9 +245,12 @@ cdef inline void featured_rest(BookPools* pools, Book* book, PlaceCommand* comma
         features_keep(pools, command, slot, flags)
     else:
         flags = order_at(pools, slot).flags & ~<uint32_t>(ORDER_SELL | ORDER_NAMING_MASK | ORDER_STOP | ORDER_FIRED)
+        if planted(SLIP_REPLACE_LOSES_EXPIRY):
+            flags &= ~<uint32_t>ORDER_EXPIRES
     if flags & ORDER_ICEBERG:
         extra = extra_at(pools, slot)
         shown = min64(extra.display_lots, left)
+        shown = min64(extra.display_lots + 1, left) if planted(SLIP_ICEBERG_SHOWS_ONE_MORE) else shown
     book_rest(pools, book, command, slot, side_key(command.price_ticks, command.side == SIDE_SELL), arrival.level, flags, shown)
     if flags & ORDER_ICEBERG:
         iceberg_set_hidden(book, command.side == SIDE_SELL, extra_at(pools, slot), left - shown)
@@ -297,6 +323,8 @@ cdef inline int stop_wait(BookPools* pools, Book* book, PlaceCommand* command, O
     extra.order_type = command.order_type
     extra.time_in_force = command.time_in_force
     ladder_append(&pools.ladders, ladder, <Order*>pools.orders.base, slot, ladder_key(ladder, command.stop_ticks), level, command.qty_lots)
+    if planted(SLIP_STOPS_YOUNGEST_FIRST):
+        youngest_to_front(pools, order)
     order_begin(pools, slot, order, out.id, command.cause, command.naming, entry)
     book.stop_count += 1
     book.stop_lots += command.qty_lots
@@ -330,6 +358,9 @@ cdef inline int featured_place(BookPools* pools, Book* book, PlaceCommand* comma
     arrival.may_rest = command.time_in_force == TIF_GTC or command.time_in_force == TIF_GTT
     reason = check_arrival(pools, book, command, 0, arrival.may_rest, arrival.has_limit)
     if reason:
+        if planted(SLIP_REJECT_TAKES_SLOT):
+            if command.naming != NAMED_SLOT and not pools_reserve_order(pools):
+                slot_take(pools)
         return reason
     if arrival_reserve(pools, book, command, &arrival):
         return REJECT_NO_MEMORY
@@ -369,6 +400,9 @@ cdef inline int reduce_named(BookPools* pools, Book* book, int64_t name, uint32_
         out.slot = NIL
     else:
         book_reduce(pools, book, slot, lots)
+        if planted(SLIP_REDUCE_LOSES_PLACE):
+            if not order_at(pools, slot).flags & ORDER_FIRED:
+                order_to_back(pools, ladder_of(book, order_at(pools, slot)), slot)
     return REJECT_NONE
 
 
@@ -383,6 +417,8 @@ cdef inline void replace_terms(BookPools* pools, slot_t slot, PlaceCommand* comm
     command.flags = (FLAG_POST_ONLY if order.flags & ORDER_POST_ONLY else 0) | (FLAG_REDUCE_ONLY if order.flags & ORDER_REDUCE_ONLY else 0)
     command.self_trade = (order.flags & ORDER_SELF_TRADE_MASK) >> ORDER_SELF_TRADE_SHIFT
     command.display_lots = extra_at(pools, slot).display_lots if order.flags & ORDER_ICEBERG else 0
+    if planted(SLIP_REPLACE_LOSES_SELF_TRADE):
+        command.self_trade = STP_NONE
 
 
 # Replace by name: command.name, price_ticks and qty_lots are given (M-16). On reject the book is unchanged. O(orders met).
@@ -407,8 +443,14 @@ cdef inline int replace_named(BookPools* pools, Book* book, PlaceCommand* comman
     reason = check_arrival(pools, book, command, open_lots, 1, 1)
     if reason:
         return reason
+    if planted(SLIP_REPLACE_SAME_KEEPS_PLACE):
+        if command.price_ticks == order.price_ticks and asked == open_lots:
+            out.id, out.leaves_lots, out.slot = command.name, asked, arrival.slot
+            return REJECT_NONE
     if command.price_ticks == order.price_ticks and asked < open_lots:
         book_reduce(pools, book, arrival.slot, open_lots - asked)
+        if planted(SLIP_REPLACE_SMALLER_LOSES_PLACE):
+            order_to_back(pools, ladder_of(book, order), arrival.slot)
         out.id = command.name
         out.filled_lots = out.cancelled_lots = 0
         out.leaves_lots = asked

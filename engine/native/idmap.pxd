@@ -15,6 +15,7 @@
 
 from engine.native.types cimport *
 from engine.native.arith cimport likely, unlikely
+from engine.native.planted cimport *
 from engine.native.slab cimport alloc_zeroed, free_zeroed, memory_touch
 
 cdef extern from *:
@@ -77,6 +78,8 @@ cdef inline int64_t key_of(const char* keys, slot_t slot) noexcept nogil:
 
 
 cdef inline bint entry_is(IdEntry* entry, const char* keys, int64_t key) noexcept nogil:
+    if planted(SLIP_ID_LOW_HALF):
+        return entry.tag == <uint32_t>key and entry.slot_plus_1 != 0
     return entry.tag == <uint32_t>key and entry.slot_plus_1 != 0 and key_of(keys, entry.slot_plus_1 - 1) == key
 
 
@@ -88,6 +91,9 @@ cdef inline IdEntry* idmap_seek(IdMap* map, const char* keys, int64_t key, uint6
         return entry
     # invariant: none of the entries before home + distance is the key's
     for distance in range(1, map.reach + 1):
+        if planted(SLIP_ID_REACH_SHORT):
+            if distance == map.reach:
+                return NULL
         entry = &map.entries[(home + distance) & map.mask]
         if entry_is(entry, keys, key):
             return entry

@@ -14,6 +14,7 @@
 from engine.native.types cimport *
 from engine.native.arith cimport likely, prefetch, unlikely
 from engine.native.bitset cimport *
+from engine.native.planted cimport *
 from libc.string cimport memset
 
 from engine.native.slab cimport *
@@ -236,6 +237,8 @@ cdef inline void ladder_unmark(LadderPools* pools, slot_t page_slot, uint32_t di
     """Clear the bit of a level that lost its last order, and the path above where it empties. Cannot fail."""
     cdef PageHead* page = page_at(pools, page_slot)
     cdef Node* node
+    if planted(SLIP_LEVEL_BIT_KEPT):
+        return
     bits_remove(&page.bits, digit)
     if likely(not bits_empty(&page.bits)):
         return
@@ -263,6 +266,7 @@ cdef inline outlined_qty_t ladder_next_far(LadderPools* pools, Ladder* ladder, u
     i = <int32_t>(key >> 24)
     j = <int32_t>((key >> 16) & 255)
     digit = <int32_t>((key >> 8) & 255) + 1
+    digit += planted(SLIP_PAGE_SKIPPED)
     low = NULL
     slot = root.child[i]
     if slot != NIL:
@@ -362,5 +366,9 @@ cdef inline void ladder_unlink(LadderPools* pools, Ladder* ladder, Order* orders
     level.qty_lots -= order.leaves_lots
     ladder.qty_lots -= order.leaves_lots
     ladder.order_count -= 1
+    if planted(SLIP_BEST_KEPT):
+        if level.qty_lots == 0:
+            ladder_unmark(pools, order.level >> 8, order.level & 255)
+            return
     if level.qty_lots == 0:
         ladder_level_emptied(pools, ladder, order.level, ladder_key(ladder, order.price_ticks))

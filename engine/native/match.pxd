@@ -12,6 +12,8 @@ from engine.native.idmap cimport *
 from engine.native.ladder cimport *
 from engine.native.meet cimport *
 from engine.native.orders cimport *
+from engine.native.planted cimport *
+from engine.native.planted_moves cimport *
 
 
 # ---- checks ----
@@ -19,12 +21,22 @@ from engine.native.orders cimport *
 cdef inline int check_bounds(Book* book, PlaceCommand* command, bint has_limit) noexcept nogil:
     """Price, quantity and notional bounds (U-2)."""
     cdef int64_t notional
+    if planted(SLIP_PRICE_BOUND_REFUSED):
+        if has_limit and command.price_ticks == book.price_max:
+            return REJECT_PRICE_OUT_OF_BOUNDS
     if has_limit and unlikely(command.price_ticks < book.price_min or command.price_ticks > book.price_max):
         return REJECT_PRICE_OUT_OF_BOUNDS
     if unlikely(command.qty_lots <= 0):
         return REJECT_QTY_NOT_POSITIVE
     if unlikely(command.qty_lots > book.qty_max):
         return REJECT_QTY_OUT_OF_BOUNDS
+    if planted(SLIP_NOTIONAL_SIGNED):
+        if command.price_ticks < 0:
+            return REJECT_NONE
+    if planted(SLIP_NOTIONAL_WRAPS):
+        if has_limit:
+            notional = <int64_t>(<uint64_t>abs64(command.price_ticks) * <uint64_t>command.qty_lots)
+            return REJECT_NOTIONAL_OUT_OF_BOUNDS if notional > book.notional_max else REJECT_NONE
     if has_limit and unlikely(mul_overflows(abs64(command.price_ticks), command.qty_lots, &notional) or notional > book.notional_max):
         return REJECT_NOTIONAL_OUT_OF_BOUNDS
     return REJECT_NONE
@@ -40,6 +52,8 @@ cdef inline int check_name(BookPools* pools, PlaceCommand* command) noexcept nog
         if unlikely(order_at(pools, <slot_t>command.name).leaves_lots != 0):
             return REJECT_SLOT_IN_USE
     elif command.naming == NAMED_ORDER_ID:
+        if planted(SLIP_DUPLICATE_ID):
+            return REJECT_NONE
         if unlikely(idmap_seek(&pools.ids, order_keys(pools), command.name, command.home) != NULL):
             return REJECT_DUPLICATE_ORDER_ID
     return REJECT_NONE
@@ -117,6 +131,7 @@ cdef inline inlined_qty_t book_match(BookPools* pools, Book* book, PlaceCommand*
             want = wanted
             continue
         price = <price_t>(<uint32_t>ladder.best_key ^ (<uint32_t>0x7FFFFFFF + (command.side == SIDE_BUY)))
+        price = command.price_ticks if planted(SLIP_TAKERS_PRICE) else price
         before = want
         # invariant: slot is the oldest order of the level and plain; those before it are filled and gone; the sums of the
         # ladder and of the book lag behind by before - want
@@ -131,8 +146,12 @@ cdef inline inlined_qty_t book_match(BookPools* pools, Book* book, PlaceCommand*
             if take < maker.leaves_lots:
                 maker.leaves_lots -= take
                 maker.prev = NIL
+                if planted(SLIP_PLACE_LOST_BY_FILL):
+                    order_to_back(pools, ladder, slot)
                 break
             level.head = maker.next
+            if planted(SLIP_OWNER_LINK_KEPT):
+                maker.owner = NO_OWNER
             order_end(pools, slot, maker, maker_id)
             ladder.order_count -= 1
             slot = level.head
@@ -207,6 +226,8 @@ cdef inline void book_rest(BookPools* pools, Book* book, PlaceCommand* command, 
     order.owner = command.owner
     order.flags = flags | (<uint32_t>command.naming << ORDER_NAMING_SHIFT) | asks
     ladder_append(&pools.ladders, &book.ladder[asks], <Order*>pools.orders.base, slot, key, level, shown)
+    if planted(SLIP_YOUNGEST_FIRST):
+        youngest_to_front(pools, order)
 
 
 # Execute a plain order that book_check has passed. `sent_slot`: the slot reserved at send (LOCAL naming), else NIL. `level`: that
@@ -222,6 +243,7 @@ cdef inline inlined_int book_place(BookPools* pools, Book* book, PlaceCommand* c
     cdef IdEntry* entry = NULL
     cdef qty_t left = command.qty_lots
     cdef slot_t slot
+    rests = has_limit if planted(SLIP_IOC_RESTS) else rests
     if unlikely(name_reserve(pools, command, &entry)):
         return REJECT_NO_MEMORY
     if rests and level == NIL and unlikely(level_reserve(pools, &book.ladder[asks], key, &level)):
@@ -245,6 +267,9 @@ cdef inline inlined_int book_place(BookPools* pools, Book* book, PlaceCommand* c
     if left > 0:
         cancel_record(pools, command.command, out.id, command.owner, left, CANCEL_UNFILLED)
         out.cancelled_lots = left
+        pools.cancels.row_count -= planted(SLIP_UNFILLED_NOT_TOLD)
+    if planted(SLIP_SLOT_KEPT_BY_TAKER):
+        return REJECT_NONE
     if command.naming != NAMED_SLOT:
         slot_return(pools, slot, command.naming)
     return REJECT_NONE
@@ -277,5 +302,7 @@ cdef inline inlined_int book_cancel(BookPools* pools, Book* book, int64_t name, 
         return REJECT_NONE
     out.cancelled_lots = order.leaves_lots
     ladder_unlink(&pools.ladders, &book.ladder[order.flags & ORDER_SELL], <Order*>pools.orders.base, slot)
+    if planted(SLIP_SIDE_LOTS_KEPT):
+        book.ladder[order.flags & ORDER_SELL].qty_lots += order.leaves_lots
     order_end_entry(pools, slot, order, naming, entry)
     return REJECT_NONE

@@ -14,6 +14,7 @@ from engine.native.features cimport *
 from engine.native.ladder cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
+from engine.native.planted cimport *
 from engine.native.queue cimport *
 from engine.native.slab cimport *
 from engine.native.stops cimport *
@@ -35,6 +36,8 @@ cdef inline bint expiry_is_live(BookPools* pools, Event* event) noexcept nogil:
     if order.leaves_lots == 0 or not order.flags & ORDER_EXPIRES:
         return 0
     extra = extra_at(pools, event.a)
+    if planted(SLIP_EXPIRY_OF_ANOTHER):
+        return 1
     return extra.stamp == event.b and extra.expires_ms == event.time_ms
 
 
@@ -91,6 +94,7 @@ cdef inline int clock_advance(Matcher* matcher, int32_t row, time_ms_t now_ms, O
     if now_ms > matcher.book.now_ms:
         matcher.book.stops_run = 0
     matcher.book.now_ms = now_ms
+    now_ms -= planted(SLIP_EXPIRES_LATE)
     while queue_take(&matcher.expiries, now_ms, &event):
         if expiry_is_live(&matcher.pools, &event):
             book_cancel_for(&matcher.pools, &matcher.book, event.a, row, CANCEL_EXPIRED)
@@ -123,6 +127,9 @@ cdef inline int cancel_owner(Matcher* matcher, int32_t owner, int32_t row, Outco
     if cancels_reserve(&matcher.pools, count):
         return REJECT_NO_MEMORY
     while head_at(&matcher.pools, owner)[0] != NIL:
+        if planted(SLIP_CANCEL_OWNER_SKIPS_LAST):
+            if cold_at(&matcher.pools, head_at(&matcher.pools, owner)[0]).owner_next == NIL:
+                break
         out.cancelled_lots += book_cancel_for(&matcher.pools, &matcher.book, head_at(&matcher.pools, owner)[0], row, CANCEL_OWNER)
     return REJECT_NONE
 
@@ -142,6 +149,8 @@ cdef inline int clear_all(Matcher* matcher, int32_t row, Outcome* out) noexcept 
         return REJECT_NO_MEMORY
     for k in range(2):
         clear_ladder(matcher, &book.ladder[k], row, out)
+    if planted(SLIP_CLEAR_LEAVES_STOPS):
+        return REJECT_NONE
     for k in range(TRIGGERS):
         clear_ladder(matcher, &book.trigger[k], row, out)
     while book.fired_head != NIL:
@@ -188,6 +197,9 @@ cdef inline int set_state(Book* book, int64_t state) noexcept nogil:
 
 cdef inline bint kind_is_legal(Book* book, uint8_t kind) noexcept nogil:
     """Whether the market state takes this kind (M-30); places are judged with their terms."""
+    if planted(SLIP_HALTED_CANCELS):
+        if kind == KIND_CANCEL:
+            return 1
     if kind == KIND_REPLACE:
         return book.state == STATE_OPEN or book.state == STATE_AUCTION
     if kind == KIND_REDUCE or kind == KIND_CANCEL or kind == KIND_CANCEL_OWNER:

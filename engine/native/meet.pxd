@@ -12,6 +12,8 @@ from engine.native.arith cimport *
 from engine.native.book cimport *
 from engine.native.ladder cimport *
 from engine.native.orders cimport *
+from engine.native.planted cimport *
+from engine.native.planted_moves cimport *
 
 
 # Take lots from the shown slice of a resting order, by a trade or not; an emptied iceberg shows its next slice at the back
@@ -34,6 +36,8 @@ cdef inline void maker_take(BookPools* pools, Book* book, slot_t slot, qty_t lot
     iceberg_set_hidden(book, asks, extra, extra.hidden_lots - slice)
     order.leaves_lots = slice
     ladder_append(&pools.ladders, ladder, <Order*>pools.orders.base, slot, ladder_key(ladder, order.price_ticks), order.level, slice)
+    if planted(SLIP_ICEBERG_KEEPS_PLACE):
+        youngest_to_front(pools, order)
 
 
 # The taker meets an order of its own owner. Returns 1 if the taker ends here. Needs: 2 rows of `cancels`. Cannot fail. O(1).
@@ -46,10 +50,15 @@ cdef inline bint meet_own(BookPools* pools, Book* book, PlaceCommand* command, i
         lots = min64(order.leaves_lots, want[0])
         cancel_record(pools, command.command, order_id(pools, slot, order), order.owner, lots, CANCEL_SELF_TRADE)
         cancel_record(pools, command.command, taker, command.owner, lots, CANCEL_SELF_TRADE)
+        if planted(SLIP_DECREMENT_DROPS_HIDDEN):
+            if order.flags & ORDER_ICEBERG:
+                iceberg_set_hidden(book, order.flags & ORDER_SELL, extra_at(pools, slot), 0)
         maker_take(pools, book, slot, lots)
         want[0] -= lots
         return 0
     book_cancel_for(pools, book, slot, command.command, CANCEL_SELF_TRADE)
+    if planted(SLIP_BOTH_SPARES_TAKER):
+        return 0
     return command.self_trade == STP_CANCEL_BOTH
 
 
@@ -59,6 +68,8 @@ cdef inline bint meet_reduce_only(BookPools* pools, Book* book, PlaceCommand* co
     cdef Order* order = order_at(pools, slot)
     cdef qty_t allowed = reducible(pools, book, order.owner, order.flags & ORDER_SELL)
     cdef qty_t excess = order_open(pools, slot) - allowed
+    if planted(SLIP_MET_UNCUT):
+        return 0
     if excess <= 0:
         return 0
     if allowed == 0:
@@ -74,6 +85,9 @@ cdef inline bint meet_reduce_only(BookPools* pools, Book* book, PlaceCommand* co
 cdef inline outlined_int meet(BookPools* pools, Book* book, PlaceCommand* command, int64_t taker, slot_t slot, qty_t* want) noexcept nogil:
     cdef Order* order = order_at(pools, slot)
     cdef qty_t take
+    if planted(SLIP_NOBODY_IS_OWNER):
+        if command.self_trade != STP_NONE and order.owner == command.owner:
+            return meet_own(pools, book, command, taker, slot, want)
     if command.self_trade != STP_NONE and order.owner == command.owner and order.owner != NO_OWNER:
         return meet_own(pools, book, command, taker, slot, want)
     if order.flags & ORDER_REDUCE_ONLY and meet_reduce_only(pools, book, command, slot):
@@ -86,6 +100,8 @@ cdef inline outlined_int meet(BookPools* pools, Book* book, PlaceCommand* comman
     if book.tracks_positions:
         position_add(pools, order.owner, -command.side * take)
         position_add(pools, command.owner, command.side * take)
+        if planted(SLIP_POSITION_FORGETS_TAKER):
+            position_add(pools, command.owner, -command.side * take)
     maker_take(pools, book, slot, take)
     want[0] -= take
     return 0

@@ -15,6 +15,7 @@ from engine.native.arith cimport *
 from engine.native.columns cimport *
 from engine.native.idmap cimport *
 from engine.native.ladder cimport *
+from engine.native.planted cimport *
 from engine.native.slab cimport *
 
 # Columns of a fill row. A world's trades table appends its own columns behind these.
@@ -230,6 +231,8 @@ cdef inline void slot_return(BookPools* pools, slot_t slot, uint32_t naming) noe
     if naming != NAMED_ORDER_ID:
         cold = cold_at(pools, slot)
         cold.generation = (cold.generation + 1) & GENERATION_MASK
+        if planted(SLIP_GENERATION_KEPT):
+            cold.generation -= 1
     (<slot_t*>pools.free_slots.base)[pools.free_slots.count] = slot
     pools.free_slots.count += 1
 

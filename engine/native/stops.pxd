@@ -13,6 +13,8 @@ from engine.native.features cimport *
 from engine.native.ladder cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
+from engine.native.planted cimport *
+from engine.native.planted_moves cimport *
 
 
 # ---- reduce-only (M-27) ----
@@ -36,10 +38,12 @@ cdef inline void trim_owner(BookPools* pools, Book* book, int32_t owner, int32_t
             excess[order.flags & ORDER_SELL] += order_open(pools, slot)
         slot = cold_at(pools, slot).owner_next
     slot = head_at(pools, owner)[0]
+    slot = oldest_of(pools, slot) if planted(SLIP_TRIM_OLDEST_FIRST) and slot != NIL else slot
     # invariant: excess holds what the orders from `slot` on, with all behind them, have too much on each side
     while slot != NIL and (excess[0] > 0 or excess[1] > 0):
         order = order_at(pools, slot)
         next_slot = cold_at(pools, slot).owner_next
+        next_slot = cold_at(pools, slot).owner_prev if planted(SLIP_TRIM_OLDEST_FIRST) else next_slot
         asks = order.flags & ORDER_SELL
         if order.flags & ORDER_REDUCE_ONLY and not order.flags & (ORDER_STOP | ORDER_FIRED) and excess[asks] > 0:
             lots = order_open(pools, slot)
@@ -72,6 +76,7 @@ cdef inline void stops_reach(BookPools* pools, Book* book, int k, int64_t price)
     cdef int64_t key = ladder_key(ladder, <price_t>price)
     cdef Order* order
     cdef slot_t slot
+    key -= planted(SLIP_STOP_LATE)
     # invariant: what has been reached and is still in the ladder comes behind what is in the queue
     while ladder.best_key <= key:
         slot = level_at(&pools.ladders, ladder.best_level).head
@@ -91,6 +96,7 @@ cdef inline void stops_reach(BookPools* pools, Book* book, int k, int64_t price)
 
 cdef inline void stops_reach_pair(BookPools* pools, Book* book, int first_of_pair, int64_t buys_price, int64_t sells_price, bint sells_first) noexcept nogil:
     """Both ladders that look at one series: buys up to the one price, sells down to the other."""
+    sells_first = not sells_first if planted(SLIP_STOPS_WRONG_SIDE_FIRST) else sells_first
     if sells_first:
         stops_reach(pools, book, first_of_pair + 1, sells_price)
     stops_reach(pools, book, first_of_pair, buys_price)
@@ -105,6 +111,7 @@ cdef inline void stops_reach_trades(BookPools* pools, Book* book, int64_t first_
         return
     first = (<int32_t*>table_cell(&pools.fills, first_fill, FILL_PRICE))[0]
     last = book.last_price
+    first = last if planted(SLIP_STOPS_SEE_LAST_ONLY) else first
     stops_reach_pair(pools, book, 0, max64(first, last), min64(first, last), taker_side == SIDE_BUY)
 
 
@@ -163,6 +170,7 @@ cdef inline bint stop_run(BookPools* pools, Book* book, int32_t row) noexcept no
     if reason == REJECT_NONE and arrival_reserve(pools, book, &command, &arrival):
         reason = REJECT_NO_MEMORY
     book.stops_run += 1
+    book.stops_run -= planted(SLIP_STOPS_NOT_COUNTED)
     trigger_record(pools, row, command.name, command.owner, command.stop_ticks, reason)
     if reason:
         book_cancel_for(pools, book, slot, row, CANCEL_STOP_REFUSED)

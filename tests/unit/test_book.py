@@ -58,6 +58,19 @@ class TestPriceTimePriority:
         book.limit(BUY, 100, 5, order_id=1)
         assert fills(book) == [(7, 1, 100, 2), (3, 1, 100, 2), (5, 1, 100, 1)]
 
+    @pytest.mark.parametrize("side", [BUY, SELL])
+    @pytest.mark.parametrize("step", [1, 255, 256, 257, 2**16, 2**24])
+    def test_m1_prices_are_met_in_order_however_far_apart(self, book_class, side, step):
+        book = book_class()
+        prices = [step * i for i in range(1, 8)][:: 1 if side == BUY else -1]  # from the best to the worst
+        for price in prices[::2] + prices[1::2]:
+            book.limit(-side, price, 1)
+        for price in prices[:3]:
+            assert (book.best_bid, book.best_ask) == ((None, price) if side == BUY else (price, None))
+            book.market(side, 1)
+        book.market(side, 9)
+        assert [fill[2] for fill in fills(book)] == prices[3:]
+
     def test_m1_a_partial_fill_keeps_its_place(self, book_class):
         book = book_class()
         book.limit(SELL, 100, 4, order_id=1)
@@ -189,6 +202,26 @@ class TestNames:
         assert rejected(book.market(BUY, 1, order_id=order_id)) == RejectReason.DUPLICATE_ORDER_ID
         assert amounts(book.cancel(order_id=order_id)) == (0, 0, 1)
         assert book.limit(BUY, 5, 1, order_id=order_id).accepted
+
+    @pytest.mark.parametrize("stride", [64, 2**12, 2**31, 2**32, 2**58])
+    def test_m6_ids_with_the_same_low_bits_are_told_apart(self, book_class, stride):
+        book = book_class()
+        ids = [5 + stride * i for i in range(20)]
+        for order_id in ids:
+            assert book.limit(BUY, 5, 1, order_id=order_id).accepted
+        for order_id in ids:
+            assert rejected(book.limit(BUY, 5, 1, order_id=order_id)) == RejectReason.DUPLICATE_ORDER_ID
+        for order_id in ids[::-1]:
+            assert amounts(book.cancel(order_id=order_id)) == (0, 0, 1)
+
+    def test_m12_ids_of_one_batch_are_found_afterwards_however_many(self, book_class):
+        book = book_class()
+        ids = range(1000, 1300)
+        rows = [place_row(BUY, 5, 1, order_id) for order_id in ids]
+        assert book.apply(columns(rows, "order_id")).accepted_count == len(ids)
+        for order_id in ids:
+            assert rejected(book.limit(BUY, 5, 1, order_id=order_id)) == RejectReason.DUPLICATE_ORDER_ID
+            assert amounts(book.cancel(order_id=order_id)) == (0, 0, 1)
 
     def test_m6_the_three_ways_are_three_spaces(self, book_class):
         book = book_class(slots=1)

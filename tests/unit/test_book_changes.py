@@ -241,6 +241,16 @@ class TestCancelOwner:
         assert amounts(book.cancel_owner(0)) == (0, 0, 0)
         book.check_invariants()
 
+    def test_m9_a_filled_order_is_no_order_of_its_owner_any_more(self, book_class):
+        book = book_class(owners=1)
+        for order_id in (1, 2, 3):
+            book.limit(SELL, 100 + order_id, 5, order_id=order_id, owner=0)
+        book.market(BUY, 2 * 5)
+        assert amounts(book.cancel_owner(0)) == (0, 0, 5)
+        assert cancels(book) == [(3, 5, CancelReason.OWNER)]
+        assert book.order_count == 0
+        book.check_invariants()
+
     @pytest.mark.parametrize(("owner", "fits"), [(-2, False), (-1, False), (0, True), (1, True), (2, False)])
     def test_m17_owner_range(self, book_class, owner, fits):
         book = book_class(owners=2)

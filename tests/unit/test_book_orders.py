@@ -122,6 +122,15 @@ class TestPostOnly:
         assert amounts(book.market(SELL, 2)) == (2, 0, 0)
 
 
+@pytest.mark.parametrize("naming", [{}, {"order_id": 7}])
+@pytest.mark.parametrize("terms", [{"post_only": True}, {"time_in_force": FOK}, {"reduce_only": True}])
+def test_u7_an_order_that_is_refused_last_uses_no_slot(book_class, naming, terms):
+    book = book_class()
+    book.limit(SELL, 100, 1)
+    assert not book.limit(BUY, 100, 2, **terms, **naming).accepted
+    assert book.limit(BUY, 99, 1).id == 1  # the handle after the first
+
+
 class TestExpiry:
     @pytest.mark.parametrize(
         ("expires", "fits"),
@@ -195,6 +204,17 @@ class TestExpiry:
         else:
             assert (rejected(result), book.now_ms) == (RejectReason.TIME_OUT_OF_RANGE, 5)
         assert result.id == -1
+
+    @pytest.mark.parametrize("naming", [{}, {"order_id": 1}, {"slot_id": 0}])
+    def test_m21_an_expiry_passes_the_order_that_has_its_slot_now(self, book_class, naming):
+        book = book_class(slots=1)
+        first = book.limit(BUY, 5, 1, time_in_force=GTT, expires_ms=3, **naming)
+        assert amounts(book.cancel(**(naming or {"handle": first.id}))) == (0, 0, 1)
+        book.limit(BUY, 5, 2, time_in_force=GTT, expires_ms=8, **naming)
+        book.advance(7)
+        assert (queue(book, 5), cancels(book)) == ([(book.orders()[0].id, 2)], [])
+        book.advance(8)
+        assert [row[1:] for row in cancels(book)] == [(2, CancelReason.EXPIRED)]
 
     def test_m21_an_iceberg_expires_whole(self, book_class):
         book = book_class()

@@ -1,0 +1,157 @@
+# Planted faults: slips that a checked build (FIRESALE_FAULTS=1) makes on request, so that the suite can be asked whether it would
+# notice. `planted(SLIP_X)` stands where the slip would be made; at most one fault is planted at a time.
+#
+# Stands on: nothing. Promises: in every other build `planted` is the constant 0, so neither a hook nor a name of this file is
+# left in the core (tests/unit/test_planted_faults.py). The table of what kills each fault: docs/planted-faults.md.
+
+cdef extern from *:
+    """
+    #ifndef ENGINE_FAULTS
+    #define ENGINE_FAULTS 0
+    #endif
+    #if ENGINE_FAULTS
+    /* X(name, rule, the slip) */
+    #define ENGINE_SLIP_LIST(X)                                                                                       \
+        X(PRICE_BOUND_REFUSED, "U-2", "the highest price of the market is refused")                                    \
+        X(NOTIONAL_WRAPS, "U-2", "price x lots is taken in 64 bits")                                                   \
+        X(NOTIONAL_SIGNED, "U-2", "the notional of a negative price is not bounded")                                   \
+        X(SIDE_LOTS_KEPT, "U-3", "a cancel leaves its lots in the sum of the side")                                    \
+        X(STOP_LOTS_KEPT, "U-3", "a stop that leaves keeps its room among the stops")                                  \
+        X(REJECT_TAKES_SLOT, "U-7", "an order that is refused last keeps the slot it would have had")                  \
+        X(DIGEST_SKIPS_HIDDEN, "D-2", "the digest leaves hidden lots out")                                             \
+        X(DIGEST_SKIPS_FIRED, "D-2", "the digest leaves out stops that fired and have not run")                        \
+        X(YOUNGEST_FIRST, "M-1", "an order comes to rest at the front of its level")                                   \
+        X(PLACE_LOST_BY_FILL, "M-1", "a partly filled order goes to the back of its level")                            \
+        X(PAGE_SKIPPED, "M-1", "the search for the next level skips a page")                                           \
+        X(TAKERS_PRICE, "M-2", "a trade is at the taker's price")                                                      \
+        X(IOC_RESTS, "M-4", "what is left of an IOC order rests")                                                      \
+        X(LEVEL_BIT_KEPT, "M-8", "the bit of an emptied level stays set when the path above it is cleared")            \
+        X(BEST_KEPT, "M-8", "the best price stays where its last order was cancelled")                                 \
+        X(DUPLICATE_ID, "M-6", "an order id that is open is taken again")                                              \
+        X(ID_REACH_SHORT, "M-6", "the entry that stands furthest from its home is not found")                          \
+        X(ID_LOW_HALF, "M-6", "ids that agree in their lower half are one")                                            \
+        X(GENERATION_KEPT, "M-7", "a slot that is given back keeps its generation")                                    \
+        X(SLOT_KEPT_BY_TAKER, "M-7", "an engine slot is not given back by an order that does not rest")                \
+        X(OWNER_LINK_KEPT, "M-9", "a filled order stays in its owner's list")                                          \
+        X(STALE_HOMES, "M-12", "homes that a batch has looked up stay when the id map is rebuilt")                     \
+        X(BATCH_FORGETS_STOPS, "M-12", "a plain row of a batch fires no stops")                                        \
+        X(BATCH_FORGETS_SELF_TRADE, "M-12", "a row of a batch with nothing but self-trade prevention runs as a plain one") \
+        X(REDUCE_SHOWN_FIRST, "M-15", "a reduce takes shown lots before hidden ones")                                  \
+        X(REDUCE_LOSES_PLACE, "M-15", "a reduced order goes to the back of its level")                                 \
+        X(REPLACE_SMALLER_LOSES_PLACE, "M-16", "same price and less: the order goes to the back")                      \
+        X(REPLACE_SAME_KEEPS_PLACE, "M-16", "same price and quantity: the order keeps its place")                      \
+        X(REPLACE_LOSES_SELF_TRADE, "M-16", "a replaced order that trades has no self-trade prevention")               \
+        X(REPLACE_LOSES_EXPIRY, "M-16", "a replaced order does not expire")                                            \
+        X(REPLACE_COUNTS_OLD_LOTS, "M-16", "the room for a replace is counted with the old lots")                      \
+        X(CANCEL_OWNER_SKIPS_LAST, "M-17", "the oldest order of an owner stays")                                       \
+        X(CLEAR_LEAVES_STOPS, "M-18", "stops stay when all is cleared")                                                \
+        X(FOK_COUNTS_OWN, "M-19", "own lots count under CANCEL_MAKER")                                                 \
+        X(FOK_COUNTS_PAST_OWN, "M-19", "counting goes on behind an own order that would stop the taker")               \
+        X(FOK_SKIPS_HIDDEN, "M-19", "hidden lots do not count")                                                        \
+        X(FOK_COUNTS_REDUCE_ONLY, "M-19", "resting reduce-only lots count")                                            \
+        X(POST_ONLY_AT_TOUCH, "M-20", "a post-only limit may equal the best opposite price")                           \
+        X(EXPIRY_AT_NOW, "M-21", "an order that expires now is taken")                                                 \
+        X(EXPIRES_LATE, "M-21", "an order lives a millisecond too long")                                               \
+        X(EXPIRY_OF_ANOTHER, "M-21", "an expiry takes off the order that has its slot now")                            \
+        X(SLICES_ONE_MORE, "M-22", "an iceberg of 10,001 slices is taken")                                             \
+        X(ICEBERG_SHOWS_ONE_MORE, "M-22", "an iceberg comes to rest with one lot more than its display")               \
+        X(ICEBERG_KEEPS_PLACE, "M-22", "the next slice stands at the front")                                           \
+        X(BOTH_SPARES_TAKER, "M-23", "CANCEL_BOTH cancels the maker only")                                             \
+        X(DECREMENT_DROPS_HIDDEN, "M-23", "DECREMENT takes an iceberg's hidden lots off")                              \
+        X(NOBODY_IS_OWNER, "M-23", "two orders without an owner have the same")                                        \
+        X(STOP_LATE, "M-24", "a stop fires one tick beyond its trigger price")                                         \
+        X(STOPS_YOUNGEST_FIRST, "M-25", "of stops with one trigger price the youngest fires first")                    \
+        X(STOPS_SEE_LAST_ONLY, "M-25", "only the last trade price of a command reaches stops")                         \
+        X(STOPS_WRONG_SIDE_FIRST, "M-25", "buys and sells fire in the other order")                                    \
+        X(STOPS_NOT_COUNTED, "M-25", "stops_per_ms is not looked at")                                                  \
+        X(POSITION_FORGETS_TAKER, "M-26", "a trade leaves the taker's position as it was")                             \
+        X(REDUCE_ONLY_NOT_CUT, "M-26", "a reduce-only order arrives with all its lots")                                \
+        X(TRIM_OLDEST_FIRST, "M-27", "reduce-only lots are taken off the oldest order first")                          \
+        X(MET_UNCUT, "M-27", "a taker meets a reduce-only order that passes its owner's position")                     \
+        X(HALTED_CANCELS, "M-30", "HALTED takes a cancel")                                                             \
+        X(AUCTION_MATCHES, "M-31", "orders trade in an auction")                                                       \
+        X(LOCKED_OPENS, "M-31", "a locked book opens")                                                                 \
+        X(UNFILLED_NOT_TOLD, "M-33", "what an IOC or market order leaves is in no row of cancels")
+    #define ENGINE_SLIP_CONSTANT(name, rule, slip) SLIP_##name,
+    #define ENGINE_SLIP_NAME(name, rule, slip) #name,
+    enum engine_slip { SLIP_NONE, ENGINE_SLIP_LIST(ENGINE_SLIP_CONSTANT) ENGINE_SLIPS_END };
+    static const char *const engine_slip_names[] = { "", ENGINE_SLIP_LIST(ENGINE_SLIP_NAME) };
+    static int engine_planted = SLIP_NONE;
+    #define engine_is_planted(fault) (engine_planted == (fault))
+    #define engine_plant(fault) (engine_planted = (fault))
+    #define engine_slip_name(fault) engine_slip_names[fault]
+    #else
+    #define SLIP_NONE 0
+    #define ENGINE_SLIPS_END 1
+    #define engine_is_planted(fault) 0
+    #define engine_plant(fault) ((void)(fault))
+    #define engine_slip_name(fault) ((void)(fault), "")
+    #endif
+    """
+    const bint ENGINE_FAULTS
+    const int SLIP_NONE
+    const int SLIPS_END "ENGINE_SLIPS_END"
+    bint planted "engine_is_planted"(int fault) noexcept nogil
+    void plant_number "engine_plant"(int fault) noexcept nogil
+    const char* slip_name "engine_slip_name"(int fault) noexcept nogil
+    enum:
+        SLIP_PRICE_BOUND_REFUSED
+        SLIP_NOTIONAL_WRAPS
+        SLIP_NOTIONAL_SIGNED
+        SLIP_SIDE_LOTS_KEPT
+        SLIP_STOP_LOTS_KEPT
+        SLIP_REJECT_TAKES_SLOT
+        SLIP_DIGEST_SKIPS_HIDDEN
+        SLIP_DIGEST_SKIPS_FIRED
+        SLIP_YOUNGEST_FIRST
+        SLIP_PLACE_LOST_BY_FILL
+        SLIP_PAGE_SKIPPED
+        SLIP_TAKERS_PRICE
+        SLIP_IOC_RESTS
+        SLIP_LEVEL_BIT_KEPT
+        SLIP_BEST_KEPT
+        SLIP_DUPLICATE_ID
+        SLIP_ID_REACH_SHORT
+        SLIP_ID_LOW_HALF
+        SLIP_GENERATION_KEPT
+        SLIP_SLOT_KEPT_BY_TAKER
+        SLIP_OWNER_LINK_KEPT
+        SLIP_STALE_HOMES
+        SLIP_BATCH_FORGETS_STOPS
+        SLIP_BATCH_FORGETS_SELF_TRADE
+        SLIP_REDUCE_SHOWN_FIRST
+        SLIP_REDUCE_LOSES_PLACE
+        SLIP_REPLACE_SMALLER_LOSES_PLACE
+        SLIP_REPLACE_SAME_KEEPS_PLACE
+        SLIP_REPLACE_LOSES_SELF_TRADE
+        SLIP_REPLACE_LOSES_EXPIRY
+        SLIP_REPLACE_COUNTS_OLD_LOTS
+        SLIP_CANCEL_OWNER_SKIPS_LAST
+        SLIP_CLEAR_LEAVES_STOPS
+        SLIP_FOK_COUNTS_OWN
+        SLIP_FOK_COUNTS_PAST_OWN
+        SLIP_FOK_SKIPS_HIDDEN
+        SLIP_FOK_COUNTS_REDUCE_ONLY
+        SLIP_POST_ONLY_AT_TOUCH
+        SLIP_EXPIRY_AT_NOW
+        SLIP_EXPIRES_LATE
+        SLIP_EXPIRY_OF_ANOTHER
+        SLIP_SLICES_ONE_MORE
+        SLIP_ICEBERG_SHOWS_ONE_MORE
+        SLIP_ICEBERG_KEEPS_PLACE
+        SLIP_BOTH_SPARES_TAKER
+        SLIP_DECREMENT_DROPS_HIDDEN
+        SLIP_NOBODY_IS_OWNER
+        SLIP_STOP_LATE
+        SLIP_STOPS_YOUNGEST_FIRST
+        SLIP_STOPS_SEE_LAST_ONLY
+        SLIP_STOPS_WRONG_SIDE_FIRST
+        SLIP_STOPS_NOT_COUNTED
+        SLIP_POSITION_FORGETS_TAKER
+        SLIP_REDUCE_ONLY_NOT_CUT
+        SLIP_TRIM_OLDEST_FIRST
+        SLIP_MET_UNCUT
+        SLIP_HALTED_CANCELS
+        SLIP_AUCTION_MATCHES
+        SLIP_LOCKED_OPENS
+        SLIP_UNFILLED_NOT_TOLD
