@@ -8,7 +8,7 @@ survived, or if the tests fail without one.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import re
 import signal
@@ -34,16 +34,21 @@ PYTEST = ["-m", "pytest", "-x", "-v", "--tb=no", "-p", "no:cacheprovider", "--hy
 HEAD = """\
 # Planted faults
 
-A green suite says something only if it would be red with a wrong engine. So one build of the core carries {count} slips that
-somebody could make, each beside the line where it would be made (`engine/native/planted.pxd`), and plants at most one of them
+A green suite says something only if it would be red with a wrong engine. So one build of the core carries
+{count} slips that
+somebody could make, each beside the line where it would be made (`engine/native/planted.pxd`), and plants at
+most one of them
 at run time. Every one is killed: some test of the ordinary suite fails with it. In every other build the hooks are the
 constant 0, and no name of them is left in the core (`tests/unit/test_planted_faults.py`; reasons: decision 17).
 
-- `make faults` builds that core, runs the tests without a fault and then against each, writes this page, and puts the release
-  build back. It fails if a fault survives. `make faults ARGS="STOP_LATE YOUNGEST_FIRST"` plants only these and writes nothing.
+- `make faults` builds that core, runs the tests without a fault and then against each, writes this page, and
+  puts the release
+  build back. It fails if a fault survives. `make faults ARGS="STOP_LATE YOUNGEST_FIRST"` plants only these
+  and writes nothing.
 - `FIRESALE_FAULT=STOP_LATE python ...` plants one for a whole process; `engine._core.plant("STOP_LATE")` from within.
 
-"Killed by" is the first test that failed: the tests named for the rule run first, then all tests of the book in the order of
+"Killed by" is the first test that failed: the tests named for the rule run first, then all tests of the book
+in the order of
 their files, then the random walks. A fault that ends or hangs the process is killed by the test that ran then.
 
 Last run that changed this table: {date}.
@@ -72,7 +77,7 @@ def listed_faults() -> list[Fault]:
 
 
 def environment(fault: str, storage: str) -> dict[str, str]:
-    """Give a run its fault, and a place for examples that is thrown away; what a caller set for pytest does not count."""
+    """Give a run its fault, and a place for examples that is thrown away; a caller's pytest options do not count."""
     kept = {key: value for key, value in os.environ.items() if key not in ("FIRESALE_FAULT", "PYTEST_ADDOPTS")}
     return {**kept, "FIRESALE_FAULT": fault, "HYPOTHESIS_STORAGE_DIRECTORY": storage, "PYTHONUNBUFFERED": "1"}
 
@@ -144,7 +149,7 @@ def row(fault: Fault, verdict: Verdict) -> str:
 
 def write_page(rows: list[str]) -> None:
     """Write the table, unless it would be the same but for the date."""
-    text = HEAD.format(count=len(rows), date=datetime.datetime.now(tz=datetime.UTC).date()) + "".join(rows)
+    text = HEAD.format(count=len(rows), date=dt.datetime.now(tz=dt.UTC).date()) + "".join(rows)
     undated = re.compile(r"^Last run .*$", re.M)
     if not PAGE.exists() or undated.sub("", PAGE.read_text(encoding="utf-8")) != undated.sub("", text):
         PAGE.write_text(text, encoding="utf-8")
@@ -189,7 +194,8 @@ def main(names: list[str]) -> int:
     if not names:
         write_page(rows)
     survived = f": {' '.join(survivors)}" if survivors else ""
-    print(f"{len(rows) - len(survivors)} killed, {len(survivors)} survived{survived}; {time.monotonic() - started:.0f} s")
+    killed, seconds = len(rows) - len(survivors), time.monotonic() - started
+    print(f"{killed} killed, {len(survivors)} survived{survived}; {seconds:.0f} s")
     return 1 if survivors else 0
 
 

@@ -1,4 +1,4 @@
-"""The ordinary core holds no planted fault; the checked one (FIRESALE_FAULTS=1) plants what it is told (decision 17)."""
+"""The ordinary core holds no planted fault; the checked one plants what it is told (decision 17)."""
 
 from __future__ import annotations
 
