@@ -2,8 +2,8 @@
 
 Usage: planted_faults.py [NAME...], on a core that was built with FIRESALE_FAULTS=1 (`make faults` does both). For each
 fault the tests named for its rule run first, then all tests of the book, then the random walks; the first that fails
-has killed it. Without names all faults are planted and docs/planted-faults.md is written. Exit status 1 if a fault
-survived, or if the tests fail without one.
+has killed it. Without names all faults are planted and, if none survives, docs/planted-faults.md is written. Exit
+status 1 if a fault survived, or if the tests fail without one.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ SECONDS_MAX = 120  # for one run of one stage; a test that hangs has noticed the
 UNIT = [*sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit").glob("test_book*.py"))]
 UNIT.append("tests/unit/test_digest.py")
 WALKS = ["tests/properties/test_book_batches.py", "tests/properties/test_book_machine.py"]
-# The reference has no faults; a fixed seed gives the same walks each time.
-PYTEST = ["-m", "pytest", "-x", "-v", "--tb=no", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+# The reference has no faults; a fixed seed gives the same walks each time; this file is a plugin, too.
+PYTEST = ["-m", "pytest", "-x", "-v", "--tb=no", "-p", "no:cacheprovider", "-p", "planted_faults"]
+PYTEST.append("--hypothesis-seed=0")
+PLUGIN = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tools")]), "PYTHONUNBUFFERED": "1"}
 
 HEAD = """\
 # Planted faults
@@ -70,6 +72,15 @@ class Verdict(NamedTuple):
     seconds: float
 
 
+def pytest_collection() -> None:
+    """Let the walks stop at what they find: making the example smaller takes minutes and nobody reads it here."""
+    from hypothesis import Phase, settings
+
+    phases = [Phase.explicit, Phase.generate]
+    settings.register_profile("planted", parent=settings.default, phases=phases, database=None)
+    settings.load_profile("planted")
+
+
 def listed_faults() -> list[Fault]:
     """Read the list in the kernel's source."""
     found = re.findall(r'X\(([A-Z0-9_]+), "([A-Z]-[0-9]+)", "([^"]+)"\)', SOURCE.read_text(encoding="utf-8"))
@@ -79,7 +90,7 @@ def listed_faults() -> list[Fault]:
 def environment(fault: str, storage: str) -> dict[str, str]:
     """Give a run its fault, and a place for examples that is thrown away; a caller's pytest options do not count."""
     kept = {key: value for key, value in os.environ.items() if key not in ("FIRESALE_FAULT", "PYTEST_ADDOPTS")}
-    return {**kept, "FIRESALE_FAULT": fault, "HYPOTHESIS_STORAGE_DIRECTORY": storage, "PYTHONUNBUFFERED": "1"}
+    return {**kept, "FIRESALE_FAULT": fault, "HYPOTHESIS_STORAGE_DIRECTORY": storage, **PLUGIN}
 
 
 def run_tests(fault: str, tests: list[str], selection: str) -> Verdict | None:
@@ -191,7 +202,7 @@ def main(names: list[str]) -> int:
             survivors.append(fault.name)
         killer = f"{verdict.killer} {verdict.how}" if verdict.killer else "SURVIVED"
         print(f"{fault.name:28} {fault.rule:5} {verdict.seconds:5.1f} s  {killer}", flush=True)
-    if not names:
+    if not names and not survivors:
         write_page(rows)
     survived = f": {' '.join(survivors)}" if survivors else ""
     killed, seconds = len(rows) - len(survivors), time.monotonic() - started

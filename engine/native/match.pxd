@@ -153,6 +153,8 @@ cdef inline inlined_qty_t book_match(BookPools* pools, Book* book, PlaceCommand*
             if planted(SLIP_OWNER_LINK_KEPT):
                 maker.owner = NO_OWNER
             order_end(pools, slot, maker, maker_id)
+            if planted(SLIP_OWNER_LINK_KEPT):
+                maker.owner = (<int32_t*>table_cell(&pools.fills, pools.fills.row_count - 1, FILL_MAKER_OWNER))[0]
             ladder.order_count -= 1
             slot = level.head
             if slot == NIL:

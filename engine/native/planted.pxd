@@ -25,7 +25,7 @@ cdef extern from *:
         X(PAGE_SKIPPED, "M-1", "the search for the next level skips a page")                                           \
         X(TAKERS_PRICE, "M-2", "a trade is at the taker's price")                                                      \
         X(IOC_RESTS, "M-4", "what is left of an IOC order rests")                                                      \
-        X(LEVEL_BIT_KEPT, "M-8", "the bit of an emptied level stays set when the path above it is cleared")            \
+        X(LEVEL_BIT_KEPT, "M-8", "a level that was emptied stays marked as one that holds orders")                         \
         X(BEST_KEPT, "M-8", "the best price stays where its last order was cancelled")                                 \
         X(DUPLICATE_ID, "M-6", "an order id that is open is taken again")                                              \
         X(ID_REACH_SHORT, "M-6", "the entry that stands furthest from its home is not found")                          \

@@ -242,12 +242,12 @@ class TestCancelOwner:
         book.check_invariants()
 
     def test_m9_a_filled_order_is_no_order_of_its_owner_any_more(self, book_class):
-        book = book_class(owners=1)
-        for order_id in (1, 2, 3):
-            book.limit(SELL, 100 + order_id, 5, order_id=order_id, owner=0)
+        book = book_class(slots=3, owners=1)
+        for slot_id in range(3):
+            book.limit(SELL, 100 + slot_id, 5, slot_id=slot_id, owner=0)
         book.market(BUY, 2 * 5)
         assert amounts(book.cancel_owner(0)) == (0, 0, 5)
-        assert cancels(book) == [(3, 5, CancelReason.OWNER)]
+        assert cancels(book) == [(2, 5, CancelReason.OWNER)]
         assert book.order_count == 0
         book.check_invariants()
 

@@ -122,6 +122,16 @@ class TestPostOnly:
         assert amounts(book.market(SELL, 2)) == (2, 0, 0)
 
 
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_m33_what_ioc_and_market_orders_leave_is_told(book_class, side):
+    book = book_class(owners=1)
+    book.limit(-side, 100, 2)
+    assert amounts(book.limit(side, 100, 5, time_in_force=IOC, owner=0, order_id=7)) == (2, 0, 3)
+    assert cancels(book) == [(7, 3, CancelReason.UNFILLED)]
+    assert amounts(book.market(side, 4, order_id=8)) == (0, 0, 4)
+    assert cancels(book) == [(8, 4, CancelReason.UNFILLED)]
+
+
 @pytest.mark.parametrize("naming", [{}, {"order_id": 7}])
 @pytest.mark.parametrize("terms", [{"post_only": True}, {"time_in_force": FOK}, {"reduce_only": True}])
 def test_u7_an_order_that_is_refused_last_uses_no_slot(book_class, naming, terms):
