@@ -2,7 +2,7 @@
 
 Each check is a function of a watched book and of what was seen of one command; it looks at no more than the public face
 and what the watcher has counted. Drawn flows run one check at a time, so that a failure is shrunk for that check alone;
-the long run walks random flows with all of them.
+random flows, which are longer and reach deeper, run them all.
 """
 
 from __future__ import annotations
@@ -295,14 +295,14 @@ def test_after_every_command_of_many_flows(given_flow):
     walked(engine.OrderBook, given_flow, CHECKS)
 
 
-# A debug build walks the whole book after every call.
-LONG_FLOWS = 40 if _core.build_flags().startswith("release") else 4
+# Flows that reach deeper than drawn ones; a debug build walks the whole book after every call.
+IS_RELEASE = _core.build_flags().startswith("release")
+SEEDS = [*range(5 if IS_RELEASE else 1), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 40))]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("naming", flow.NAMINGS)
-@pytest.mark.parametrize("seed", range(LONG_FLOWS))
-def test_after_every_command_of_a_long_flow(seed, naming):
+@pytest.mark.parametrize("seed", SEEDS)
+def test_after_every_command_of_a_random_flow(seed, naming):
     rng = np.random.default_rng((seed, flow.NAMINGS.index(naming)))
     shape = book_shape(rng)
     drawn, watched = RandomFlow(rng, shape, naming=naming), Watched(engine.OrderBook(**shape.options()), shape, naming)
