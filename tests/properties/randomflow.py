@@ -8,6 +8,8 @@ every reason that a stand-alone book knows; enough is legal and close together t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from engine.testing import strategies as flow
@@ -239,3 +241,16 @@ class RandomFlow:
             numbers = rows["name" if column == self.naming else column].astype(np.int64)
             columns[column] = np.clip(numbers, limits.min, limits.max).astype(empty.dtype)
         return columns
+
+
+def random_rows(seed: int, naming: str, book: Any, shape: flow.BookShape, batches: int = 40) -> list[flow.Row]:
+    """Return a flow of `batches` times twenty commands; the book, a fresh one of that shape, runs it on the way."""
+    rng = np.random.default_rng((seed, flow.NAMINGS.index(naming)))
+    drawn, rows = RandomFlow(rng, shape, naming=naming), []
+    for _ in range(batches):
+        known = [order.id for order in (*book.orders(), *book.stops())]
+        reopen = book.state != MarketState.OPEN and rng.random() < 0.5
+        _, columns = drawn.batch(20, known, book.now_ms, reopen=reopen)
+        book.apply(columns)
+        rows += rows_of(columns, naming)
+    return rows

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pytest
 from flowkit import applied_in_pieces, applied_singly, flows, same_class
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from randomflow import book_shape, random_rows
 
 import engine
 from engine.testing import strategies as flow
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BUY, SELL = 1, -1
+
+SEEDS = [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 60))]  # of random flows
 
 
 def ran(book, naming, rows):
@@ -119,12 +123,9 @@ def has_image(row):
     return row.kind != CommandKind.CLEAR and (row.kind, row.qty_lots) != (CommandKind.STATE, MarketState.AUCTION)
 
 
-@same_class
-@given(data=st.data(), mirror=MIRRORS, stops_per_ms=st.sampled_from((1, 10_000)), is_bound=st.booleans())
-def test_a_mirrored_flow_gives_the_mirrored_book(book_class, data, mirror, stops_per_ms, is_bound):
-    reach, around = mirror
-    shape = mirror_shapes(reach, 12 if is_bound and not around else 2**61, stops_per_ms)
-    _, naming, rows = data.draw(flows(shapes=st.just(shape)))
+def check_mirrored(book_class, shape, naming, rows, around):
+    """Run a flow and its image; the bounds of the shape lie around 0."""
+    reach = shape.price_max
     if around:  # prices at the ends of int32 would leave it
         rows = [
             row._replace(
@@ -140,11 +141,27 @@ def test_a_mirrored_flow_gives_the_mirrored_book(book_class, data, mirror, stops
     book, image = book_class(**shape.options()), book_class(**other.options())
     want = ran(book, naming, rows)
     got = ran(image, naming, [in_mirror(row, around) for row in rows])
-
     mirrored = Image(price=lambda price_ticks: around - price_ticks, side=-1)
     assert got == mirrored.tables(want)
     mirrored.check(book, image)
-    assert positions_view(image, 3) == [-lots for lots in positions_view(book, 3)]
+    assert positions_view(image, shape.owners) == [-lots for lots in positions_view(book, shape.owners)]
+
+
+@same_class
+@given(data=st.data(), mirror=MIRRORS, stops_per_ms=st.sampled_from((1, 10_000)), is_bound=st.booleans())
+def test_a_mirrored_flow_gives_the_mirrored_book(book_class, data, mirror, stops_per_ms, is_bound):
+    reach, around = mirror
+    shape = mirror_shapes(reach, 12 if is_bound and not around else 2**61, stops_per_ms)
+    _, naming, rows = data.draw(flows(shapes=st.just(shape)))
+    check_mirrored(book_class, shape, naming, rows, around)
+
+
+@pytest.mark.parametrize("naming", flow.NAMINGS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_mirrored_random_flow_gives_the_mirrored_book(seed, naming):
+    shape = flow.narrowed(mirror_shapes(30, 2**61, 1 + seed % 3 * 5000), owners=5, slots=100, qty_max=2**40)
+    rows = random_rows(seed, naming, engine.OrderBook(**shape.options()), shape)
+    check_mirrored(engine.OrderBook, shape, naming, rows, around=7)
 
 
 # ---- shifted, scaled, renamed ---------------------------------------------------------------------------------------
@@ -293,11 +310,7 @@ def test_queries_change_nothing(book_class, given_flow):
     assert book_view(queried) == book_view(quiet)
 
 
-@same_class
-@given(given_flow=flows())
-def test_u07_refused_rows_leave_no_trace(book_class, given_flow):
-    """Without them the rest gives the same, handles included: a reject takes no slot, no place and no time."""
-    shape, naming, rows = given_flow
+def check_refused_rows_leave_no_trace(book_class, shape, naming, rows):
     book, without = book_class(**shape.options()), book_class(**shape.options())
     _, fills, rejects, cancels, triggers = applied_singly(book, naming, rows)
     refused = {command for command, _ in rejects}
@@ -307,6 +320,21 @@ def test_u07_refused_rows_leave_no_trace(book_class, given_flow):
     for table, want in ((got.fills, fills), (got.cancels, cancels), (got.triggers, triggers)):
         assert [(kept[row[0]], *row[1:]) for row in table] == want
     assert book_view(without) == book_view(book)
+
+
+@same_class
+@given(given_flow=flows())
+def test_u07_refused_rows_leave_no_trace(book_class, given_flow):
+    """Without them the rest gives the same, handles included: a reject takes no slot, no place and no time."""
+    check_refused_rows_leave_no_trace(book_class, *given_flow)
+
+
+@pytest.mark.parametrize("naming", flow.NAMINGS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_u07_refused_rows_of_a_random_flow_leave_no_trace(seed, naming):
+    shape = book_shape(np.random.default_rng(seed))
+    rows = random_rows(seed, naming, engine.OrderBook(**shape.options()), shape)
+    check_refused_rows_leave_no_trace(engine.OrderBook, shape, naming, rows)
 
 
 # ---- units ----------------------------------------------------------------------------------------------------------
