@@ -11,6 +11,10 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 
 from engine.native.types cimport *
 
+cdef extern from "stdint.h":
+    const int64_t INT64_MAX_ "INT64_MAX"
+    const int64_t INT64_MIN_ "INT64_MIN"
+
 cdef object _input_error = ValueError
 cdef object _invariant_error = RuntimeError
 cdef object _fill_record = tuple

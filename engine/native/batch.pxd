@@ -54,8 +54,8 @@ cdef inline int64_t row_name(CommandColumns* rows, int64_t i, uint32_t naming) n
 
 # What is remembered of the rows looked at, by row modulo AHEAD.
 cdef struct Lookahead:
-    uint32_t level[32]       # of the row's price, NIL if its page was not at hand; a level's index stays right
-    uint32_t home[32]        # of the row's order_id in the id map
+    uint32_t level[AHEAD]    # of the row's price, NIL if its page was not at hand; a level's index stays right
+    uint32_t home[AHEAD]     # of the row's order_id in the id map
     uint32_t rebuilds        # of the id map when the homes were computed
 
 
@@ -157,23 +157,13 @@ cdef inline inlined_int row_execute(Matcher* matcher, CommandColumns* rows, int6
     cdef Book* book = &matcher.book
     cdef PlaceCommand command, featured
     cdef Outcome out, unread
-    cdef int64_t first_fill
-    cdef int reason
     cdef uint8_t kind = rows.kind[i]
     if likely(not book.is_special):
         if kind == KIND_PLACE:
             row_to_command(rows, i, naming, &command)
             command.home = ahead.home[i & (AHEAD - 1)]
             if likely(row_is_plain(rows, i, &command)):
-                reason = book_check(pools, book, &command)
-                if unlikely(reason):
-                    return reason
-                first_fill = pools.fills.row_count
-                reason = book_place(pools, book, &command, NIL, ahead.level[i & (AHEAD - 1)], &out)
-                first_fill = pools.fills.row_count if planted(SLIP_BATCH_FORGETS_STOPS) else first_fill
-                if unlikely(book.stop_count != 0) and pools.fills.row_count != first_fill:
-                    matcher_after_plain(matcher, command.side, command.command, first_fill)
-                return reason
+                return matcher_place_plain(matcher, &command, ahead.level[i & (AHEAD - 1)], &out)
         elif likely(kind == KIND_CANCEL):
             return book_cancel(pools, book, row_name(rows, i, naming), naming, ahead.home[i & (AHEAD - 1)], &out)
     row_to_command(rows, i, naming, &featured)

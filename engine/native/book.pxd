@@ -154,6 +154,11 @@ cdef inline bint cancels_reserve(BookPools* pools, int64_t rows) noexcept nogil:
     return pools.cancels.column_count != 0 and table_reserve(&pools.cancels, rows)
 
 
+cdef inline bint triggers_reserve(BookPools* pools, int64_t rows) noexcept nogil:
+    """As cancels_reserve, for stops that run."""
+    return pools.triggers.column_count != 0 and table_reserve(&pools.triggers, rows)
+
+
 # ---- icebergs ----
 
 cdef inline int64_t slices_of(OrderExtra* extra) noexcept nogil:
@@ -177,11 +182,16 @@ cdef inline qty_t order_open(BookPools* pools, slot_t slot) noexcept nogil:
     return order_at(pools, slot).leaves_lots + order_hidden(pools, slot)
 
 
+cdef inline Ladder* ladder_for(Book* book, uint32_t flags) noexcept nogil:
+    """The ladder for an order with these flags: a side's, or one of the waiting stops'."""
+    if unlikely(flags & ORDER_STOP):
+        return &book.trigger[(2 if flags & ORDER_ON_MARK else 0) + (flags & ORDER_SELL)]
+    return &book.ladder[flags & ORDER_SELL]
+
+
 cdef inline Ladder* ladder_of(Book* book, Order* order) noexcept nogil:
-    """The ladder that an order stands in: a side's, or one of the waiting stops'. Needs: not ORDER_FIRED."""
-    if unlikely(order.flags & ORDER_STOP):
-        return &book.trigger[(2 if order.flags & ORDER_ON_MARK else 0) + (order.flags & ORDER_SELL)]
-    return &book.ladder[order.flags & ORDER_SELL]
+    """The ladder that an order stands in. Needs: not ORDER_FIRED."""
+    return ladder_for(book, order.flags)
 
 
 cdef inline void fired_unlink(BookPools* pools, Book* book, slot_t slot) noexcept nogil:

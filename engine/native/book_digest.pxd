@@ -19,10 +19,7 @@ cdef enum:
 
 cdef inline int64_t features_word(Order* order) noexcept nogil:
     """Flags and self-trade prevention of an order, as it was placed."""
-    cdef int64_t flags = (FLAG_POST_ONLY if order.flags & ORDER_POST_ONLY else 0)
-    flags |= FLAG_REDUCE_ONLY if order.flags & ORDER_REDUCE_ONLY else 0
-    flags |= FLAG_TRIGGER_ON_MARK if order.flags & ORDER_ON_MARK else 0
-    return flags + 256 * ((order.flags & ORDER_SELF_TRADE_MASK) >> ORDER_SELF_TRADE_SHIFT)
+    return order_said_flags(order) + 256 * <int64_t>order_self_trade(order)
 
 
 cdef inline uint64_t digest_order(uint64_t h, BookPools* pools, slot_t slot) noexcept nogil:

@@ -37,6 +37,11 @@ cdef inline bint type_is_stop(uint8_t order_type) noexcept nogil:
     return order_type == TYPE_STOP or order_type == TYPE_STOP_LIMIT
 
 
+cdef inline bint tif_rests(uint8_t time_in_force) noexcept nogil:
+    """Whether what does not trade stays."""
+    return time_in_force == TIF_GTC or time_in_force == TIF_GTT
+
+
 cdef inline int check_terms(PlaceCommand* command) noexcept nogil:
     """Side, type, time in force, flags, self-trade prevention, combination (M-5); fills in a default time in force."""
     cdef bint may_rest
@@ -54,7 +59,7 @@ cdef inline int check_terms(PlaceCommand* command) noexcept nogil:
         command.time_in_force = TIF_GTC if type_has_limit(command.order_type) else TIF_IOC
     if not (LEGAL_TIF[command.order_type] >> command.time_in_force) & 1:
         return REJECT_ILLEGAL_COMBINATION
-    may_rest = type_has_limit(command.order_type) and (command.time_in_force == TIF_GTC or command.time_in_force == TIF_GTT)
+    may_rest = type_has_limit(command.order_type) and tif_rests(command.time_in_force)
     if not may_rest and (command.flags & FLAG_POST_ONLY or command.display_lots != 0):
         return REJECT_ILLEGAL_COMBINATION
     if command.flags & FLAG_TRIGGER_ON_MARK and not type_is_stop(command.order_type):
@@ -70,7 +75,7 @@ cdef inline bint place_is_legal(Book* book, PlaceCommand* command) noexcept nogi
         return 0
     if type_is_stop(command.order_type):
         return 1
-    return command.order_type == TYPE_LIMIT and (command.time_in_force == TIF_GTC or command.time_in_force == TIF_GTT)
+    return command.order_type == TYPE_LIMIT and tif_rests(command.time_in_force)
 
 
 cdef inline bint display_is_legal(qty_t display, qty_t qty) noexcept nogil:
@@ -141,10 +146,32 @@ cdef inline bint fok_is_fillable(BookPools* pools, Book* book, PlaceCommand* com
     return 0
 
 
-# What a place is asked when it meets the market: a new order that does not wait, a stop that fires (M-10, from "nothing to
-# reduce" on). Cuts a reduce-only order to the position (M-26). `room_lots`: what of the side's lots will be gone by then.
-cdef inline int check_arrival(BookPools* pools, Book* book, PlaceCommand* command, qty_t room_lots, bint may_rest, bint has_limit) noexcept nogil:
-    cdef int64_t limit_key = crossing_key(command, has_limit)
+# ---- an order meets the market: a new one, a replaced one, a stop that has fired ----
+
+# How it comes, and what was reserved for it.
+cdef struct Arrival:
+    int64_t limit_key        # largest key of the opposite ladder that it may trade at
+    IdEntry* entry           # new order by order_id: its entry in the id map
+    uint32_t level           # where it may rest
+    slot_t slot              # of an open order (replaced, fired); NIL for a new one
+    bint may_rest
+    bint crosses             # it will meet somebody
+
+
+cdef inline void arrival_init(Book* book, PlaceCommand* command, slot_t slot, Arrival* arrival) noexcept nogil:
+    """Say how a command with checked terms would meet the book as it stands. `slot`: of the open order that it is, else NIL."""
+    cdef int64_t best_key = book.ladder[command.side == SIDE_BUY].best_key
+    arrival.slot = slot
+    arrival.may_rest = tif_rests(command.time_in_force)
+    arrival.limit_key = side_key(command.price_ticks, command.side == SIDE_BUY) if command.order_type == TYPE_LIMIT else KEY_NONE - 1
+    arrival.crosses = book.state != STATE_AUCTION and best_key <= arrival.limit_key
+    if planted(SLIP_AUCTION_MATCHES):
+        arrival.crosses = best_key <= arrival.limit_key
+
+
+# What it is asked (M-10, from "nothing to reduce" on). Cuts a reduce-only order to the position (M-26). `room_lots`: what of
+# the side's lots will be gone by then.
+cdef inline int check_arrival(BookPools* pools, Book* book, PlaceCommand* command, Arrival* arrival, qty_t room_lots) noexcept nogil:
     cdef qty_t allowed
     if command.flags & FLAG_REDUCE_ONLY:
         allowed = reducible(pools, book, command.owner, command.side == SIDE_SELL)
@@ -153,31 +180,16 @@ cdef inline int check_arrival(BookPools* pools, Book* book, PlaceCommand* comman
         allowed = command.qty_lots if planted(SLIP_REDUCE_ONLY_NOT_CUT) else allowed
         command.qty_lots = min64(command.qty_lots, allowed)
     room_lots = 0 if planted(SLIP_REPLACE_COUNTS_OLD_LOTS) else room_lots
-    if may_rest and side_is_full(book, command.side == SIDE_SELL, command.qty_lots - room_lots):
+    if arrival.may_rest and side_is_full(book, command.side == SIDE_SELL, command.qty_lots - room_lots):
         return REJECT_SIDE_FULL
-    if book.state == STATE_AUCTION:
-        return REJECT_NONE
     if planted(SLIP_POST_ONLY_AT_TOUCH):
-        if command.flags & FLAG_POST_ONLY and book.ladder[command.side == SIDE_BUY].best_key == limit_key:
+        if command.flags & FLAG_POST_ONLY and book.ladder[command.side == SIDE_BUY].best_key == arrival.limit_key:
             return REJECT_NONE
-    if command.flags & FLAG_POST_ONLY and book.ladder[command.side == SIDE_BUY].best_key <= limit_key:
+    if command.flags & FLAG_POST_ONLY and arrival.crosses:
         return REJECT_POST_ONLY_WOULD_CROSS
-    if command.time_in_force == TIF_FOK and not fok_is_fillable(pools, book, command, limit_key):
+    if command.time_in_force == TIF_FOK and not fok_is_fillable(pools, book, command, arrival.limit_key):
         return REJECT_FOK_NOT_FILLABLE
     return REJECT_NONE
-
-
-# ---- an order on its way into the book ----
-
-# How it comes, and what was reserved for it.
-cdef struct Arrival:
-    int64_t limit_key        # of the opposite ladder
-    IdEntry* entry           # new order by order_id: its entry in the id map
-    uint32_t level           # where it may rest
-    slot_t slot              # of an open order (replaced, fired); NIL for a new one
-    bint has_limit
-    bint may_rest
-    bint crosses             # it will meet somebody
 
 
 cdef inline bint cancels_reserve_match(BookPools* pools, Book* book, PlaceCommand* command, bint crosses) noexcept nogil:
@@ -191,10 +203,6 @@ cdef inline bint cancels_reserve_match(BookPools* pools, Book* book, PlaceComman
 
 # Reserve everything that a featured order can need (M-14). 1 if there is no memory.
 cdef inline bint arrival_reserve(BookPools* pools, Book* book, PlaceCommand* command, Arrival* arrival) noexcept nogil:
-    arrival.limit_key = crossing_key(command, arrival.has_limit)
-    arrival.crosses = book.state != STATE_AUCTION and book.ladder[command.side == SIDE_BUY].best_key <= arrival.limit_key
-    if planted(SLIP_AUCTION_MATCHES):
-        arrival.crosses = book.ladder[command.side == SIDE_BUY].best_key <= arrival.limit_key
     arrival.level = 0
     arrival.entry = NULL
     if arrival.slot == NIL and (name_reserve(pools, command, &arrival.entry) or slab_reserve(&pools.extras, 1)):
@@ -205,22 +213,6 @@ cdef inline bint arrival_reserve(BookPools* pools, Book* book, PlaceCommand* com
     if arrival.crosses and fills_reserve(pools, book, command):
         return 1
     return cancels_reserve_match(pools, book, command, arrival.crosses)
-
-
-cdef inline uint32_t feature_flags(PlaceCommand* command) noexcept nogil:
-    """Order.flags of a command's features."""
-    cdef uint32_t flags = <uint32_t>command.self_trade << ORDER_SELF_TRADE_SHIFT
-    if command.flags & FLAG_POST_ONLY:
-        flags |= ORDER_POST_ONLY
-    if command.flags & FLAG_REDUCE_ONLY:
-        flags |= ORDER_REDUCE_ONLY
-    if command.flags & FLAG_TRIGGER_ON_MARK:
-        flags |= ORDER_ON_MARK
-    if command.display_lots:
-        flags |= ORDER_ICEBERG | ORDER_EXTRA
-    if command.time_in_force == TIF_GTT:
-        flags |= ORDER_EXPIRES | ORDER_EXTRA
-    return flags
 
 
 cdef inline void features_keep(BookPools* pools, PlaceCommand* command, slot_t slot, uint32_t flags) noexcept nogil:
@@ -264,7 +256,7 @@ cdef inline void featured_rest(BookPools* pools, Book* book, PlaceCommand* comma
 # nowhere when this is called. Cannot fail. O(orders met).
 cdef inline void featured_enter(BookPools* pools, Book* book, PlaceCommand* command, Arrival* arrival, qty_t asked, Outcome* out) noexcept nogil:
     cdef qty_t left = command.qty_lots, cut = asked - command.qty_lots
-    cdef int64_t rows, traded_rows = pools.fills.row_count
+    cdef uint64_t traded_before = book.traded_lots
     cdef bint stopped = 0
     cdef slot_t slot = arrival.slot
     if slot == NIL:
@@ -275,9 +267,7 @@ cdef inline void featured_enter(BookPools* pools, Book* book, PlaceCommand* comm
         cancel_record(pools, command.command, out.id, command.owner, cut, CANCEL_REDUCE_ONLY)
     if arrival.crosses:
         left = book_match(pools, book, command, out.id, arrival.limit_key, left, 1, &stopped)
-    out.filled_lots = 0
-    for rows in range(traded_rows, pools.fills.row_count):
-        out.filled_lots += (<int64_t*>table_cell(&pools.fills, rows, FILL_QTY))[0]
+    out.filled_lots = <qty_t>(book.traded_lots - traded_before)   # lots that self-trade prevention took are no trade
     out.leaves_lots = 0
     out.slot = NIL
     if left > 0 and arrival.may_rest and not stopped:
@@ -300,8 +290,8 @@ cdef inline void featured_enter(BookPools* pools, Book* book, PlaceCommand* comm
 # Make a stop wait (M-24). Needs: checked. Returns NO_MEMORY or NONE. O(1).
 cdef inline int stop_wait(BookPools* pools, Book* book, PlaceCommand* command, Outcome* out) noexcept nogil:
     cdef bint sells = command.side == SIDE_SELL
-    cdef uint32_t flags = feature_flags(command) | ORDER_STOP | ORDER_EXTRA, level = 0
-    cdef Ladder* ladder = &book.trigger[(2 if flags & ORDER_ON_MARK else 0) + sells]
+    cdef uint32_t flags = feature_flags(command) | ORDER_STOP | ORDER_EXTRA | sells, level = 0
+    cdef Ladder* ladder = ladder_for(book, flags)
     cdef IdEntry* entry = NULL
     cdef slot_t slot
     cdef Order* order
@@ -315,7 +305,7 @@ cdef inline int stop_wait(BookPools* pools, Book* book, PlaceCommand* command, O
     order.level = level
     order.price_ticks = command.stop_ticks       # that is where it stands; its limit waits in the extra
     order.owner = command.owner
-    order.flags = flags | (<uint32_t>command.naming << ORDER_NAMING_SHIFT) | sells
+    order.flags = flags | (<uint32_t>command.naming << ORDER_NAMING_SHIFT)
     features_keep(pools, command, slot, flags)
     extra = extra_at(pools, slot)
     extra.stop_ticks = command.stop_ticks
@@ -353,10 +343,8 @@ cdef inline int featured_place(BookPools* pools, Book* book, PlaceCommand* comma
         if book.stop_lots > SIDE_QTY_MAX - command.qty_lots:
             return REJECT_SIDE_FULL
         return stop_wait(pools, book, command, out)
-    arrival.slot = NIL
-    arrival.has_limit = command.order_type == TYPE_LIMIT
-    arrival.may_rest = command.time_in_force == TIF_GTC or command.time_in_force == TIF_GTT
-    reason = check_arrival(pools, book, command, 0, arrival.may_rest, arrival.has_limit)
+    arrival_init(book, command, NIL, &arrival)
+    reason = check_arrival(pools, book, command, &arrival, 0)
     if reason:
         if planted(SLIP_REJECT_TAKES_SLOT):
             if command.naming != NAMED_SLOT and not pools_reserve_order(pools):
@@ -414,8 +402,8 @@ cdef inline void replace_terms(BookPools* pools, slot_t slot, PlaceCommand* comm
     command.side = SIDE_SELL if order.flags & ORDER_SELL else SIDE_BUY
     command.order_type = TYPE_LIMIT
     command.time_in_force = TIF_GTT if order.flags & ORDER_EXPIRES else TIF_GTC
-    command.flags = (FLAG_POST_ONLY if order.flags & ORDER_POST_ONLY else 0) | (FLAG_REDUCE_ONLY if order.flags & ORDER_REDUCE_ONLY else 0)
-    command.self_trade = (order.flags & ORDER_SELF_TRADE_MASK) >> ORDER_SELF_TRADE_SHIFT
+    command.flags = order_said_flags(order)
+    command.self_trade = order_self_trade(order)
     command.display_lots = extra_at(pools, slot).display_lots if order.flags & ORDER_ICEBERG else 0
     if planted(SLIP_REPLACE_LOSES_SELF_TRADE):
         command.self_trade = STP_NONE
@@ -425,39 +413,40 @@ cdef inline void replace_terms(BookPools* pools, slot_t slot, PlaceCommand* comm
 cdef inline int replace_named(BookPools* pools, Book* book, PlaceCommand* command, Outcome* out) noexcept nogil:
     cdef Arrival arrival
     cdef qty_t open_lots, asked = command.qty_lots
+    cdef slot_t slot = NIL
     cdef Order* order
-    cdef int reason = find_named(pools, command.name, command.naming, &arrival.slot)
+    cdef int reason = find_named(pools, command.name, command.naming, &slot)
     if reason:
         return reason
-    order = order_at(pools, arrival.slot)
-    if order.flags & (ORDER_STOP | ORDER_FIRED):
+    order = order_at(pools, slot)
+    if order.flags & ORDER_STOP:
         return REJECT_STOP_WAITING
-    replace_terms(pools, arrival.slot, command)
+    replace_terms(pools, slot, command)
     reason = check_bounds(book, command, 1)
     if reason:
         return reason
     if command.display_lots and ceil_div(asked, command.display_lots) > SLICES_MAX:
         return REJECT_DISPLAY_OUT_OF_BOUNDS
-    open_lots = order_open(pools, arrival.slot)
-    arrival.has_limit = arrival.may_rest = 1
-    reason = check_arrival(pools, book, command, open_lots, 1, 1)
+    open_lots = order_open(pools, slot)
+    arrival_init(book, command, slot, &arrival)
+    reason = check_arrival(pools, book, command, &arrival, open_lots)
     if reason:
         return reason
     if planted(SLIP_REPLACE_SAME_KEEPS_PLACE):
         if command.price_ticks == order.price_ticks and asked == open_lots:
-            out.id, out.leaves_lots, out.slot = command.name, asked, arrival.slot
+            out.id, out.leaves_lots, out.slot = command.name, asked, slot
             return REJECT_NONE
     if command.price_ticks == order.price_ticks and asked < open_lots:
-        book_reduce(pools, book, arrival.slot, open_lots - asked)
+        book_reduce(pools, book, slot, open_lots - asked)
         if planted(SLIP_REPLACE_SMALLER_LOSES_PLACE):
-            order_to_back(pools, ladder_of(book, order), arrival.slot)
+            order_to_back(pools, ladder_of(book, order), slot)
         out.id = command.name
         out.filled_lots = out.cancelled_lots = 0
         out.leaves_lots = asked
-        out.slot = arrival.slot
+        out.slot = slot
         return REJECT_NONE
     if arrival_reserve(pools, book, command, &arrival):
         return REJECT_NO_MEMORY
-    book_detach(pools, book, arrival.slot)
+    book_detach(pools, book, slot)
     featured_enter(pools, book, command, &arrival, asked, out)
     return REJECT_NONE

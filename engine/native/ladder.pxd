@@ -110,8 +110,7 @@ cdef inline void ladder_init(Ladder* ladder, bint asks, uint32_t tag) noexcept n
     ladder.best_level = 0
     ladder.order_count = 0
     ladder.qty_lots = 0
-    # asks: flip the sign bit, so that int32 order becomes uint32 order; bids: flip all the others instead
-    ladder.key_mask = <uint32_t>0x80000000 if asks else <uint32_t>0x7FFFFFFF
+    ladder.key_mask = side_key(0, asks)
     ladder.tag = tag
     ladder.root = NIL
     for i in range(PAGE_CACHE):
@@ -119,9 +118,15 @@ cdef inline void ladder_init(Ladder* ladder, bint asks, uint32_t tag) noexcept n
         ladder.cache[i].first_level = 0
 
 
-# Key of a price among bids or asks. The other side's key of the same price is its complement.
+# Key of a price among bids or asks. Asks flip the sign bit, so that int32 order becomes uint32 order; bids flip all the others
+# instead. The other side's key of the same price is its complement.
 cdef inline uint32_t side_key(price_t price, bint asks) noexcept nogil:
     return <uint32_t>price ^ (<uint32_t>0x7FFFFFFF + <uint32_t>asks)
+
+
+cdef inline price_t side_price(uint32_t key, bint asks) noexcept nogil:
+    """Price of a key among bids or asks: flipping twice is no flip."""
+    return <price_t>side_key(<price_t>key, asks)
 
 
 cdef inline uint32_t ladder_key(Ladder* ladder, price_t price) noexcept nogil:
@@ -329,7 +334,8 @@ cdef inline void ladder_level_emptied(LadderPools* pools, Ladder* ladder, uint32
         ladder.best_key = ladder_next_far(pools, ladder, key, &ladder.best_level)
 
 
-# Put an order at the back of its level. Needs: lots (its leaves) > 0 and level_index (its level) set in the order. Keeps: the invariants. Cannot fail. O(1).
+# Put an order at the back of its level. Needs: lots (its leaves) > 0 and level_index (its level) set in the order. Keeps: the
+# invariants. Cannot fail. O(1).
 cdef inline void ladder_append(LadderPools* pools, Ladder* ladder, Order* orders, slot_t slot, uint32_t key, uint32_t level_index,
                                qty_t lots) noexcept nogil:
     cdef Order* order = &orders[slot]

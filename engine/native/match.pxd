@@ -130,7 +130,7 @@ cdef inline inlined_qty_t book_match(BookPools* pools, Book* book, PlaceCommand*
                 return wanted
             want = wanted
             continue
-        price = <price_t>(<uint32_t>ladder.best_key ^ (<uint32_t>0x7FFFFFFF + (command.side == SIDE_BUY)))
+        price = side_price(<uint32_t>ladder.best_key, command.side == SIDE_BUY)
         price = command.price_ticks if planted(SLIP_TAKERS_PRICE) else price
         before = want
         # invariant: slot is the oldest order of the level and plain; those before it are filled and gone; the sums of the
@@ -169,13 +169,6 @@ cdef inline inlined_qty_t book_match(BookPools* pools, Book* book, PlaceCommand*
         if level.qty_lots == 0:
             ladder_level_emptied(&pools.ladders, ladder, level_index, <uint32_t>ladder.best_key)
     return want
-
-
-cdef inline int64_t crossing_key(PlaceCommand* command, bint has_limit) noexcept nogil:
-    """Largest key of the opposite ladder that the command may trade at."""
-    if not has_limit:
-        return KEY_NONE - 1
-    return side_key(command.price_ticks, command.side == SIDE_BUY)
 
 
 # ---- the plain order ----

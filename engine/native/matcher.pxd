@@ -84,7 +84,7 @@ cdef inline void expiry_schedule(Matcher* matcher, slot_t slot) noexcept nogil:
     queue_schedule(&matcher.expiries, &event)
 
 
-cdef inline int clock_advance(Matcher* matcher, int32_t row, time_ms_t now_ms, Outcome* out) noexcept nogil:
+cdef inline int clock_advance(Matcher* matcher, int32_t row, time_ms_t now_ms) noexcept nogil:
     """Move the clock: take off what is due, by (time, order of placing). O(due)."""
     cdef Event event
     if now_ms < matcher.book.now_ms or now_ms > CLOCK_MAX:
@@ -230,7 +230,7 @@ cdef inline int command_of_kind(Matcher* matcher, uint8_t kind, PlaceCommand* co
     if kind == KIND_POSITION:
         return set_position(matcher, command.owner, command.qty_lots)
     if kind == KIND_CLOCK:
-        return clock_advance(matcher, command.command, command.expires_ms, out)
+        return clock_advance(matcher, command.command, command.expires_ms)
     if kind == KIND_STATE:
         return set_state(book, command.qty_lots)
     return REJECT_BAD_KIND
@@ -259,9 +259,26 @@ cdef inline outlined_int matcher_execute(Matcher* matcher, uint8_t kind, PlaceCo
     return REJECT_NONE
 
 
-# What follows a plain order that has traded: stops (M-25). The plain path calls it where stops wait. O(stops fired).
+# What follows a plain order that has traded where stops wait (M-25). O(stops fired).
 cdef inline outlined_int matcher_after_plain(Matcher* matcher, int8_t side, int32_t row, int64_t first_fill) noexcept nogil:
     stops_reach_trades(&matcher.pools, &matcher.book, first_fill, side)
     if stops_run_all(&matcher.pools, &matcher.book, row):
         matcher.is_out_of_memory = 1
     return 0
+
+
+# Check and execute a plain order, and what follows it: what matcher_execute does, for most orders of most flows. `level`: that of
+# its price if the caller knows it, else NIL. Needs: order_is_plain, no features, not is_special. On reject the book is unchanged.
+# O(orders met + stops fired).
+cdef inline inlined_int matcher_place_plain(Matcher* matcher, PlaceCommand* command, uint32_t level, Outcome* out) noexcept nogil:
+    cdef BookPools* pools = &matcher.pools
+    cdef Book* book = &matcher.book
+    cdef int64_t first_fill = pools.fills.row_count
+    cdef int reason = book_check(pools, book, command)
+    if unlikely(reason):
+        return reason
+    reason = book_place(pools, book, command, NIL, level, out)
+    first_fill = pools.fills.row_count if planted(SLIP_PLAIN_FORGETS_STOPS) else first_fill
+    if unlikely(book.stop_count != 0) and pools.fills.row_count != first_fill:
+        matcher_after_plain(matcher, command.side, command.command, first_fill)
+    return reason

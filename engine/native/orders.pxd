@@ -65,8 +65,8 @@ cdef struct BookPools:
     Slab positions           # int64 per owner: lots, once a book tracks them (M-26)
     IdMap ids                # order_id -> slot, open orders only
     Table fills              # FILL_* columns first
-    Table cancels            # CANCELLED_* (notes.pxd)
-    Table triggers           # TRIGGERED_*
+    Table cancels            # CANCELLED_* (book.pxd)
+    Table triggers           # TRIGGERED_* (book.pxd)
     int32_t slots            # caller's slots
     int32_t owners           # valid owners are 0 .. owners - 1
     slot_t engine_base       # first engine slot: `slots`, made even
@@ -187,6 +187,36 @@ cdef inline int64_t order_id(BookPools* pools, slot_t slot, Order* order) noexce
     if (order.flags & ORDER_NAMING_MASK) == (NAMED_SLOT << ORDER_NAMING_SHIFT):
         return slot
     return cold_at(pools, slot).id
+
+
+# ---- features: as a command says them, as an order keeps them ----
+
+cdef inline uint32_t feature_flags(PlaceCommand* command) noexcept nogil:
+    """Order.flags of a command's features."""
+    cdef uint32_t flags = <uint32_t>command.self_trade << ORDER_SELF_TRADE_SHIFT
+    if command.flags & FLAG_POST_ONLY:
+        flags |= ORDER_POST_ONLY
+    if command.flags & FLAG_REDUCE_ONLY:
+        flags |= ORDER_REDUCE_ONLY
+    if command.flags & FLAG_TRIGGER_ON_MARK:
+        flags |= ORDER_ON_MARK
+    if command.display_lots:
+        flags |= ORDER_ICEBERG | ORDER_EXTRA
+    if command.time_in_force == TIF_GTT:
+        flags |= ORDER_EXPIRES | ORDER_EXTRA
+    return flags
+
+
+cdef inline uint8_t order_said_flags(Order* order) noexcept nogil:
+    """OrderFlag bits of the command that placed an order."""
+    cdef uint8_t said = FLAG_POST_ONLY if order.flags & ORDER_POST_ONLY else FLAG_NONE
+    said |= FLAG_REDUCE_ONLY if order.flags & ORDER_REDUCE_ONLY else FLAG_NONE
+    return said | (FLAG_TRIGGER_ON_MARK if order.flags & ORDER_ON_MARK else FLAG_NONE)
+
+
+cdef inline uint8_t order_self_trade(Order* order) noexcept nogil:
+    """SelfTradePrevention of the command that placed an order."""
+    return (order.flags & ORDER_SELF_TRADE_MASK) >> ORDER_SELF_TRADE_SHIFT
 
 
 # ---- engine slots ----

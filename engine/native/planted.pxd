@@ -34,7 +34,6 @@ cdef extern from *:
         X(SLOT_KEPT_BY_TAKER, "M-7", "an engine slot is not given back by an order that does not rest")                \
         X(OWNER_LINK_KEPT, "M-9", "a filled order stays in its owner's list")                                          \
         X(STALE_HOMES, "M-12", "homes that a batch has looked up stay when the id map is rebuilt")                     \
-        X(BATCH_FORGETS_STOPS, "M-12", "a plain row of a batch fires no stops")                                        \
         X(BATCH_FORGETS_SELF_TRADE, "M-12", "a row of a batch with nothing but self-trade prevention runs as a plain one") \
         X(REDUCE_SHOWN_FIRST, "M-15", "a reduce takes shown lots before hidden ones")                                  \
         X(REDUCE_LOSES_PLACE, "M-15", "a reduced order goes to the back of its level")                                 \
@@ -63,6 +62,7 @@ cdef extern from *:
         X(STOPS_YOUNGEST_FIRST, "M-25", "of stops with one trigger price the youngest fires first")                    \
         X(STOPS_SEE_LAST_ONLY, "M-25", "only the last trade price of a command reaches stops")                         \
         X(STOPS_WRONG_SIDE_FIRST, "M-25", "buys and sells fire in the other order")                                    \
+        X(PLAIN_FORGETS_STOPS, "M-25", "a plain order that trades fires no stops")                                     \
         X(STOPS_NOT_COUNTED, "M-25", "stops_per_ms is not looked at")                                                  \
         X(POSITION_FORGETS_TAKER, "M-26", "a trade leaves the taker's position as it was")                             \
         X(REDUCE_ONLY_NOT_CUT, "M-26", "a reduce-only order arrives with all its lots")                                \
@@ -117,7 +117,6 @@ cdef extern from *:
         SLIP_SLOT_KEPT_BY_TAKER
         SLIP_OWNER_LINK_KEPT
         SLIP_STALE_HOMES
-        SLIP_BATCH_FORGETS_STOPS
         SLIP_BATCH_FORGETS_SELF_TRADE
         SLIP_REDUCE_SHOWN_FIRST
         SLIP_REDUCE_LOSES_PLACE
@@ -146,6 +145,7 @@ cdef extern from *:
         SLIP_STOPS_YOUNGEST_FIRST
         SLIP_STOPS_SEE_LAST_ONLY
         SLIP_STOPS_WRONG_SIDE_FIRST
+        SLIP_PLAIN_FORGETS_STOPS
         SLIP_STOPS_NOT_COUNTED
         SLIP_POSITION_FORGETS_TAKER
         SLIP_REDUCE_ONLY_NOT_CUT

@@ -19,6 +19,11 @@ from engine.native.planted_moves cimport *
 
 # ---- reduce-only (M-27) ----
 
+cdef inline bint order_is_trimmed(Order* order) noexcept nogil:
+    """Whether an open order counts as reduce-only: a stop does once it has run."""
+    return (order.flags & (ORDER_REDUCE_ONLY | ORDER_STOP)) == ORDER_REDUCE_ONLY
+
+
 # Take off what an owner's resting reduce-only orders have too much, newest first. Needs: rows of `cancels` reserved
 # (reduce_count of them). Cannot fail. O(its orders).
 cdef inline void trim_owner(BookPools* pools, Book* book, int32_t owner, int32_t command) noexcept nogil:
@@ -34,7 +39,7 @@ cdef inline void trim_owner(BookPools* pools, Book* book, int32_t owner, int32_t
     slot = head_at(pools, owner)[0]
     while slot != NIL:
         order = order_at(pools, slot)
-        if order.flags & ORDER_REDUCE_ONLY and not order.flags & (ORDER_STOP | ORDER_FIRED):
+        if order_is_trimmed(order):
             excess[order.flags & ORDER_SELL] += order_open(pools, slot)
         slot = cold_at(pools, slot).owner_next
     slot = head_at(pools, owner)[0]
@@ -45,7 +50,7 @@ cdef inline void trim_owner(BookPools* pools, Book* book, int32_t owner, int32_t
         next_slot = cold_at(pools, slot).owner_next
         next_slot = cold_at(pools, slot).owner_prev if planted(SLIP_TRIM_OLDEST_FIRST) else next_slot
         asks = order.flags & ORDER_SELL
-        if order.flags & ORDER_REDUCE_ONLY and not order.flags & (ORDER_STOP | ORDER_FIRED) and excess[asks] > 0:
+        if order_is_trimmed(order) and excess[asks] > 0:
             lots = order_open(pools, slot)
             if lots <= excess[asks]:
                 book_cancel_for(pools, book, slot, command, CANCEL_REDUCE_ONLY)
@@ -142,8 +147,8 @@ cdef inline void stop_to_command(BookPools* pools, slot_t slot, int32_t row, Pla
     if command.order_type == TYPE_MARKET and command.time_in_force == TIF_GTT:
         command.time_in_force = TIF_IOC
     command.naming = <uint8_t>order_naming(order)
-    command.flags = (FLAG_POST_ONLY if order.flags & ORDER_POST_ONLY else 0) | (FLAG_REDUCE_ONLY if order.flags & ORDER_REDUCE_ONLY else 0)
-    command.self_trade = (order.flags & ORDER_SELF_TRADE_MASK) >> ORDER_SELF_TRADE_SHIFT
+    command.flags = order_said_flags(order)
+    command.self_trade = order_self_trade(order)
     command.stop_ticks = extra.stop_ticks
     command.display_lots = extra.display_lots
     command.expires_ms = extra.expires_ms
@@ -159,14 +164,12 @@ cdef inline bint stop_run(BookPools* pools, Book* book, int32_t row) noexcept no
     cdef qty_t asked
     cdef int64_t first_fill = pools.fills.row_count
     cdef int reason
-    if cancels_reserve(pools, 1) or (pools.triggers.column_count and table_reserve(&pools.triggers, 1)):
+    if cancels_reserve(pools, 1) or triggers_reserve(pools, 1):
         return 1
     stop_to_command(pools, slot, row, &command)
     asked = command.qty_lots
-    arrival.slot = slot
-    arrival.has_limit = command.order_type == TYPE_LIMIT
-    arrival.may_rest = command.time_in_force == TIF_GTC or command.time_in_force == TIF_GTT
-    reason = check_arrival(pools, book, &command, 0, arrival.may_rest, arrival.has_limit)
+    arrival_init(book, &command, slot, &arrival)
+    reason = check_arrival(pools, book, &command, &arrival, 0)
     if reason == REJECT_NONE and arrival_reserve(pools, book, &command, &arrival):
         reason = REJECT_NO_MEMORY
     book.stops_run += 1
