@@ -64,8 +64,8 @@ cdef class World(_WorldReading):
         KeyboardInterrupt
             Ctrl-C: the world stands between two events and can go on.
         """
-        cdef Venue* venue = self.enter()
-        cdef int64_t until = border_int(until_ms, "until_ms", venue.now_ms, TIME_MAX >> 1)
+        cdef State* state = self.enter()
+        cdef int64_t until = border_int(until_ms, "until_ms", state.now_ms, TIME_MAX >> 1)
         cdef int64_t most = INT64_MAX_ if events is None else border_int(events, "events", 0, INT64_MAX_)
         cdef int64_t total = 0, ran, block
         cdef bint checks = bool(check)
@@ -76,10 +76,10 @@ cdef class World(_WorldReading):
                 block = min(step, most - total)
                 with nogil:
                     ran = kernel_run(&self.world, until, block)
-                    if checks and venue.fault == FAULT_NONE:
-                        venue.fault = world_verify(&self.world)
+                    if checks and state.fault == FAULT_NONE:
+                        state.fault = world_verify(&self.world)
                 total += ran
-                if venue.fault:
+                if state.fault:
                     self.raise_fault()
                 PyErr_CheckSignals()
                 if ran < block:
@@ -95,7 +95,7 @@ cdef class World(_WorldReading):
         -----
         O(state).
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef uint64_t size = snapshot_bytes(&self.world)
         cdef bytes data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>size)
         snapshot_save(&self.world, PyBytes_AS_STRING(data))
@@ -149,12 +149,12 @@ cdef class World(_WorldReading):
 
     cdef int reseed(self, uint64_t seed) except -1:
         """Change the key of every draw from now on: stream = mix64(mix64(seed + G) ^ id_key) (R-2)."""
-        cdef Venue* venue = &self.world.venue
-        cdef uint64_t change = mix64(venue.seed + GOLDEN) ^ mix64(seed + GOLDEN)
+        cdef State* state = &self.world.state
+        cdef uint64_t change = mix64(state.seed + GOLDEN) ^ mix64(seed + GOLDEN)
         cdef uint32_t i
         for i in range(self.world.makers.makers.count):
             maker_at(&self.world.makers, i).stream = mix64(unmix64(maker_at(&self.world.makers, i).stream) ^ change)
         for i in range(self.world.takers.noise.count):
             noise_at(&self.world.takers, i).stream = mix64(unmix64(noise_at(&self.world.takers, i).stream) ^ change)
-        venue.seed = seed
+        state.seed = seed
         return 0

@@ -21,7 +21,7 @@ cdef class _WorldAgents(_WorldDeclaring):
         return_after_ms, return_size : int, float
             When it comes back after a withdrawal, and with which share of its quantity.
         latency_median_ms, latency_sigma : float
-            Lognormal law of each message's way to the venue.
+            Lognormal law of each message's way to the state.
         half_spread, spacing : float
             Distance of the best quote from its centre, and between levels, as shares of the price.
         levels : int
@@ -38,11 +38,11 @@ cdef class _WorldAgents(_WorldDeclaring):
         int
             The maker's number.
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef Maker row
         memset(&row, 0, sizeof(Maker))
         row.account = <int32_t>self.trader_number(account)
-        row.stream = stream_of(venue.seed, border_word(key, "key"))
+        row.stream = stream_of(state.seed, border_word(key, "key"))
         row.wake_every_ms = border_int(wake_every_ms, "wake_every_ms", 1, TIME_MAX >> 20)
         row.window_ms = border_int(window_ms, "window_ms", 1, row.wake_every_ms * (MAKER_SAMPLES >> 1))
         row.return_after_ms = border_int(return_after_ms, "return_after_ms", 1, TIME_MAX >> 20)
@@ -63,7 +63,7 @@ cdef class _WorldAgents(_WorldDeclaring):
             raise MemoryError("World.add_maker: no memory")
         cdef uint32_t number = slab_take(makers)
         maker_at(&self.world.makers, number)[0] = row
-        venue_schedule(venue, first, PHASE_OBSERVERS, EVENT_MAKER, number, 0, 0)
+        venue_schedule(state, first, PHASE_OBSERVERS, EVENT_MAKER, number, 0, 0)
         return number
 
     def add_quote(self, maker, market, qty_lots, *, inventory_max=1 << 61):
@@ -78,11 +78,11 @@ cdef class _WorldAgents(_WorldDeclaring):
         inventory_max : int
             Lots bought (sold) since its first look at which it stops to bid (offer).
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef Makers* makers = &self.world.makers
         cdef uint32_t number = <uint32_t>border_int(maker, "maker", 0, <int64_t>makers.makers.count - 1), slot, last
         cdef uint32_t market_ = self.market_number(market)
-        cdef qty_t qty = border_int(qty_lots, "qty_lots", 1, market_at(venue, market_).book.qty_max)
+        cdef qty_t qty = border_int(qty_lots, "qty_lots", 1, market_at(state, market_).book.qty_max)
         cdef qty_t inventory = border_int(inventory_max, "inventory_max", 1, <int64_t>1 << 61)
         if slab_reserve(&makers.quotes, 1):
             raise MemoryError("World.add_quote: no memory")
@@ -114,26 +114,26 @@ cdef class _WorldAgents(_WorldDeclaring):
         qty_min, qty_max : int
             Bounds of the uniform quantity, lots.
         latency_ms : int
-            Way to the venue, ms.
+            Way to the state, ms.
         start_ms : int, optional
             When it starts to wait for its first order.
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef Noise row
         cdef Slab* noise = &self.world.takers.noise
         row.account = <int32_t>self.trader_number(account)
-        row.stream = stream_of(venue.seed, border_word(key, "key"))
+        row.stream = stream_of(state.seed, border_word(key, "key"))
         row.market = self.market_number(market)
         row.mean_gap_ms = border_float(mean_gap_ms, "mean_gap_ms", 1.0, 1e12)
-        row.qty_min = border_int(qty_min, "qty_min", 1, market_at(venue, row.market).book.qty_max)
-        row.qty_max = border_int(qty_max, "qty_max", row.qty_min, market_at(venue, row.market).book.qty_max)
+        row.qty_min = border_int(qty_min, "qty_min", 1, market_at(state, row.market).book.qty_max)
+        row.qty_max = border_int(qty_max, "qty_max", row.qty_min, market_at(state, row.market).book.qty_max)
         row.latency_ms = border_int(latency_ms, "latency_ms", 1, TIME_MAX >> 20)
         cdef int64_t first = self.start_time(start_ms)
         if slab_reserve(noise, 1):
             raise MemoryError("World.add_noise: no memory")
         cdef uint32_t number = slab_take(noise)
         noise_at(&self.world.takers, number)[0] = row
-        venue_schedule(venue, first, PHASE_OBSERVERS, EVENT_NOISE, number, 0, 0)
+        venue_schedule(state, first, PHASE_OBSERVERS, EVENT_NOISE, number, 0, 0)
 
     def add_shock(self, account, market, side, qty_lots, *, at_ms, slices=1, every_ms=1):
         """Schedule an outside shock: market orders of equal size over a time.
@@ -151,7 +151,7 @@ cdef class _WorldAgents(_WorldDeclaring):
         slices, every_ms : int
             How many orders, and the time between them, ms.
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef Shock row
         cdef Slab* shocks = &self.world.takers.shocks
         memset(&row, 0, sizeof(Shock))
@@ -166,7 +166,7 @@ cdef class _WorldAgents(_WorldDeclaring):
             raise MemoryError("World.add_shock: no memory")
         cdef uint32_t number = slab_take(shocks)
         shock_at(&self.world.takers, number)[0] = row
-        venue_schedule(venue, first, PHASE_EXTERNAL, EVENT_SHOCK, number, 0, 0)
+        venue_schedule(state, first, PHASE_EXTERNAL, EVENT_SHOCK, number, 0, 0)
 
     cdef int8_t side_of(self, object side) except 0:
         cdef int64_t number = border_int(side, "side", -1, 1)
@@ -197,7 +197,7 @@ cdef class _WorldAgents(_WorldDeclaring):
         int
             Ticket for `send_cancel`. What the rules refuse on arrival is counted in `counts`.
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef uint32_t account_ = self.trader_number(account), market_ = self.market_number(market), flags = 0
         cdef int8_t side_ = self.side_of(side)
         cdef price_t price = 0
@@ -209,10 +209,10 @@ cdef class _WorldAgents(_WorldDeclaring):
             price = <price_t>border_int(price_ticks, "price_ticks", -0x80000000, 0x7FFFFFFF)
             if immediate:
                 flags = ORDER_IS_IOC
-        cdef slot_t slot = venue_send(venue, account_, market_, side_, flags, price, qty, due, 0)
-        if venue.fault:
+        cdef slot_t slot = venue_send(state, account_, market_, side_, flags, price, qty, due, 0)
+        if state.fault:
             self.raise_fault()
-        return slot_handle(&venue.pools, slot)
+        return slot_handle(&state.pools, slot)
 
     def send_cancel(self, ticket, *, at_ms):
         """Send a cancel from outside.
@@ -224,9 +224,9 @@ cdef class _WorldAgents(_WorldDeclaring):
         at_ms : int
             When it arrives, ms. If the order is gone by then it is a miss (rule V-5).
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef int64_t name = border_int(ticket, "ticket", 0, INT64_MAX_)
         cdef uint64_t slot = 2 * <uint64_t><uint32_t>name
-        if slot >= venue.pools.orders.count:
+        if slot >= state.pools.orders.count:
             raise bad_input("ticket", "a ticket from send_order", ticket)
-        venue_schedule(venue, self.future_time(at_ms), PHASE_ORDERS, EVENT_CANCEL, <uint32_t>slot, <uint32_t>(name >> 32), 0)
+        venue_schedule(state, self.future_time(at_ms), PHASE_ORDERS, EVENT_CANCEL, <uint32_t>slot, <uint32_t>(name >> 32), 0)

@@ -17,28 +17,28 @@ cdef class _WorldDeclaring(_WorldState):
         int
             Its number.
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef atoms_t supply = border_int(supply_max, "supply_max", 1, <int64_t>1 << 61)
         cdef uint32_t asset
-        if venue.ledger.account_count:
-            raise bad_input("supply_max", "assets declared before the first account", f"{venue.ledger.account_count} accounts")
-        if slab_reserve(&venue.ledger.assets, 1):
+        if state.ledger.account_count:
+            raise bad_input("supply_max", "assets declared before the first account", f"{state.ledger.account_count} accounts")
+        if slab_reserve(&state.ledger.assets, 1):
             raise MemoryError("World.add_asset: no memory")
-        asset = slab_take(&venue.ledger.assets)
-        asset_at(&venue.ledger, asset).supply_max = supply
-        asset_at(&venue.ledger, asset).net_deposits = 0
+        asset = slab_take(&state.ledger.assets)
+        asset_at(&state.ledger, asset).supply_max = supply
+        asset_at(&state.ledger, asset).net_deposits = 0
         return asset
 
     cdef uint32_t new_accounts(self, uint32_t count) except? 0xFFFFFFFF:
-        cdef Venue* venue = &self.world.venue
-        cdef uint32_t first = venue.ledger.account_count, i, account
-        if slab_reserve(&venue.accounts.accounts, count) or ledger_add_accounts(&venue.ledger, count) \
-                or pools_add_owners(&venue.pools, <int32_t>venue.ledger.account_count):
-            venue.fault = FAULT_NO_MEMORY
+        cdef State* state = &self.world.state
+        cdef uint32_t first = state.ledger.account_count, i, account
+        if slab_reserve(&state.accounts.accounts, count) or ledger_add_accounts(&state.ledger, count) \
+                or pools_add_owners(&state.pools, <int32_t>state.ledger.account_count):
+            state.fault = FAULT_NO_MEMORY
             self.raise_fault()
         for i in range(count):
-            account = slab_take(&venue.accounts.accounts)
-            account_at(&venue.accounts, account).holdings = NIL
+            account = slab_take(&state.accounts.accounts)
+            account_at(&state.accounts, account).holdings = NIL
         return first
 
     def add_accounts(self, count=1):
@@ -54,38 +54,38 @@ cdef class _WorldDeclaring(_WorldState):
         int
             Number of the first; the others follow.
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef uint32_t wanted = <uint32_t>border_int(count, "count", 1, 1 << 30)
-        if venue.ledger.assets.count == 0:
+        if state.ledger.assets.count == 0:
             raise bad_input("count", "at least one asset declared before", "none")
-        if venue.ledger.account_count == 0:
+        if state.ledger.account_count == 0:
             self.new_accounts(SYSTEM_ACCOUNTS)
-        if venue.ledger.account_count + <int64_t>wanted > 0x7FFFFFFE:
+        if state.ledger.account_count + <int64_t>wanted > 0x7FFFFFFE:
             raise bad_input("count", "fewer than 2**31 accounts in all", count)
         return self.new_accounts(wanted)
 
     cdef uint32_t account_number(self, object account) except? 0xFFFFFFFF:
-        return <uint32_t>border_int(account, "account", 0, <int64_t>self.world.venue.ledger.account_count - 1)
+        return <uint32_t>border_int(account, "account", 0, <int64_t>self.world.state.ledger.account_count - 1)
 
     cdef uint32_t trader_number(self, object account, str field="account") except? 0xFFFFFFFF:
         """An account that may trade: not one of the venue's own (V-7)."""
-        return <uint32_t>border_int(account, field, SYSTEM_ACCOUNTS, <int64_t>self.world.venue.ledger.account_count - 1)
+        return <uint32_t>border_int(account, field, SYSTEM_ACCOUNTS, <int64_t>self.world.state.ledger.account_count - 1)
 
     cdef uint32_t asset_number(self, object asset, str field) except? 0xFFFFFFFF:
-        return <uint32_t>border_int(asset, field, 0, <int64_t>self.world.venue.ledger.assets.count - 1)
+        return <uint32_t>border_int(asset, field, 0, <int64_t>self.world.state.ledger.assets.count - 1)
 
     cdef uint32_t market_number(self, object market, str field="market") except? 0xFFFFFFFF:
-        return <uint32_t>border_int(market, field, 0, <int64_t>self.world.venue.markets.count - 1)
+        return <uint32_t>border_int(market, field, 0, <int64_t>self.world.state.markets.count - 1)
 
     cdef int64_t future_time(self, object at_ms, str field="at_ms") except? -1:
-        return border_int(at_ms, field, self.world.venue.now_ms, TIME_MAX >> 1)
+        return border_int(at_ms, field, self.world.state.now_ms, TIME_MAX >> 1)
 
     cdef int64_t start_time(self, object start_ms) except? -1:
-        return self.world.venue.now_ms if start_ms is None else self.future_time(start_ms, "start_ms")
+        return self.world.state.now_ms if start_ms is None else self.future_time(start_ms, "start_ms")
 
     cdef Market* new_market(self, uint32_t kind, uint32_t quote, object atoms_per_tick_lot, object bounds, object maker_fee_ppm,
                             object taker_fee_ppm) except NULL:
-        cdef Venue* venue = &self.world.venue
+        cdef State* state = &self.world.state
         cdef Market* market
         price_min, price_max, qty_max, notional_max = bounds
         cdef price_t low = <price_t>border_int(price_min, "price_min", 1 if kind == MARKET_PERPETUAL else 0, 0x7FFFFFFF)   # U-9
@@ -95,12 +95,12 @@ cdef class _WorldDeclaring(_WorldState):
         cdef int64_t notional = border_int(notional_max, "notional_max", 1, <int64_t>1 << 61)
         cdef int64_t maker_fee = border_int(maker_fee_ppm, "maker_fee_ppm", 0, 1000000)
         cdef int64_t taker_fee = border_int(taker_fee_ppm, "taker_fee_ppm", 0, 1000000)
-        if venue.markets.count >= 0xFFFF:
+        if state.markets.count >= 0xFFFF:
             raise bad_input("market", "at most 65,535 markets", "another one")
-        if slab_reserve(&venue.markets, 1):
+        if slab_reserve(&state.markets, 1):
             raise MemoryError("World: no memory for another market")
-        cdef uint32_t number = slab_take(&venue.markets)
-        market = market_at(venue, number)
+        cdef uint32_t number = slab_take(&state.markets)
+        market = market_at(state, number)
         memset(market, 0, sizeof(Market))
         market_init(market, number)
         market.kind = kind
@@ -185,13 +185,13 @@ cdef class _WorldDeclaring(_WorldState):
         atoms : int
             Amount, at least 1; net deposits never exceed the asset's supply.
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef uint32_t account_ = self.account_number(account), asset_ = self.asset_number(asset, "asset")
         cdef atoms_t amount = border_int(atoms, "atoms", 1, <int64_t>1 << 61)
-        if ledger_deposit(&venue.ledger, account_, asset_, amount):
-            room = asset_at(&venue.ledger, asset_).supply_max - asset_at(&venue.ledger, asset_).net_deposits
+        if ledger_deposit(&state.ledger, account_, asset_, amount):
+            room = asset_at(&state.ledger, asset_).supply_max - asset_at(&state.ledger, asset_).net_deposits
             raise bad_input("atoms", f"at most the {room} atoms that the asset's supply has left", atoms)
-        venue_journal(venue, JOURNAL_DEPOSIT, asset_, <int32_t>account_, 0, 0, 0, 0, 0, amount)
+        venue_journal(state, JOURNAL_DEPOSIT, asset_, <int32_t>account_, 0, 0, 0, 0, 0, amount)
 
     def open_trade(self, market, buyer, seller, qty_lots, price_ticks):
         """Open a position as a balanced trade outside the book, without fees (rule L-9).
@@ -205,9 +205,9 @@ cdef class _WorldDeclaring(_WorldState):
         qty_lots, price_ticks : int
             Lots and price.
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef uint32_t market_ = self.market_number(market)
-        cdef Market* row = market_at(venue, market_)
+        cdef Market* row = market_at(state, market_)
         cdef uint32_t buyer_ = self.trader_number(buyer, "buyer"), seller_ = self.trader_number(seller, "seller")
         cdef qty_t qty = border_int(qty_lots, "qty_lots", 1, row.book.qty_max)
         cdef int64_t price = border_int(price_ticks, "price_ticks", row.book.price_min, row.book.price_max)
@@ -219,35 +219,35 @@ cdef class _WorldDeclaring(_WorldState):
             raise bad_input("qty_lots", f"a notional of at most {row.book.notional_max} tick-lots", qty_lots)
         cdef slot_t slot
         for account, number in (("buyer", buyer_), ("seller", seller_)):
-            slot = holding_find(&venue.accounts, number, market_)
-            if slot != NIL and (abs64(holding_at(&venue.accounts, slot).position_lots) + holding_at(&venue.accounts, slot).working_lots
+            slot = holding_find(&state.accounts, number, market_)
+            if slot != NIL and (abs64(holding_at(&state.accounts, slot).position_lots) + holding_at(&state.accounts, slot).working_lots
                                 > EXPOSURE_MAX - qty
-                                or notional_atoms(row, qty, price) > EXPOSURE_MAX - abs64(holding_at(&venue.accounts, slot).cost_atoms)
-                                - holding_at(&venue.accounts, slot).working_atoms) \
+                                or notional_atoms(row, qty, price) > EXPOSURE_MAX - abs64(holding_at(&state.accounts, slot).cost_atoms)
+                                - holding_at(&state.accounts, slot).working_atoms) \
                     or qty > EXPOSURE_MAX or notional_atoms(row, qty, price) > EXPOSURE_MAX:
                 raise bad_input("qty_lots", f"an exposure of the {account} within {EXPOSURE_MAX} lots and atoms (U-10)", qty_lots)
-        if holding_of(&venue.accounts, row, buyer_, market_) == NIL or holding_of(&venue.accounts, row, seller_, market_) == NIL:
+        if holding_of(&state.accounts, row, buyer_, market_) == NIL or holding_of(&state.accounts, row, seller_, market_) == NIL:
             raise MemoryError("World.open_trade: no memory")
-        settle_side(venue, row, buyer_, market_, 1, qty, price, 0)
-        settle_side(venue, row, seller_, market_, -1, qty, price, 0)
-        venue_journal(venue, JOURNAL_OPEN, market_, <int32_t>buyer_, seller_, 0, 0, 0, price, qty)
-        account_defund(venue, buyer_, row.quote_asset, market_, 0)
-        account_defund(venue, seller_, row.quote_asset, market_, 0)
+        settle_side(state, row, buyer_, market_, 1, qty, price, 0)
+        settle_side(state, row, seller_, market_, -1, qty, price, 0)
+        venue_journal(state, JOURNAL_OPEN, market_, <int32_t>buyer_, seller_, 0, 0, 0, price, qty)
+        account_defund(state, buyer_, row.quote_asset, market_, 0)
+        account_defund(state, seller_, row.quote_asset, market_, 0)
 
     cdef int new_oracle(self, uint32_t kind, uint32_t market, uint32_t source, object every_ms, object lag_ms) except -1:
-        cdef Venue* venue = &self.world.venue
+        cdef State* state = &self.world.state
         cdef time_ms_t every = border_int(every_ms, "every_ms", 1, TIME_MAX >> 20)
         cdef time_ms_t lag = border_int(lag_ms, "lag_ms", 0, TIME_MAX >> 20)
-        if slab_reserve(&venue.oracles, 1):
+        if slab_reserve(&state.oracles, 1):
             raise MemoryError("World: no memory for another oracle")
-        cdef uint32_t number = slab_take(&venue.oracles)
-        cdef Oracle* oracle = oracle_at(venue, number)
+        cdef uint32_t number = slab_take(&state.oracles)
+        cdef Oracle* oracle = oracle_at(state, number)
         oracle.kind = kind
         oracle.market = market
         oracle.source = source
         oracle.every_ms = every
         oracle.lag_ms = lag
-        venue_schedule(venue, venue.now_ms, PHASE_PRICES, EVENT_SAMPLE_PRICE, number, 0, 0)
+        venue_schedule(state, state.now_ms, PHASE_PRICES, EVENT_SAMPLE_PRICE, number, 0, 0)
         return 0
 
     def add_index(self, market, source, *, every_ms, lag_ms):
@@ -273,8 +273,8 @@ cdef class _WorldDeclaring(_WorldState):
         every_ms, lag_ms : int
             As for `add_index`.
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef uint32_t number = self.market_number(market)
-        if market_at(venue, number).kind != MARKET_PERPETUAL:
+        if market_at(state, number).kind != MARKET_PERPETUAL:
             raise bad_input("market", "a perpetual", f"spot market {market}")
         self.new_oracle(ORACLE_MARK, number, number, every_ms, lag_ms)

@@ -7,37 +7,37 @@ cdef class _WorldReading(_WorldAgents):
     @property
     def now_ms(self):
         """The clock, ms."""
-        return self.world.venue.now_ms
+        return self.world.state.now_ms
 
     @property
     def account_count(self):
         """Accounts, the venue's three included."""
-        return self.world.venue.ledger.account_count
+        return self.world.state.ledger.account_count
 
     def balance(self, account, asset):
         """Return (atoms, reserved) of an account in an asset."""
-        cdef Venue* venue = self.enter()
-        cdef Balance* row = balance_at(&venue.ledger, self.account_number(account), self.asset_number(asset, "asset"))
+        cdef State* state = self.enter()
+        cdef Balance* row = balance_at(&state.ledger, self.account_number(account), self.asset_number(asset, "asset"))
         return row.atoms, row.reserved
 
     def net_deposits(self, asset):
         """Return deposits minus withdrawals of an asset, atoms."""
-        cdef Venue* venue = self.enter()
-        return asset_at(&venue.ledger, self.asset_number(asset, "asset")).net_deposits
+        cdef State* state = self.enter()
+        return asset_at(&state.ledger, self.asset_number(asset, "asset")).net_deposits
 
     def position(self, account, market):
         """Return (position_lots, cost_atoms, orders_sent) of an account in a market."""
-        cdef Venue* venue = self.enter()
-        cdef slot_t slot = holding_find(&venue.accounts, self.account_number(account), self.market_number(market))
+        cdef State* state = self.enter()
+        cdef slot_t slot = holding_find(&state.accounts, self.account_number(account), self.market_number(market))
         if slot == NIL:
             return 0, 0, 0
-        return (holding_at(&venue.accounts, slot).position_lots, holding_at(&venue.accounts, slot).cost_atoms,
-                holding_at(&venue.accounts, slot).orders_sent)
+        return (holding_at(&state.accounts, slot).position_lots, holding_at(&state.accounts, slot).cost_atoms,
+                holding_at(&state.accounts, slot).orders_sent)
 
     def in_liquidation(self, account):
         """Return whether an account is being liquidated."""
-        cdef Venue* venue = self.enter()
-        return account_at(&venue.accounts, self.account_number(account)).liquidation != 0
+        cdef State* state = self.enter()
+        return account_at(&state.accounts, self.account_number(account)).liquidation != 0
 
     def market(self, market):
         """Return one market's state.
@@ -47,8 +47,8 @@ cdef class _WorldReading(_WorldAgents):
         dict
             ``best_bid, best_ask, last, index, mark`` (ticks or None), ``clearing`` (atoms), ``trades``, ``traded_lots``, ``orders``.
         """
-        cdef Venue* venue = self.enter()
-        cdef Market* row = market_at(venue, self.market_number(market))
+        cdef State* state = self.enter()
+        cdef Market* row = market_at(state, self.market_number(market))
         prices = {
             "best_bid": book_best(&row.book, 0), "best_ask": book_best(&row.book, 1), "last": row.book.last_price,
             "index": row.index_ticks, "mark": row.mark_ticks,
@@ -62,16 +62,16 @@ cdef class _WorldReading(_WorldAgents):
 
     def depth(self, market, levels=10):
         """Return (bids, asks) of a market, each (price_ticks, qty_lots), best first."""
-        cdef Venue* venue = self.enter()
-        cdef Market* row = market_at(venue, self.market_number(market))
+        cdef State* state = self.enter()
+        cdef Market* row = market_at(state, self.market_number(market))
         cdef int64_t most = border_int(levels, "levels", 0, INT64_MAX_)
-        return book_depth_list(&venue.pools, &row.book, 0, most), book_depth_list(&venue.pools, &row.book, 1, most)
+        return book_depth_list(&state.pools, &row.book, 0, most), book_depth_list(&state.pools, &row.book, 1, most)
 
     def orders(self, market):
         """Return every resting order of a market: (number, side, price_ticks, leaves_lots, account), priority order."""
-        cdef Venue* venue = self.enter()
-        cdef Market* row = market_at(venue, self.market_number(market))
-        return book_order_list(&venue.pools, &row.book, 0) + book_order_list(&venue.pools, &row.book, 1)
+        cdef State* state = self.enter()
+        cdef Market* row = market_at(state, self.market_number(market))
+        return book_order_list(&state.pools, &row.book, 0) + book_order_list(&state.pools, &row.book, 1)
 
     def trades(self):
         """Return the trades so far, in order, as columns (prices in ticks, quantities in lots, `cause` a landmark)."""
@@ -97,12 +97,12 @@ cdef class _WorldReading(_WorldAgents):
         list of tuple
             (time_ms, kind, market, number, account, parent, generation, value, mover), the mover (time_ms, kind, account, number, cause) or None.
         """
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef uint32_t i
         cdef Landmark* row
         rows = []
-        for i in range(venue.lineage.landmarks.count):
-            row = landmark_at(&venue.lineage, i)
+        for i in range(state.lineage.landmarks.count):
+            row = landmark_at(&state.lineage, i)
             mover = None
             if row.mover.kind:
                 mover = (row.mover.time_ms, row.mover.kind, row.mover.account, row.mover.number, row.mover.cause)
@@ -111,12 +111,12 @@ cdef class _WorldReading(_WorldAgents):
 
     def causes(self):
         """Return the rows (child, parent, weight_ppm) of the causes table (rule G-6)."""
-        cdef Venue* venue = self.enter()
+        cdef State* state = self.enter()
         cdef uint32_t i
         cdef CauseRow* row
         rows = []
-        for i in range(venue.lineage.causes.count):
-            row = <CauseRow*>slab_at(&venue.lineage.causes, i)
+        for i in range(state.lineage.causes.count):
+            row = <CauseRow*>slab_at(&state.lineage.causes, i)
             rows.append((row.child, row.parent, row.weight_ppm))
         return rows
 
@@ -127,7 +127,7 @@ cdef class _WorldReading(_WorldAgents):
 
     def check_invariants(self):
         """Walk the whole world and raise InvariantError naming the first broken invariant; it then refuses to go on."""
-        cdef Venue* venue = self.enter()
-        venue.fault = world_verify(&self.world)
-        if venue.fault:
+        cdef State* state = self.enter()
+        state.fault = world_verify(&self.world)
+        if state.fault:
             self.raise_fault()

@@ -63,52 +63,52 @@ cdef class _WorldState:
 
     def __cinit__(self, seed=None, *, stage_ppm=250000, stage_lots_min=1, stage_interval_ms=1000, depth_every_ms=0,
                   record_trades=True, record_journal=True):
-        cdef Venue* venue = &self.world.venue
+        cdef State* state = &self.world.state
         memset(&self.world, 0, sizeof(self.world))
         if seed is None:             # restore() fills it in
             return
-        venue.seed = border_word(seed, "seed")
-        venue.stage_ppm = border_int(stage_ppm, "stage_ppm", 1, 1000000)
-        venue.stage_lots_min = border_int(stage_lots_min, "stage_lots_min", 1, INT64_MAX_)
-        venue.stage_interval_ms = border_int(stage_interval_ms, "stage_interval_ms", 1, TIME_MAX >> 20)
-        venue.depth_every_ms = border_int(depth_every_ms, "depth_every_ms", 0, TIME_MAX >> 20)
-        venue.records_trades = bool(record_trades)
-        venue.records_journal = bool(record_journal)
-        venue.phase = 0
-        if pools_init(&venue.pools, 0, 0, TRADE_WIDTHS, TRADE_COLUMNS, TABLE_SHIFT) or lineage_init(&venue.lineage):
+        state.seed = border_word(seed, "seed")
+        state.stage_ppm = border_int(stage_ppm, "stage_ppm", 1, 1000000)
+        state.stage_lots_min = border_int(stage_lots_min, "stage_lots_min", 1, INT64_MAX_)
+        state.stage_interval_ms = border_int(stage_interval_ms, "stage_interval_ms", 1, TIME_MAX >> 20)
+        state.depth_every_ms = border_int(depth_every_ms, "depth_every_ms", 0, TIME_MAX >> 20)
+        state.records_trades = bool(record_trades)
+        state.records_journal = bool(record_journal)
+        state.phase = 0
+        if pools_init(&state.pools, 0, 0, TRADE_WIDTHS, TRADE_COLUMNS, TABLE_SHIFT) or lineage_init(&state.lineage):
             raise MemoryError("World: no memory")
-        ledger_init(&venue.ledger)
-        accounts_init(&venue.accounts)
-        queue_init(&venue.queue, 0, PHASE_ORDERS, False)
-        slab_init(&venue.markets, sizeof(Market), 0)
-        slab_init(&venue.publications, sizeof(Publication), sizeof(Publication) - 4)
-        slab_init(&venue.oracles, sizeof(Oracle), 0)
+        ledger_init(&state.ledger)
+        accounts_init(&state.accounts)
+        queue_init(&state.queue, 0, PHASE_ORDERS, False)
+        slab_init(&state.markets, sizeof(Market), 0)
+        slab_init(&state.publications, sizeof(Publication), sizeof(Publication) - 4)
+        slab_init(&state.oracles, sizeof(Oracle), 0)
         slab_init(&self.world.makers.makers, sizeof(Maker), 0)
         slab_init(&self.world.makers.quotes, sizeof(Quote), 0)
         slab_init(&self.world.takers.shocks, sizeof(Shock), 0)
         slab_init(&self.world.takers.noise, sizeof(Noise), 0)
-        table_init(&venue.journal, JOURNAL_WIDTHS, JOURNAL_COLUMNS, TABLE_SHIFT)
-        table_init(&venue.prices, PRICE_WIDTHS, PRICE_COLUMNS, TABLE_SHIFT)
-        table_init(&venue.depth, DEPTH_WIDTHS, DEPTH_COLUMNS, TABLE_SHIFT)
-        if venue.depth_every_ms:
-            venue_schedule(venue, 0, PHASE_OBSERVERS, EVENT_SAMPLE_DEPTH, 0, 0, 0)
+        table_init(&state.journal, JOURNAL_WIDTHS, JOURNAL_COLUMNS, TABLE_SHIFT)
+        table_init(&state.prices, PRICE_WIDTHS, PRICE_COLUMNS, TABLE_SHIFT)
+        table_init(&state.depth, DEPTH_WIDTHS, DEPTH_COLUMNS, TABLE_SHIFT)
+        if state.depth_every_ms:
+            venue_schedule(state, 0, PHASE_OBSERVERS, EVENT_SAMPLE_DEPTH, 0, 0, 0)
 
     def __dealloc__(self):
         world_release(&self.world)
 
-    cdef Venue* enter(self) except NULL:
+    cdef State* enter(self) except NULL:
         if self.busy:
             raise RuntimeError("World is running in another call (it is not re-entrant)")
-        if self.world.venue.fault:
+        if self.world.state.fault:
             self.raise_fault()
-        return &self.world.venue
+        return &self.world.state
 
     cdef int raise_fault(self) except -1:
-        cdef int fault = self.world.venue.fault
+        cdef int fault = self.world.state.fault
         text = _FAULT_TEXTS.get(fault, "an unknown fault")
         if fault == FAULT_NO_MEMORY:
-            raise MemoryError(f"World at {self.world.venue.now_ms} ms: {text}; it refuses to go on")
-        raise _invariant_error(f"World at {self.world.venue.now_ms} ms: {text}; it refuses to go on. {self.counts()!r}")
+            raise MemoryError(f"World at {self.world.state.now_ms} ms: {text}; it refuses to go on")
+        raise _invariant_error(f"World at {self.world.state.now_ms} ms: {text}; it refuses to go on. {self.counts()!r}")
 
     def counts(self):
         """Return what has happened so far.
@@ -118,13 +118,13 @@ cdef class _WorldState:
         dict
             ``events, orders, cancels, cancel_misses, trades, pending`` and ``rejects`` by reason number.
         """
-        cdef Venue* venue = &self.world.venue
+        cdef State* state = &self.world.state
         cdef uint32_t m
         trades = 0
-        for m in range(venue.markets.count):
-            trades += market_at(venue, m).book.trade_count
+        for m in range(state.markets.count):
+            trades += market_at(state, m).book.trade_count
         return {
-            "events": venue.event_count, "orders": venue.order_count, "cancels": venue.cancel_count,
-            "cancel_misses": venue.cancel_miss_count, "trades": trades, "pending": venue.queue.pending_count,
-            "rejects": {reason: venue.reject_count[reason] for reason in range(64) if venue.reject_count[reason]},
+            "events": state.event_count, "orders": state.order_count, "cancels": state.cancel_count,
+            "cancel_misses": state.cancel_miss_count, "trades": trades, "pending": state.queue.pending_count,
+            "rejects": {reason: state.reject_count[reason] for reason in range(64) if state.reject_count[reason]},
         }

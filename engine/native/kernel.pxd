@@ -1,6 +1,6 @@
 # Kernel: the dispatch loop over one World.
 #
-#   World = Venue (books, ledger, accounts, prices, lineage, queue, tables) + agents' columns
+#   World = State (books, ledger, accounts, prices, lineage, queue, tables) + agents' columns
 #
 # Stands on: everything below. All state lives in slabs that a World holds by value: no pointer between records, no
 # Python object, so a snapshot is a copy of slabs.
@@ -23,26 +23,26 @@ from engine.native.state cimport *
 from engine.native.venue cimport *
 
 cdef struct WorldData:
-    Venue venue
+    State state
     Makers makers
     Takers takers
 
 
 cdef inline void world_release(WorldData* world) noexcept nogil:
-    pools_release(&world.venue.pools)
-    slab_release(&world.venue.ledger.assets)
-    slab_release(&world.venue.ledger.balances)
-    slab_release(&world.venue.accounts.accounts)
-    slab_release(&world.venue.accounts.holdings)
-    slab_release(&world.venue.lineage.landmarks)
-    slab_release(&world.venue.lineage.causes)
-    queue_release(&world.venue.queue)
-    slab_release(&world.venue.markets)
-    slab_release(&world.venue.publications)
-    slab_release(&world.venue.oracles)
-    table_release(&world.venue.journal)
-    table_release(&world.venue.prices)
-    table_release(&world.venue.depth)
+    pools_release(&world.state.pools)
+    slab_release(&world.state.ledger.assets)
+    slab_release(&world.state.ledger.balances)
+    slab_release(&world.state.accounts.accounts)
+    slab_release(&world.state.accounts.holdings)
+    slab_release(&world.state.lineage.landmarks)
+    slab_release(&world.state.lineage.causes)
+    queue_release(&world.state.queue)
+    slab_release(&world.state.markets)
+    slab_release(&world.state.publications)
+    slab_release(&world.state.oracles)
+    table_release(&world.state.journal)
+    table_release(&world.state.prices)
+    table_release(&world.state.depth)
     slab_release(&world.makers.makers)
     slab_release(&world.makers.quotes)
     slab_release(&world.takers.shocks)
@@ -51,51 +51,51 @@ cdef inline void world_release(WorldData* world) noexcept nogil:
 
 cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
     """Hand one event to its handler."""
-    cdef Venue* venue = &world.venue
+    cdef State* state = &world.state
     if event.kind == EVENT_ORDER:
-        venue_order_arrives(venue, event.a, event.b)
+        venue_order_arrives(state, event.a, event.b)
     elif event.kind == EVENT_CANCEL:
-        venue_cancel_arrives(venue, event.a, event.b, event.cause)
+        venue_cancel_arrives(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_MAKER:
-        maker_wake(venue, &world.makers, event.a)
+        maker_wake(state, &world.makers, event.a)
     elif event.kind == EVENT_NOISE:
-        noise_wake(venue, &world.takers, event.a, event.b)
+        noise_wake(state, &world.takers, event.a, event.b)
     elif event.kind == EVENT_SAMPLE_PRICE:
-        venue_sample_price(venue, event.a)
+        venue_sample_price(state, event.a)
     elif event.kind == EVENT_PUBLISH:
-        venue_publish(venue, event.a)
+        venue_publish(state, event.a)
     elif event.kind == EVENT_CHECK:
-        liquidation_check(venue, event.a, event.b)
+        liquidation_check(state, event.a, event.b)
     elif event.kind == EVENT_STEP:
-        liquidation_step(venue, event.a, event.b)
+        liquidation_step(state, event.a, event.b)
     elif event.kind == EVENT_COVER:
-        liquidation_cover(venue, event.a, event.b, event.cause)
+        liquidation_cover(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_CANCEL_ACCOUNT:
-        venue_cancel_account(venue, event.a, event.cause)
+        venue_cancel_account(state, event.a, event.cause)
     elif event.kind == EVENT_SHOCK:
-        shock_fire(venue, &world.takers, event.a)
+        shock_fire(state, &world.takers, event.a)
     elif event.kind == EVENT_SAMPLE_DEPTH:
-        venue_sample_depth(venue)
+        venue_sample_depth(state)
     else:
-        venue.fault = FAULT_EVENT
+        state.fault = FAULT_EVENT
 
 
 # Run events due by `until_ms`, at most `most` of them. Returns how many ran; fewer than `most` means that none is left
 # by then (now_ms is then `until_ms`) or that a fault is latched. O(events).
 cdef inline int64_t kernel_run(WorldData* world, time_ms_t until_ms, int64_t most) noexcept nogil:
-    cdef Venue* venue = &world.venue
+    cdef State* state = &world.state
     cdef Event event
     cdef int64_t ran = 0
     # invariant: everything before (now_ms, phase) has happened, in order
-    while ran < most and venue.fault == FAULT_NONE:
-        if not queue_take(&venue.queue, until_ms, &event):
-            venue.now_ms = until_ms
-            venue.phase = PHASE_OBSERVERS
-            venue.queue.now_ms = until_ms
+    while ran < most and state.fault == FAULT_NONE:
+        if not queue_take(&state.queue, until_ms, &event):
+            state.now_ms = until_ms
+            state.phase = PHASE_OBSERVERS
+            state.queue.now_ms = until_ms
             break
-        venue.now_ms = event.time_ms
-        venue.phase = event.priority
+        state.now_ms = event.time_ms
+        state.phase = event.priority
         kernel_dispatch(world, &event)
         ran += 1
-    venue.event_count += ran
+    state.event_count += ran
     return ran

@@ -37,17 +37,17 @@ cdef inline int compare_breaches(const void* x, const void* y) noexcept nogil:
     return -1 if a.account < b.account else 1
 
 
-cdef inline bint collect_breaches(Venue* venue, uint32_t market_id, Slab* found) noexcept nogil:
+cdef inline bint collect_breaches(State* state, uint32_t market_id, Slab* found) noexcept nogil:
     """Every healthy-until-now account with a position in the market that breaches. 1 without memory."""
-    cdef Market* market = market_at(venue, market_id)
+    cdef Market* market = market_at(state, market_id)
     cdef slot_t slot = market.holdings
     cdef Holding* holding
     cdef Health health
     cdef Breach* breach
     while slot != NIL:
-        holding = holding_at(&venue.accounts, slot)
-        if holding.position_lots and not account_at(&venue.accounts, holding.account).liquidation:
-            account_health(&venue.ledger, &venue.accounts, <Market*>venue.markets.base, holding.account, market.quote_asset, &health)
+        holding = holding_at(&state.accounts, slot)
+        if holding.position_lots and not account_at(&state.accounts, holding.account).liquidation:
+            account_health(&state.ledger, &state.accounts, <Market*>state.markets.base, holding.account, market.quote_asset, &health)
             if health_breaches(&health):
                 if slab_reserve(found, 1):
                     return 1
@@ -61,71 +61,71 @@ cdef inline bint collect_breaches(Venue* venue, uint32_t market_id, Slab* found)
 
 # Margin check of a market after a mark (phase 4). Each account found gets a landmark and a step in phase 5, the worst
 # first. O(positions of the market): the exact trigger index takes this scan's place in a later version.
-cdef inline void liquidation_check(Venue* venue, uint32_t market_id, slot_t publication_slot) noexcept nogil:
+cdef inline void liquidation_check(State* state, uint32_t market_id, slot_t publication_slot) noexcept nogil:
     cdef Slab found
     cdef uint32_t i, published, liquidation
     cdef Breach* breach
-    cdef Publication publication = publication_at(venue, publication_slot)[0]
-    slab_give(&venue.publications, publication_slot)
+    cdef Publication publication = publication_at(state, publication_slot)[0]
+    slab_give(&state.publications, publication_slot)
     slab_init(&found, sizeof(Breach), 0)
-    if collect_breaches(venue, market_id, &found):
-        venue.fault = FAULT_NO_MEMORY
+    if collect_breaches(state, market_id, &found):
+        state.fault = FAULT_NO_MEMORY
     elif found.count:
         qsort(found.base, found.count, sizeof(Breach), &compare_breaches)
-        published = venue_landmark(venue, LANDMARK_PUBLICATION, market_id, -1, publication.mover.cause, publication.price_ticks)
-        landmark_at(&venue.lineage, published).mover = publication.mover
+        published = venue_landmark(state, LANDMARK_PUBLICATION, market_id, -1, publication.mover.cause, publication.price_ticks)
+        landmark_at(&state.lineage, published).mover = publication.mover
         for i in range(found.count):
             breach = <Breach*>slab_at(&found, i)
-            liquidation = venue_landmark(venue, LANDMARK_LIQUIDATION, market_id, <int32_t>breach.account, published, breach.equity)
-            account_at(&venue.accounts, breach.account).liquidation = liquidation
-            venue_schedule(venue, venue.now_ms, PHASE_LIQUIDATION, EVENT_STEP, breach.account, market_id, liquidation)
+            liquidation = venue_landmark(state, LANDMARK_LIQUIDATION, market_id, <int32_t>breach.account, published, breach.equity)
+            account_at(&state.accounts, breach.account).liquidation = liquidation
+            venue_schedule(state, state.now_ms, PHASE_LIQUIDATION, EVENT_STEP, breach.account, market_id, liquidation)
     slab_release(&found)
 
 
 # A liquidation step (phase 5): leave if healthy or flat, else cancel the account's orders and send one market order that
 # reduces its largest position (X-4, X-5). O(markets of the account).
-cdef inline void liquidation_step(Venue* venue, uint32_t account, uint32_t market_id) noexcept nogil:
-    cdef uint32_t settle = market_at(venue, market_id).quote_asset, step, landmark = account_at(&venue.accounts, account).liquidation
+cdef inline void liquidation_step(State* state, uint32_t account, uint32_t market_id) noexcept nogil:
+    cdef uint32_t settle = market_at(state, market_id).quote_asset, step, landmark = account_at(&state.accounts, account).liquidation
     cdef Health health
     cdef Holding* holding
     cdef qty_t held, stage = 0
-    account_health(&venue.ledger, &venue.accounts, <Market*>venue.markets.base, account, settle, &health)
+    account_health(&state.ledger, &state.accounts, <Market*>state.markets.base, account, settle, &health)
     if health.is_flat:
         if health.equity < 0:
-            venue_schedule(venue, venue.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, landmark)
+            venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, landmark)
         else:
-            account_at(&venue.accounts, account).liquidation = 0
+            account_at(&state.accounts, account).liquidation = 0
         return
     if not health.is_known:          # wait for the mark (X-2)
-        venue_schedule(venue, venue.now_ms + venue.stage_interval_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
+        venue_schedule(state, state.now_ms + state.stage_interval_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
         return
     if not health_breaches(&health):
-        account_at(&venue.accounts, account).liquidation = 0
+        account_at(&state.accounts, account).liquidation = 0
         return
-    holding = holding_at(&venue.accounts, health.largest)
+    holding = holding_at(&state.accounts, health.largest)
     held = abs64(holding.position_lots)
-    mul_div_ceil(held, venue.stage_ppm, 1000000, &stage)
-    stage = min64(min64(max64(stage, venue.stage_lots_min), held), market_at(venue, holding.market).book.qty_max)
-    step = venue_landmark(venue, LANDMARK_STEP, holding.market, <int32_t>account, landmark, stage)
-    venue_schedule(venue, venue.now_ms, PHASE_ORDERS, EVENT_CANCEL_ACCOUNT, account, 0, step)
-    venue_send(venue, account, holding.market, SIDE_SELL if holding.position_lots > 0 else SIDE_BUY,
-               ORDER_IS_MARKET | ORDER_OF_ENGINE, 0, stage, venue.now_ms, step)
-    venue_schedule(venue, venue.now_ms + venue.stage_interval_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
+    mul_div_ceil(held, state.stage_ppm, 1000000, &stage)
+    stage = min64(min64(max64(stage, state.stage_lots_min), held), market_at(state, holding.market).book.qty_max)
+    step = venue_landmark(state, LANDMARK_STEP, holding.market, <int32_t>account, landmark, stage)
+    venue_schedule(state, state.now_ms, PHASE_ORDERS, EVENT_CANCEL_ACCOUNT, account, 0, step)
+    venue_send(state, account, holding.market, SIDE_SELL if holding.position_lots > 0 else SIDE_BUY,
+               ORDER_IS_MARKET | ORDER_OF_ENGINE, 0, stage, state.now_ms, step)
+    venue_schedule(state, state.now_ms + state.stage_interval_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
 
 
 # A flat account under water is brought to exactly 0 from the bad-debt account (phase 6, L-10). O(1).
-cdef inline void liquidation_cover(Venue* venue, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
-    cdef uint32_t settle = market_at(venue, market_id).quote_asset, landmark = account_at(&venue.accounts, account).liquidation
-    cdef atoms_t shortfall = -balance_at(&venue.ledger, account, settle).atoms
+cdef inline void liquidation_cover(State* state, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
+    cdef uint32_t settle = market_at(state, market_id).quote_asset, landmark = account_at(&state.accounts, account).liquidation
+    cdef atoms_t shortfall = -balance_at(&state.ledger, account, settle).atoms
     if landmark and landmark != cause:
         return                           # another liquidation has begun since, and will see to it
-    if not account_is_flat(venue, account, settle):
+    if not account_is_flat(state, account, settle):
         if landmark:                     # a position was opened since: go on liquidating
-            venue_schedule(venue, venue.now_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
+            venue_schedule(state, state.now_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
         return
-    account_at(&venue.accounts, account).liquidation = 0
+    account_at(&state.accounts, account).liquidation = 0
     if shortfall <= 0:
         return
-    venue_landmark(venue, LANDMARK_BAD_DEBT, market_id, <int32_t>account, landmark if landmark else cause, shortfall)
-    venue_journal(venue, JOURNAL_WRITE_OFF, settle, <int32_t>account, 0, 0, 0, 0, 0, shortfall)
-    ledger_move(&venue.ledger, ACCOUNT_BAD_DEBT, account, settle, shortfall)
+    venue_landmark(state, LANDMARK_BAD_DEBT, market_id, <int32_t>account, landmark if landmark else cause, shortfall)
+    venue_journal(state, JOURNAL_WRITE_OFF, settle, <int32_t>account, 0, 0, 0, 0, 0, shortfall)
+    ledger_move(&state.ledger, ACCOUNT_BAD_DEBT, account, settle, shortfall)

@@ -20,26 +20,26 @@ from engine.native.state cimport *
 
 # ---- prices (phase 2) ----
 
-cdef inline Publication* publication_at(Venue* venue, slot_t slot) noexcept nogil:
-    return <Publication*>(venue.publications.base) + slot
+cdef inline Publication* publication_at(State* state, slot_t slot) noexcept nogil:
+    return <Publication*>(state.publications.base) + slot
 
 
-cdef inline Oracle* oracle_at(Venue* venue, uint32_t slot) noexcept nogil:
-    return <Oracle*>(venue.oracles.base) + slot
+cdef inline Oracle* oracle_at(State* state, uint32_t slot) noexcept nogil:
+    return <Oracle*>(state.oracles.base) + slot
 
 
 # A value becomes the published index or mark; a mark queues its margin check for phase 4 (P-2, P-4). O(1).
-cdef inline void venue_publish(Venue* venue, slot_t slot) noexcept nogil:
-    cdef Publication* publication = publication_at(venue, slot)
-    cdef Market* market = market_at(venue, publication.market)
-    cdef Table* table = &venue.prices
+cdef inline void venue_publish(State* state, slot_t slot) noexcept nogil:
+    cdef Publication* publication = publication_at(state, slot)
+    cdef Market* market = market_at(state, publication.market)
+    cdef Table* table = &state.prices
     cdef int64_t row = table.row_count
-    venue_journal(venue, JOURNAL_INDEX if publication.kind == ORACLE_INDEX else JOURNAL_MARK, publication.market, -1, 0, 0, 0, 0,
+    venue_journal(state, JOURNAL_INDEX if publication.kind == ORACLE_INDEX else JOURNAL_MARK, publication.market, -1, 0, 0, 0, 0,
                   publication.price_ticks, 0)
     if table_reserve(table, 1):
-        venue.fault = FAULT_NO_MEMORY
+        state.fault = FAULT_NO_MEMORY
         return
-    (<int64_t*>table_cell(table, row, PRICE_TIME))[0] = venue.now_ms
+    (<int64_t*>table_cell(table, row, PRICE_TIME))[0] = state.now_ms
     (<int64_t*>table_cell(table, row, PRICE_TICKS))[0] = publication.price_ticks
     (<uint32_t*>table_cell(table, row, PRICE_CAUSE))[0] = publication.mover.cause
     (<uint16_t*>table_cell(table, row, PRICE_MARKET))[0] = <uint16_t>publication.market
@@ -47,54 +47,54 @@ cdef inline void venue_publish(Venue* venue, slot_t slot) noexcept nogil:
     table.row_count = row + 1
     if publication.kind == ORACLE_INDEX:
         market.index_ticks = publication.price_ticks
-        market.index_ms = venue.now_ms
+        market.index_ms = state.now_ms
         market.index_mover = publication.mover
-        slab_give(&venue.publications, slot)
+        slab_give(&state.publications, slot)
     else:
         market.mark_ticks = publication.price_ticks
-        market.mark_ms = venue.now_ms
-        venue_schedule(venue, venue.now_ms, PHASE_MARGIN, EVENT_CHECK, publication.market, slot, publication.mover.cause)
+        market.mark_ms = state.now_ms
+        venue_schedule(state, state.now_ms, PHASE_MARGIN, EVENT_CHECK, publication.market, slot, publication.mover.cause)
 
 
 # An oracle samples its source; the value is published after its lag, and the next sample scheduled (P-2). O(1).
-cdef inline void venue_sample_price(Venue* venue, uint32_t oracle_slot) noexcept nogil:
-    cdef Oracle* oracle = oracle_at(venue, oracle_slot)
+cdef inline void venue_sample_price(State* state, uint32_t oracle_slot) noexcept nogil:
+    cdef Oracle* oracle = oracle_at(state, oracle_slot)
     cdef Publication sample
     cdef bint known
     cdef slot_t slot
     sample.market = oracle.market
     sample.kind = oracle.kind
     if oracle.kind == ORACLE_INDEX:
-        known = index_sample(market_at(venue, oracle.source), market_at(venue, oracle.market).index_ticks,
-                             venue.now_ms, &sample)
+        known = index_sample(market_at(state, oracle.source), market_at(state, oracle.market).index_ticks,
+                             state.now_ms, &sample)
     else:
-        known = mark_sample(market_at(venue, oracle.market), venue.now_ms, &sample)
-    venue_schedule(venue, venue.now_ms + oracle.every_ms, PHASE_PRICES, EVENT_SAMPLE_PRICE, oracle_slot, 0, 0)
+        known = mark_sample(market_at(state, oracle.market), state.now_ms, &sample)
+    venue_schedule(state, state.now_ms + oracle.every_ms, PHASE_PRICES, EVENT_SAMPLE_PRICE, oracle_slot, 0, 0)
     if not known:
         return
-    if slab_reserve(&venue.publications, 1):
-        venue.fault = FAULT_NO_MEMORY
+    if slab_reserve(&state.publications, 1):
+        state.fault = FAULT_NO_MEMORY
         return
-    slot = slab_take(&venue.publications)
-    publication_at(venue, slot)[0] = sample
+    slot = slab_take(&state.publications)
+    publication_at(state, slot)[0] = sample
     if oracle.lag_ms == 0:
-        venue_publish(venue, slot)
+        venue_publish(state, slot)
     else:
-        venue_schedule(venue, venue.now_ms + oracle.lag_ms, PHASE_PRICES, EVENT_PUBLISH, slot, 0, 0)
+        venue_schedule(state, state.now_ms + oracle.lag_ms, PHASE_PRICES, EVENT_PUBLISH, slot, 0, 0)
 
 
 # ---- observers (phase 9) ----
 
-cdef inline void sample_depth(Venue* venue, uint32_t market_id) noexcept nogil:
-    cdef Market* market = market_at(venue, market_id)
-    cdef Table* table = &venue.depth
+cdef inline void sample_depth(State* state, uint32_t market_id) noexcept nogil:
+    cdef Market* market = market_at(state, market_id)
+    cdef Table* table = &state.depth
     cdef int64_t row = table.row_count, middle = market_mid(market), within
     if table_reserve(table, 1):
-        venue.fault = FAULT_NO_MEMORY
+        state.fault = FAULT_NO_MEMORY
         return
     if middle == NO_PRICE:
         middle = market.book.last_price
-    (<int64_t*>table_cell(table, row, DEPTH_TIME))[0] = venue.now_ms
+    (<int64_t*>table_cell(table, row, DEPTH_TIME))[0] = state.now_ms
     (<int64_t*>table_cell(table, row, DEPTH_BID))[0] = book_best(&market.book, 0)
     (<int64_t*>table_cell(table, row, DEPTH_ASK))[0] = book_best(&market.book, 1)
     (<int64_t*>table_cell(table, row, DEPTH_LAST))[0] = market.book.last_price
@@ -105,16 +105,16 @@ cdef inline void sample_depth(Venue* venue, uint32_t market_id) noexcept nogil:
     if middle != NO_PRICE:
         within = ceil_div(abs64(middle), 100)
         (<int64_t*>table_cell(table, row, DEPTH_BID_LOTS))[0] = book_depth_to(
-            &venue.pools, &market.book, 0, <price_t>max64(middle - within, market.book.price_min))
+            &state.pools, &market.book, 0, <price_t>max64(middle - within, market.book.price_min))
         (<int64_t*>table_cell(table, row, DEPTH_ASK_LOTS))[0] = book_depth_to(
-            &venue.pools, &market.book, 1, <price_t>min64(middle + within, market.book.price_max))
+            &state.pools, &market.book, 1, <price_t>min64(middle + within, market.book.price_max))
     (<uint16_t*>table_cell(table, row, DEPTH_MARKET))[0] = <uint16_t>market_id
     table.row_count = row + 1
 
 
-cdef inline void venue_sample_depth(Venue* venue) noexcept nogil:
+cdef inline void venue_sample_depth(State* state) noexcept nogil:
     """One row per market, and the next sample."""
     cdef uint32_t market
-    for market in range(venue.markets.count):
-        sample_depth(venue, market)
-    venue_schedule(venue, venue.now_ms + venue.depth_every_ms, PHASE_OBSERVERS, EVENT_SAMPLE_DEPTH, 0, 0, 0)
+    for market in range(state.markets.count):
+        sample_depth(state, market)
+    venue_schedule(state, state.now_ms + state.depth_every_ms, PHASE_OBSERVERS, EVENT_SAMPLE_DEPTH, 0, 0, 0)

@@ -45,7 +45,7 @@ cdef inline atoms_t spot_reservation(Market* market, int8_t side, qty_t lots, in
     return base_atoms(market, lots)
 
 
-cdef inline atoms_t cost_to_take(Venue* venue, Market* market, qty_t lots) noexcept nogil:
+cdef inline atoms_t cost_to_take(State* state, Market* market, qty_t lots) noexcept nogil:
     """Exact quote atoms that a market buy of `lots` would pay as the book stands. O(levels met)."""
     cdef Ladder* asks = &market.book.ladder[1]
     cdef int64_t key = asks.best_key
@@ -53,19 +53,19 @@ cdef inline atoms_t cost_to_take(Venue* venue, Market* market, qty_t lots) noexc
     cdef atoms_t cost = 0
     cdef qty_t take
     while lots > 0 and key != KEY_NONE:
-        take = min64(lots, level_at(&venue.pools.ladders, level).qty_lots)
+        take = min64(lots, level_at(&state.pools.ladders, level).qty_lots)
         if add_overflows(cost, notional_atoms(market, take, ladder_price(asks, <uint32_t>key)), &cost):
             return <int64_t>1 << 62
         lots -= take
-        key = ladder_next(&venue.pools.ladders, asks, key + 1, &level)
+        key = ladder_next(&state.pools.ladders, asks, key + 1, &level)
     return cost
 
 
-cdef inline atoms_t order_worth(Venue* venue, Market* market, PlaceCommand* command) noexcept nogil:
+cdef inline atoms_t order_worth(State* state, Market* market, PlaceCommand* command) noexcept nogil:
     """The most that an order can add to a cost: a buy its limit or exact cost, a sell its limit or the best bid (U-10)."""
     cdef int64_t bid = book_best(&market.book, 0), price = 0
     if command.side == SIDE_BUY and command.order_type == TYPE_MARKET:
-        return cost_to_take(venue, market, command.qty_lots)
+        return cost_to_take(state, market, command.qty_lots)
     if command.order_type == TYPE_LIMIT:
         price = command.price_ticks
     if command.side == SIDE_SELL and bid != NO_PRICE:
@@ -73,22 +73,22 @@ cdef inline atoms_t order_worth(Venue* venue, Market* market, PlaceCommand* comm
     return notional_atoms(market, command.qty_lots, price)
 
 
-cdef inline bint is_within_exposure(Venue* venue, Market* market, uint32_t market_id, PlaceCommand* command) noexcept nogil:
+cdef inline bint is_within_exposure(State* state, Market* market, uint32_t market_id, PlaceCommand* command) noexcept nogil:
     """Whether position, resting orders and this order stay within the bound, in lots and atoms (U-10)."""
-    cdef Holding* holding = holding_at(&venue.accounts, holding_find(&venue.accounts, command.owner, market_id))
+    cdef Holding* holding = holding_at(&state.accounts, holding_find(&state.accounts, command.owner, market_id))
     if command.order_type == TYPE_MARKET and (holding.position_lots > 0) == (command.side == SIDE_SELL) \
             and command.qty_lots <= abs64(holding.position_lots):
         return 1                     # it only reduces
     if command.qty_lots > EXPOSURE_MAX - abs64(holding.position_lots) - holding.working_lots:
         return 0
-    return order_worth(venue, market, command) <= EXPOSURE_MAX - abs64(holding.cost_atoms) - holding.working_atoms
+    return order_worth(state, market, command) <= EXPOSURE_MAX - abs64(holding.cost_atoms) - holding.working_atoms
 
 
-cdef inline bint is_covered(Venue* venue, Market* market, PlaceCommand* command) noexcept nogil:
-    cdef Balance* balance = balance_at(&venue.ledger, command.owner, spot_asset(market, command.side))
+cdef inline bint is_covered(State* state, Market* market, PlaceCommand* command) noexcept nogil:
+    cdef Balance* balance = balance_at(&state.ledger, command.owner, spot_asset(market, command.side))
     cdef atoms_t need
     if command.side == SIDE_BUY and command.order_type == TYPE_MARKET:
-        need = cost_to_take(venue, market, command.qty_lots)
+        need = cost_to_take(state, market, command.qty_lots)
     else:
         need = spot_reservation(market, command.side, command.qty_lots, command.price_ticks)
     return need <= balance.atoms - balance.reserved
@@ -96,51 +96,51 @@ cdef inline bint is_covered(Venue* venue, Market* market, PlaceCommand* command)
 
 # ---- settlement ----
 
-cdef inline void pay_fee(Venue* venue, uint32_t account, uint32_t asset, atoms_t base, int64_t fee_ppm) noexcept nogil:
+cdef inline void pay_fee(State* state, uint32_t account, uint32_t asset, atoms_t base, int64_t fee_ppm) noexcept nogil:
     """ceil(base * fee_ppm / 10^6) from the account to the fees account (L-4, L-8)."""
     cdef atoms_t fee = 0
     if fee_ppm == 0:
         return
     mul_div_ceil(base, fee_ppm, 1000000, &fee)
-    ledger_move(&venue.ledger, account, ACCOUNT_FEES, asset, fee)
+    ledger_move(&state.ledger, account, ACCOUNT_FEES, asset, fee)
 
 
-cdef inline void settle_spot(Venue* venue, Market* market, uint32_t buyer, uint32_t seller, qty_t lots, int64_t price,
+cdef inline void settle_spot(State* state, Market* market, uint32_t buyer, uint32_t seller, qty_t lots, int64_t price,
                              bint maker_buys) noexcept nogil:
     """Move base and quote, release the maker's reservation, take the fees (L-3, L-4, V-1)."""
     cdef atoms_t base = base_atoms(market, lots), quote = notional_atoms(market, lots, price)
     if maker_buys:
-        balance_at(&venue.ledger, buyer, market.quote_asset).reserved -= quote
+        balance_at(&state.ledger, buyer, market.quote_asset).reserved -= quote
     else:
-        balance_at(&venue.ledger, seller, market.base_asset).reserved -= base
-    ledger_move(&venue.ledger, seller, buyer, market.base_asset, base)
-    ledger_move(&venue.ledger, buyer, seller, market.quote_asset, quote)
-    pay_fee(venue, buyer, market.base_asset, base, market.maker_fee_ppm if maker_buys else market.taker_fee_ppm)
-    pay_fee(venue, seller, market.quote_asset, quote, market.taker_fee_ppm if maker_buys else market.maker_fee_ppm)
+        balance_at(&state.ledger, seller, market.base_asset).reserved -= base
+    ledger_move(&state.ledger, seller, buyer, market.base_asset, base)
+    ledger_move(&state.ledger, buyer, seller, market.quote_asset, quote)
+    pay_fee(state, buyer, market.base_asset, base, market.maker_fee_ppm if maker_buys else market.taker_fee_ppm)
+    pay_fee(state, seller, market.quote_asset, quote, market.taker_fee_ppm if maker_buys else market.maker_fee_ppm)
 
 
-cdef inline void work_order(Venue* venue, Market* market, uint32_t account, uint32_t market_id, qty_t lots, int64_t price) noexcept nogil:
+cdef inline void work_order(State* state, Market* market, uint32_t account, uint32_t market_id, qty_t lots, int64_t price) noexcept nogil:
     """Note lots that come to rest (> 0) or stop resting (< 0) on a perpetual."""
-    cdef Holding* holding = holding_at(&venue.accounts, holding_find(&venue.accounts, account, market_id))
+    cdef Holding* holding = holding_at(&state.accounts, holding_find(&state.accounts, account, market_id))
     holding.working_lots += lots
     holding.working_atoms += notional_atoms(market, lots, price)
 
 
-cdef inline void settle_side(Venue* venue, Market* market, uint32_t account, uint32_t market_id, int sign, qty_t lots,
+cdef inline void settle_side(State* state, Market* market, uint32_t account, uint32_t market_id, int sign, qty_t lots,
                              int64_t price, int64_t fee_ppm) noexcept nogil:
     """One side of a perpetual trade: position, realised PnL against clearing, fee (L-5 .. L-8)."""
-    cdef slot_t slot = holding_find(&venue.accounts, account, market_id)
+    cdef slot_t slot = holding_find(&state.accounts, account, market_id)
     cdef atoms_t realised
-    realised = position_apply(market, holding_at(&venue.accounts, slot), sign, lots, price)
-    balance_at(&venue.ledger, account, market.quote_asset).atoms += realised
+    realised = position_apply(market, holding_at(&state.accounts, slot), sign, lots, price)
+    balance_at(&state.ledger, account, market.quote_asset).atoms += realised
     market.clearing -= realised
-    pay_fee(venue, account, market.quote_asset, notional_atoms(market, lots, price), fee_ppm)
+    pay_fee(state, account, market.quote_asset, notional_atoms(market, lots, price), fee_ppm)
 
 
 # Settle the fill rows first .. row_count - 1 of one command and complete them as trade rows. Cannot fail. O(fills).
-cdef inline void venue_settle(Venue* venue, uint32_t market_id, PlaceCommand* command, int64_t first) noexcept nogil:
-    cdef Market* market = market_at(venue, market_id)
-    cdef Table* fills = &venue.pools.fills
+cdef inline void venue_settle(State* state, uint32_t market_id, PlaceCommand* command, int64_t first) noexcept nogil:
+    cdef Market* market = market_at(state, market_id)
+    cdef Table* fills = &state.pools.fills
     cdef int64_t row, number = market.book.trade_count - (fills.row_count - first)
     cdef int32_t maker
     cdef int64_t price
@@ -153,23 +153,23 @@ cdef inline void venue_settle(Venue* venue, uint32_t market_id, PlaceCommand* co
         price = (<int32_t*>table_cell(fills, row, FILL_PRICE))[0]
         lots = (<int64_t*>table_cell(fills, row, FILL_QTY))[0]
         (<int32_t*>table_cell(fills, row, FILL_COMMAND))[0] = <int32_t>number
-        (<int64_t*>table_cell(fills, row, TRADE_TIME))[0] = venue.now_ms
+        (<int64_t*>table_cell(fills, row, TRADE_TIME))[0] = state.now_ms
         (<uint32_t*>table_cell(fills, row, TRADE_CAUSE))[0] = command.cause
         (<uint16_t*>table_cell(fills, row, TRADE_MARKET))[0] = <uint16_t>market_id
         (<int8_t*>table_cell(fills, row, TRADE_SIDE))[0] = command.side
         if market.kind == MARKET_SPOT:
             if taker_buys:
-                settle_spot(venue, market, command.owner, maker, lots, price, 0)
+                settle_spot(state, market, command.owner, maker, lots, price, 0)
             else:
-                settle_spot(venue, market, maker, command.owner, lots, price, 1)
+                settle_spot(state, market, maker, command.owner, lots, price, 1)
         else:
-            work_order(venue, market, maker, market_id, -lots, price)
-            settle_side(venue, market, maker, market_id, -command.side, lots, price, market.maker_fee_ppm)
-            settle_side(venue, market, command.owner, market_id, command.side, lots, price, market.taker_fee_ppm)
+            work_order(state, market, maker, market_id, -lots, price)
+            settle_side(state, market, maker, market_id, -command.side, lots, price, market.maker_fee_ppm)
+            settle_side(state, market, command.owner, market_id, command.side, lots, price, market.taker_fee_ppm)
 
 
-cdef inline void set_mover(Venue* venue, Mover* mover, uint32_t kind, int32_t account, int64_t number, uint32_t cause) noexcept nogil:
-    mover.time_ms = venue.now_ms
+cdef inline void set_mover(State* state, Mover* mover, uint32_t kind, int32_t account, int64_t number, uint32_t cause) noexcept nogil:
+    mover.time_ms = state.now_ms
     mover.number = number
     mover.account = account
     mover.cause = cause

@@ -13,7 +13,7 @@ from engine.native.idmap cimport *
 from engine.native.kernel cimport *
 from engine.native.orders cimport pools_grow_orders
 from engine.native.slab cimport *
-from engine.native.state cimport Venue
+from engine.native.state cimport State
 
 cdef enum:
     SNAPSHOT_VERSION = 2
@@ -55,32 +55,32 @@ cdef enum SnapshotFault:
 cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     """Slab number i of a world, in the snapshot's order."""
     cdef Slab* slabs[SNAPSHOT_SLABS]
-    cdef Venue* venue = &world.venue
-    slabs[0] = &venue.pools.ladders.pages
-    slabs[1] = &venue.pools.ladders.levels
-    slabs[2] = &venue.pools.ladders.nodes
-    slabs[3] = &venue.pools.orders
-    slabs[4] = &venue.pools.cold
-    slabs[5] = &venue.pools.heads
-    slabs[6] = &venue.ledger.assets
-    slabs[7] = &venue.ledger.balances
-    slabs[8] = &venue.accounts.accounts
-    slabs[9] = &venue.accounts.holdings
-    slabs[10] = &venue.lineage.landmarks
-    slabs[11] = &venue.lineage.causes
-    slabs[12] = &venue.queue.chunks
-    slabs[13] = &venue.queue.rare
-    slabs[14] = &venue.queue.far
-    slabs[15] = &venue.markets
-    slabs[16] = &venue.publications
-    slabs[17] = &venue.oracles
+    cdef State* state = &world.state
+    slabs[0] = &state.pools.ladders.pages
+    slabs[1] = &state.pools.ladders.levels
+    slabs[2] = &state.pools.ladders.nodes
+    slabs[3] = &state.pools.orders
+    slabs[4] = &state.pools.cold
+    slabs[5] = &state.pools.heads
+    slabs[6] = &state.ledger.assets
+    slabs[7] = &state.ledger.balances
+    slabs[8] = &state.accounts.accounts
+    slabs[9] = &state.accounts.holdings
+    slabs[10] = &state.lineage.landmarks
+    slabs[11] = &state.lineage.causes
+    slabs[12] = &state.queue.chunks
+    slabs[13] = &state.queue.rare
+    slabs[14] = &state.queue.far
+    slabs[15] = &state.markets
+    slabs[16] = &state.publications
+    slabs[17] = &state.oracles
     slabs[18] = &world.makers.makers
     slabs[19] = &world.makers.quotes
     slabs[20] = &world.takers.shocks
     slabs[21] = &world.takers.noise
-    slabs[22] = &venue.pools.extras
-    slabs[23] = &venue.pools.positions
-    slabs[24] = &venue.pools.free_slots
+    slabs[22] = &state.pools.extras
+    slabs[23] = &state.pools.positions
+    slabs[24] = &state.pools.free_slots
     return slabs[i]
 
 
@@ -108,16 +108,16 @@ cdef inline void world_forget_pointers(WorldData* world) noexcept nogil:
     for i in range(SNAPSHOT_SLABS):
         world_slab(world, i).base = NULL
         world_slab(world, i).capacity = 0
-    idmap_init(&world.venue.pools.ids)
-    forget_table(&world.venue.pools.fills)
-    forget_table(&world.venue.pools.cancels)
-    forget_table(&world.venue.pools.triggers)
-    forget_table(&world.venue.journal)
-    forget_table(&world.venue.prices)
-    forget_table(&world.venue.depth)
-    world.venue.queue.live = NULL
-    world.venue.queue.live_left = NULL
-    world.venue.queue.live_blocks = 0
+    idmap_init(&world.state.pools.ids)
+    forget_table(&world.state.pools.fills)
+    forget_table(&world.state.pools.cancels)
+    forget_table(&world.state.pools.triggers)
+    forget_table(&world.state.journal)
+    forget_table(&world.state.prices)
+    forget_table(&world.state.depth)
+    world.state.queue.live = NULL
+    world.state.queue.live_left = NULL
+    world.state.queue.live_blocks = 0
 
 
 # Write a snapshot of snapshot_bytes() bytes. The world is unchanged. Cannot fail. O(state).
@@ -191,6 +191,6 @@ cdef inline int snapshot_load(WorldData* world, const char* data, uint64_t lengt
         slab.count = count
         memcpy(slab.base, at, slab_bytes(slab))
         at += slab_bytes(slab)
-    if pools_grow_orders(&world.venue.pools, 0):     # every slot can be given back again
+    if pools_grow_orders(&world.state.pools, 0):     # every slot can be given back again
         return SNAPSHOT_NO_MEMORY
     return SNAPSHOT_SOUND

@@ -1,6 +1,6 @@
-# State: the Venue, its events, and the two things that every floor above does: schedule and journal.
+# State: the State struct, its events, and the two things that every floor above does: schedule and journal.
 #
-# Stands on: account, prices, queue. A Venue holds by value everything that a command touches. Without memory a fault is
+# Stands on: account, prices, queue. A State holds by value everything that a command touches. Without memory a fault is
 # latched and the world refuses to go on; nothing is lost silently.
 
 from engine.native.types cimport *
@@ -107,7 +107,7 @@ cdef enum DepthColumn:
     DEPTH_MARKET = 8             # uint16
     DEPTH_COLUMNS = 9
 
-cdef struct Venue:
+cdef struct State:
     BookPools pools              # pools.fills is the trades table
     Ledger ledger
     Accounts accounts
@@ -136,49 +136,49 @@ cdef struct Venue:
     bint records_trades
 
 
-cdef inline Market* market_at(Venue* venue, uint32_t market) noexcept nogil:
-    return <Market*>(venue.markets.base) + market
+cdef inline Market* market_at(State* state, uint32_t market) noexcept nogil:
+    return <Market*>(state.markets.base) + market
 
 
 # Schedule an event of this millisecond's run; an effect for a phase at or before the running one is due in the next
 # millisecond (T-3). Returns the due time. Without memory the fault is latched. O(1) amortised.
-cdef inline time_ms_t venue_schedule(Venue* venue, time_ms_t due_ms, int16_t phase, uint16_t kind, uint32_t a, uint32_t b,
+cdef inline time_ms_t venue_schedule(State* state, time_ms_t due_ms, int16_t phase, uint16_t kind, uint32_t a, uint32_t b,
                                      uint32_t cause) noexcept nogil:
     cdef Event event
-    if due_ms <= venue.now_ms:
-        due_ms = venue.now_ms + (phase <= venue.phase)
+    if due_ms <= state.now_ms:
+        due_ms = state.now_ms + (phase <= state.phase)
     event.time_ms = due_ms
     event.priority = phase
     event.kind = kind
     event.a = a
     event.b = b
     event.cause = cause
-    if queue_schedule(&venue.queue, &event):
-        venue.fault = FAULT_NO_MEMORY
+    if queue_schedule(&state.queue, &event):
+        state.fault = FAULT_NO_MEMORY
     return due_ms
 
 
-cdef inline uint32_t venue_landmark(Venue* venue, uint16_t kind, uint32_t market, int32_t account, uint32_t parent, int64_t value) noexcept nogil:
+cdef inline uint32_t venue_landmark(State* state, uint16_t kind, uint32_t market, int32_t account, uint32_t parent, int64_t value) noexcept nogil:
     """Record a landmark of a market; 0 and a latched fault without memory."""
     cdef uint32_t slot
-    market_at(venue, market).landmark_count += 1
-    slot = lineage_add(&venue.lineage, venue.now_ms, kind, <uint16_t>market, market_at(venue, market).landmark_count, account, parent, value)
+    market_at(state, market).landmark_count += 1
+    slot = lineage_add(&state.lineage, state.now_ms, kind, <uint16_t>market, market_at(state, market).landmark_count, account, parent, value)
     if slot == 0:
-        venue.fault = FAULT_NO_MEMORY
+        state.fault = FAULT_NO_MEMORY
     return slot
 
 
-cdef inline void venue_journal(Venue* venue, uint8_t kind, uint32_t market, int32_t account, int64_t number, int8_t side,
+cdef inline void venue_journal(State* state, uint8_t kind, uint32_t market, int32_t account, int64_t number, int8_t side,
                                uint8_t order_type, uint8_t tif, int64_t price, int64_t qty) noexcept nogil:
     """Write one row (J-1); without memory the fault is latched."""
-    cdef Table* table = &venue.journal
+    cdef Table* table = &state.journal
     cdef int64_t row = table.row_count
-    if not venue.records_journal:
+    if not state.records_journal:
         return
     if table_reserve(table, 1):
-        venue.fault = FAULT_NO_MEMORY
+        state.fault = FAULT_NO_MEMORY
         return
-    (<int64_t*>table_cell(table, row, JOURNAL_TIME))[0] = venue.now_ms
+    (<int64_t*>table_cell(table, row, JOURNAL_TIME))[0] = state.now_ms
     (<int64_t*>table_cell(table, row, JOURNAL_NUMBER))[0] = number
     (<int64_t*>table_cell(table, row, JOURNAL_QTY))[0] = qty
     (<int64_t*>table_cell(table, row, JOURNAL_PRICE))[0] = price

@@ -23,43 +23,43 @@ from engine.native.state cimport *
 
 # Send an order: take its slot and number, schedule its arrival (V-4). Returns the slot, NIL without memory (latched).
 # Needs: owner below pools.owners; the quantity is checked on arrival. O(markets of the account).
-cdef inline slot_t venue_send(Venue* venue, uint32_t account, uint32_t market, int8_t side, uint32_t flags, price_t price,
+cdef inline slot_t venue_send(State* state, uint32_t account, uint32_t market, int8_t side, uint32_t flags, price_t price,
                               qty_t qty, time_ms_t due_ms, uint32_t cause) noexcept nogil:
-    cdef slot_t holding_slot = holding_of(&venue.accounts, market_at(venue, market), account, market)
+    cdef slot_t holding_slot = holding_of(&state.accounts, market_at(state, market), account, market)
     cdef slot_t slot
     cdef Order* order
     cdef OrderCold* cold
     cdef Holding* holding
-    if holding_slot == NIL or pools_reserve_order(&venue.pools):
-        venue.fault = FAULT_NO_MEMORY
+    if holding_slot == NIL or pools_reserve_order(&state.pools):
+        state.fault = FAULT_NO_MEMORY
         return NIL
-    slot = slot_take(&venue.pools)
-    holding = holding_at(&venue.accounts, holding_slot)
+    slot = slot_take(&state.pools)
+    holding = holding_at(&state.accounts, holding_slot)
     holding.orders_sent += 1
-    order = order_at(&venue.pools, slot)
+    order = order_at(&state.pools, slot)
     order.leaves_lots = 0
     order.price_ticks = price
     order.owner = <int32_t>account
     order.level = market
     order.flags = flags | ORDER_IN_FLIGHT | (NAMED_LOCAL << ORDER_NAMING_SHIFT) | (ORDER_SELL if side == SIDE_SELL else 0)
-    cold = cold_at(&venue.pools, slot)
+    cold = cold_at(&state.pools, slot)
     cold.id = holding.orders_sent
     cold.cause = cause
     cold.word = qty
-    venue_schedule(venue, due_ms, PHASE_ORDERS, EVENT_ORDER, slot, cold.generation, cause)
+    venue_schedule(state, due_ms, PHASE_ORDERS, EVENT_ORDER, slot, cold.generation, cause)
     return slot
 
 
-cdef inline bint order_is_alive(Venue* venue, slot_t slot, uint32_t generation) noexcept nogil:
+cdef inline bint order_is_alive(State* state, slot_t slot, uint32_t generation) noexcept nogil:
     """Whether an order that was sent is still on its way or resting."""
-    return cold_at(&venue.pools, slot).generation == generation
+    return cold_at(&state.pools, slot).generation == generation
 
 
 # ---- arrivals (phase 8) ----
 
-cdef inline void order_to_command(Venue* venue, slot_t slot, PlaceCommand* command) noexcept nogil:
-    cdef Order* order = order_at(&venue.pools, slot)
-    cdef OrderCold* cold = cold_at(&venue.pools, slot)
+cdef inline void order_to_command(State* state, slot_t slot, PlaceCommand* command) noexcept nogil:
+    cdef Order* order = order_at(&state.pools, slot)
+    cdef OrderCold* cold = cold_at(&state.pools, slot)
     command.name = cold.id
     command.qty_lots = cold.word
     command.price_ticks = order.price_ticks
@@ -75,146 +75,146 @@ cdef inline void order_to_command(Venue* venue, slot_t slot, PlaceCommand* comma
     command.display_lots = command.expires_ms = 0
 
 
-cdef inline int arrival_check(Venue* venue, Market* market, uint32_t market_id, uint32_t flags, PlaceCommand* command) noexcept nogil:
+cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, uint32_t flags, PlaceCommand* command) noexcept nogil:
     """Frozen, capped to the position (engine), legal, covered; writes the journal row in between."""
     cdef slot_t slot
     cdef qty_t held
     cdef int reason
     if flags & ORDER_OF_ENGINE:
-        slot = holding_find(&venue.accounts, command.owner, market_id)
-        held = holding_at(&venue.accounts, slot).position_lots
+        slot = holding_find(&state.accounts, command.owner, market_id)
+        held = holding_at(&state.accounts, slot).position_lots
         if held == 0 or (held > 0) == (command.side == SIDE_BUY):
             return REJECT_QTY_NOT_POSITIVE       # nothing left to reduce (X-5)
         command.qty_lots = min64(command.qty_lots, abs64(held))
-    elif account_at(&venue.accounts, command.owner).liquidation:
+    elif account_at(&state.accounts, command.owner).liquidation:
         return REJECT_ACCOUNT_FROZEN
-    venue_journal(venue, JOURNAL_PLACE, market_id, command.owner, command.name, command.side, command.order_type,
+    venue_journal(state, JOURNAL_PLACE, market_id, command.owner, command.name, command.side, command.order_type,
                   command.time_in_force, command.price_ticks, command.qty_lots)
-    reason = book_check(&venue.pools, &market.book, command)
+    reason = book_check(&state.pools, &market.book, command)
     if reason != REJECT_NONE:
         return reason
     if market.kind == MARKET_SPOT:
-        return REJECT_NONE if is_covered(venue, market, command) else REJECT_INSUFFICIENT_FUNDS
-    if is_within_exposure(venue, market, market_id, command):
+        return REJECT_NONE if is_covered(state, market, command) else REJECT_INSUFFICIENT_FUNDS
+    if is_within_exposure(state, market, market_id, command):
         return REJECT_NONE
     return REJECT_NOTIONAL_OUT_OF_BOUNDS
 
 
 # Take a resting order off, release its reservation, note the mover. Needs: it rests. Cannot fail. O(1).
-cdef inline void venue_remove(Venue* venue, slot_t slot, uint32_t cause) noexcept nogil:
-    cdef Order* order = order_at(&venue.pools, slot)
-    cdef uint32_t market_id = page_at(&venue.pools.ladders, order.level >> 8).ladder_tag >> 1
-    cdef Market* market = market_at(venue, market_id)
+cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause) noexcept nogil:
+    cdef Order* order = order_at(&state.pools, slot)
+    cdef uint32_t market_id = page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1
+    cdef Market* market = market_at(state, market_id)
     cdef bint asks = order.flags & ORDER_SELL
     cdef int8_t side = SIDE_SELL if asks else SIDE_BUY
     cdef int32_t account = order.owner
-    cdef int64_t number = cold_at(&venue.pools, slot).id
+    cdef int64_t number = cold_at(&state.pools, slot).id
     cdef int64_t bid = market.book.ladder[0].best_key, ask = market.book.ladder[1].best_key
-    venue_journal(venue, JOURNAL_CANCEL, market_id, account, number, side, 0, 0, order.price_ticks, order.leaves_lots)
+    venue_journal(state, JOURNAL_CANCEL, market_id, account, number, side, 0, 0, order.price_ticks, order.leaves_lots)
     if market.kind == MARKET_SPOT:
-        balance_at(&venue.ledger, account, spot_asset(market, side)).reserved -= \
+        balance_at(&state.ledger, account, spot_asset(market, side)).reserved -= \
             spot_reservation(market, side, order.leaves_lots, order.price_ticks)
     else:
-        work_order(venue, market, account, market_id, -order.leaves_lots, order.price_ticks)
-    book_end(&venue.pools, &market.book, slot, number)
-    venue.cancel_count += 1
+        work_order(state, market, account, market_id, -order.leaves_lots, order.price_ticks)
+    book_end(&state.pools, &market.book, slot, number)
+    state.cancel_count += 1
     if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
-        set_mover(venue, &market.touch_mover, MOVER_CANCEL, account, number, cause)
+        set_mover(state, &market.touch_mover, MOVER_CANCEL, account, number, cause)
         note_touch(market, bid, ask)
 
 
 # Cancel every resting order of an account, on all its markets (X-4). O(its orders).
-cdef inline void venue_cancel_account(Venue* venue, uint32_t account, uint32_t cause) noexcept nogil:
-    cdef slot_t slot = head_at(&venue.pools, <int32_t>account)[0], next_slot
+cdef inline void venue_cancel_account(State* state, uint32_t account, uint32_t cause) noexcept nogil:
+    cdef slot_t slot = head_at(&state.pools, <int32_t>account)[0], next_slot
     while slot != NIL:
-        next_slot = cold_at(&venue.pools, slot).owner_next
-        venue_remove(venue, slot, cause)
+        next_slot = cold_at(&state.pools, slot).owner_next
+        venue_remove(state, slot, cause)
         slot = next_slot
 
 
-cdef inline void venue_rest(Venue* venue, Market* market, uint32_t market_id, PlaceCommand* command, qty_t leaves) noexcept nogil:
+cdef inline void venue_rest(State* state, Market* market, uint32_t market_id, PlaceCommand* command, qty_t leaves) noexcept nogil:
     """What came to rest reserves its cover (spot, V-1) or counts as working (perpetual, U-10)."""
     if market.kind == MARKET_PERPETUAL:
-        work_order(venue, market, command.owner, market_id, leaves, command.price_ticks)
+        work_order(state, market, command.owner, market_id, leaves, command.price_ticks)
         return
-    balance_at(&venue.ledger, command.owner, spot_asset(market, command.side)).reserved += \
+    balance_at(&state.ledger, command.owner, spot_asset(market, command.side)).reserved += \
         spot_reservation(market, command.side, leaves, command.price_ticks)
 
 
-cdef inline bint account_is_flat(Venue* venue, uint32_t account, uint32_t asset) noexcept nogil:
+cdef inline bint account_is_flat(State* state, uint32_t account, uint32_t asset) noexcept nogil:
     """Whether an account has no position that settles in an asset."""
-    cdef slot_t slot = account_at(&venue.accounts, account).holdings
+    cdef slot_t slot = account_at(&state.accounts, account).holdings
     while slot != NIL:
-        if holding_at(&venue.accounts, slot).position_lots \
-                and market_at(venue, holding_at(&venue.accounts, slot).market).quote_asset == asset:
+        if holding_at(&state.accounts, slot).position_lots \
+                and market_at(state, holding_at(&state.accounts, slot).market).quote_asset == asset:
             return 0
-        slot = holding_at(&venue.accounts, slot).next_of_account
+        slot = holding_at(&state.accounts, slot).next_of_account
     return 1
 
 
-cdef inline void account_defund(Venue* venue, uint32_t account, uint32_t asset, uint32_t market_id, uint32_t cause) noexcept nogil:
+cdef inline void account_defund(State* state, uint32_t account, uint32_t asset, uint32_t market_id, uint32_t cause) noexcept nogil:
     """A loss that ate reserved money takes the account's orders; one that left a flat account negative is covered (V-6)."""
-    cdef Balance* balance = balance_at(&venue.ledger, account, asset)
+    cdef Balance* balance = balance_at(&state.ledger, account, asset)
     if balance.atoms >= balance.reserved:
         return
-    venue_cancel_account(venue, account, cause)
-    if balance.atoms < 0 and not account_at(&venue.accounts, account).liquidation and account_is_flat(venue, account, asset):
-        venue_schedule(venue, venue.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, cause)
+    venue_cancel_account(state, account, cause)
+    if balance.atoms < 0 and not account_at(&state.accounts, account).liquidation and account_is_flat(state, account, asset):
+        venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, cause)
 
 
-cdef inline void venue_defund(Venue* venue, Market* market, PlaceCommand* command, int64_t first) noexcept nogil:
+cdef inline void venue_defund(State* state, Market* market, PlaceCommand* command, int64_t first) noexcept nogil:
     """account_defund for both sides of every fill of a command. O(fills)."""
     cdef int64_t row
     cdef uint32_t market_id = market.book.ladder[0].tag >> 1
-    for row in range(first, venue.pools.fills.row_count):
-        account_defund(venue, (<int32_t*>table_cell(&venue.pools.fills, row, FILL_MAKER_OWNER))[0], market.quote_asset, market_id, command.cause)
-    account_defund(venue, command.owner, market.quote_asset, market_id, command.cause)
+    for row in range(first, state.pools.fills.row_count):
+        account_defund(state, (<int32_t*>table_cell(&state.pools.fills, row, FILL_MAKER_OWNER))[0], market.quote_asset, market_id, command.cause)
+    account_defund(state, command.owner, market.quote_asset, market_id, command.cause)
 
 
 # An order arrives (phase 8): check, match, settle, rest. On reject nothing but counters changes. O(orders met).
-cdef inline void venue_order_arrives(Venue* venue, slot_t slot, uint32_t generation) noexcept nogil:
+cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generation) noexcept nogil:
     cdef uint32_t market_id, flags
     cdef Market* market
     cdef PlaceCommand command
     cdef Outcome out
-    cdef int64_t bid, ask, last, first = venue.pools.fills.row_count
+    cdef int64_t bid, ask, last, first = state.pools.fills.row_count
     cdef int reason
-    if cold_at(&venue.pools, slot).generation != generation:
-        venue.fault = FAULT_EVENT
+    if cold_at(&state.pools, slot).generation != generation:
+        state.fault = FAULT_EVENT
         return
-    flags = order_at(&venue.pools, slot).flags
-    market_id = order_at(&venue.pools, slot).level
-    market = market_at(venue, market_id)
-    order_to_command(venue, slot, &command)
-    venue.order_count += 1
-    reason = arrival_check(venue, market, market_id, flags, &command)
+    flags = order_at(&state.pools, slot).flags
+    market_id = order_at(&state.pools, slot).level
+    market = market_at(state, market_id)
+    order_to_command(state, slot, &command)
+    state.order_count += 1
+    reason = arrival_check(state, market, market_id, flags, &command)
     bid = market.book.ladder[0].best_key
     ask = market.book.ladder[1].best_key
     last = market.book.last_price
     if reason == REJECT_NONE:
-        reason = book_place(&venue.pools, &market.book, &command, slot, NIL, &out)
+        reason = book_place(&state.pools, &market.book, &command, slot, NIL, &out)
     if reason != REJECT_NONE:
-        venue.reject_count[reason] += 1
-        slot_return(&venue.pools, slot, NAMED_LOCAL)
+        state.reject_count[reason] += 1
+        slot_return(&state.pools, slot, NAMED_LOCAL)
         return
     if out.leaves_lots:
-        venue_rest(venue, market, market_id, &command, out.leaves_lots)
+        venue_rest(state, market, market_id, &command, out.leaves_lots)
     if out.filled_lots:
-        set_mover(venue, &market.last_mover, MOVER_TRADE, command.owner, command.name, command.cause)
+        set_mover(state, &market.last_mover, MOVER_TRADE, command.owner, command.name, command.cause)
         extremes_note(&market.last_moves, &market.last_mover, last, market.book.last_price)
-        venue_settle(venue, market_id, &command, first)
+        venue_settle(state, market_id, &command, first)
     if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
-        set_mover(venue, &market.touch_mover, MOVER_TRADE if out.filled_lots else MOVER_PLACE, command.owner, command.name, command.cause)
+        set_mover(state, &market.touch_mover, MOVER_TRADE if out.filled_lots else MOVER_PLACE, command.owner, command.name, command.cause)
         note_touch(market, bid, ask)
     if out.filled_lots and market.kind == MARKET_PERPETUAL:
-        venue_defund(venue, market, &command, first)
-    if not venue.records_trades:
-        venue.pools.fills.row_count = first
+        venue_defund(state, market, &command, first)
+    if not state.records_trades:
+        state.pools.fills.row_count = first
 
 
 # A cancel arrives (phase 8). If the order is still in flight the cancel waits for nobody: it is a miss (V-5). O(1).
-cdef inline void venue_cancel_arrives(Venue* venue, slot_t slot, uint32_t generation, uint32_t cause) noexcept nogil:
-    if cold_at(&venue.pools, slot).generation != generation or order_at(&venue.pools, slot).leaves_lots == 0:
-        venue.cancel_miss_count += 1
+cdef inline void venue_cancel_arrives(State* state, slot_t slot, uint32_t generation, uint32_t cause) noexcept nogil:
+    if cold_at(&state.pools, slot).generation != generation or order_at(&state.pools, slot).leaves_lots == 0:
+        state.cancel_miss_count += 1
         return
-    venue_remove(venue, slot, cause)
+    venue_remove(state, slot, cause)

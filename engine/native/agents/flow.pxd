@@ -44,29 +44,29 @@ cdef inline Noise* noise_at(Takers* takers, uint32_t slot) noexcept nogil:
 
 
 # One slice of a shock (phase 1): a market order that arrives in this millisecond. O(1).
-cdef inline void shock_fire(Venue* venue, Takers* takers, uint32_t slot) noexcept nogil:
+cdef inline void shock_fire(State* state, Takers* takers, uint32_t slot) noexcept nogil:
     cdef Shock* shock = shock_at(takers, slot)
     cdef qty_t qty = ceil_div(shock.left_lots, shock.slices_left)
     if shock.landmark == 0:
-        shock.landmark = venue_landmark(venue, LANDMARK_SHOCK, shock.market, shock.account, 0, shock.left_lots)
+        shock.landmark = venue_landmark(state, LANDMARK_SHOCK, shock.market, shock.account, 0, shock.left_lots)
     shock.left_lots -= qty
     shock.slices_left -= 1
-    venue_send(venue, shock.account, shock.market, shock.side, ORDER_IS_MARKET, 0, qty, venue.now_ms, shock.landmark)
+    venue_send(state, shock.account, shock.market, shock.side, ORDER_IS_MARKET, 0, qty, state.now_ms, shock.landmark)
     if shock.left_lots > 0:
-        venue_schedule(venue, venue.now_ms + shock.every_ms, PHASE_EXTERNAL, EVENT_SHOCK, slot, 0, shock.landmark)
+        venue_schedule(state, state.now_ms + shock.every_ms, PHASE_EXTERNAL, EVENT_SHOCK, slot, 0, shock.landmark)
 
 
 # A noise trader wakes (phase 9): one market order on a random side, then an exponential pause. O(1).
-cdef inline void noise_wake(Venue* venue, Takers* takers, uint32_t slot, bint sends) noexcept nogil:
+cdef inline void noise_wake(State* state, Takers* takers, uint32_t slot, bint sends) noexcept nogil:
     cdef Noise* noise = noise_at(takers, slot)
     cdef uint64_t bits
     cdef int8_t side
     cdef qty_t qty
     if sends:
-        side = SIDE_BUY if draw_bits(noise.stream, PURPOSE_SIDE, venue.now_ms, 0) >> 63 else SIDE_SELL
-        bits = draw_bits(noise.stream, PURPOSE_QTY, venue.now_ms, 0)
+        side = SIDE_BUY if draw_bits(noise.stream, PURPOSE_SIDE, state.now_ms, 0) >> 63 else SIDE_SELL
+        bits = draw_bits(noise.stream, PURPOSE_QTY, state.now_ms, 0)
         qty = noise.qty_min + <qty_t>integer_below(bits, <uint64_t>(noise.qty_max - noise.qty_min + 1))
-        venue_send(venue, noise.account, noise.market, side, ORDER_IS_MARKET, 0, qty, venue.now_ms + noise.latency_ms, 0)
-    bits = draw_bits(noise.stream, PURPOSE_WAKE, venue.now_ms, 0)
-    venue_schedule(venue, venue.now_ms + max64(1, round_half_up(law_exponential(bits, noise.mean_gap_ms))), PHASE_OBSERVERS,
+        venue_send(state, noise.account, noise.market, side, ORDER_IS_MARKET, 0, qty, state.now_ms + noise.latency_ms, 0)
+    bits = draw_bits(noise.stream, PURPOSE_WAKE, state.now_ms, 0)
+    venue_schedule(state, state.now_ms + max64(1, round_half_up(law_exponential(bits, noise.mean_gap_ms))), PHASE_OBSERVERS,
                    EVENT_NOISE, slot, 1, 0)

@@ -101,68 +101,68 @@ cdef inline int64_t maker_reference(Market* market) noexcept nogil:
     return market_mid(market)
 
 
-cdef inline qty_t maker_holds(Venue* venue, Maker* maker, uint32_t market_id) noexcept nogil:
+cdef inline qty_t maker_holds(State* state, Maker* maker, uint32_t market_id) noexcept nogil:
     """Lots that it holds: its position, or its base balance on a spot market."""
-    cdef Market* market = market_at(venue, market_id)
+    cdef Market* market = market_at(state, market_id)
     cdef slot_t holding
     if market.kind == MARKET_SPOT:
-        return floor_div(balance_at(&venue.ledger, maker.account, market.base_asset).atoms, market.base_atoms_per_lot)
-    holding = holding_find(&venue.accounts, maker.account, market_id)
-    return 0 if holding == NIL else holding_at(&venue.accounts, holding).position_lots
+        return floor_div(balance_at(&state.ledger, maker.account, market.base_asset).atoms, market.base_atoms_per_lot)
+    holding = holding_find(&state.accounts, maker.account, market_id)
+    return 0 if holding == NIL else holding_at(&state.accounts, holding).position_lots
 
 
 # Look at one market: update fair value and samples. Returns the fall from the highest price of the window, as a share.
-cdef inline double maker_look(Venue* venue, Maker* maker, Quote* quote) noexcept nogil:
-    cdef int64_t seen = maker_reference(market_at(venue, quote.market)), high = 0
+cdef inline double maker_look(State* state, Maker* maker, Quote* quote) noexcept nogil:
+    cdef int64_t seen = maker_reference(market_at(state, quote.market)), high = 0
     cdef uint32_t i, first
     if seen == NO_PRICE or seen <= 0:
         return 0.0
     if quote.fair == 0.0:
         quote.fair = <double>seen
-        quote.inventory_start = maker_holds(venue, maker, quote.market)
+        quote.inventory_start = maker_holds(state, maker, quote.market)
     else:
-        quote.fair += (<double>seen - quote.fair) * (1.0 - fexp(-<double>(venue.now_ms - quote.seen_ms) / maker.fair_tau_ms))
-    quote.seen_ms = venue.now_ms
+        quote.fair += (<double>seen - quote.fair) * (1.0 - fexp(-<double>(state.now_ms - quote.seen_ms) / maker.fair_tau_ms))
+    quote.seen_ms = state.now_ms
     i = quote.sample_count & (MAKER_SAMPLES - 1)
-    quote.sample_ms[i] = venue.now_ms
+    quote.sample_ms[i] = state.now_ms
     quote.sample_ticks[i] = seen
     quote.sample_count += 1
     first = quote.sample_count - MAKER_SAMPLES if quote.sample_count > MAKER_SAMPLES else 0
     for i in range(first, quote.sample_count):
-        if quote.sample_ms[i & (MAKER_SAMPLES - 1)] >= venue.now_ms - maker.window_ms:
+        if quote.sample_ms[i & (MAKER_SAMPLES - 1)] >= state.now_ms - maker.window_ms:
             high = max64(high, quote.sample_ticks[i & (MAKER_SAMPLES - 1)])
     return <double>(high - seen) / <double>high
 
 
-cdef inline void maker_cancel(Venue* venue, Maker* maker, Quote* quote, int side, int level, uint32_t cause) noexcept nogil:
+cdef inline void maker_cancel(State* state, Maker* maker, Quote* quote, int side, int level, uint32_t cause) noexcept nogil:
     """Send a cancel for one of its orders, if it is alive."""
     cdef slot_t slot = quote.order[side][level]
-    if slot != NIL and order_is_alive(venue, slot, quote.generation[side][level]):
-        venue_schedule(venue, message_due(maker, quote, venue.now_ms), PHASE_ORDERS, EVENT_CANCEL, slot,
+    if slot != NIL and order_is_alive(state, slot, quote.generation[side][level]):
+        venue_schedule(state, message_due(maker, quote, state.now_ms), PHASE_ORDERS, EVENT_CANCEL, slot,
                        quote.generation[side][level], cause)
     quote.order[side][level] = NIL
 
 
 # One level of a side: keep it if it stands where it should, else cancel and send anew. O(1).
-cdef inline void maker_quote_level(Venue* venue, Maker* maker, Quote* quote, int side, int level, int64_t target, qty_t qty,
+cdef inline void maker_quote_level(State* state, Maker* maker, Quote* quote, int side, int level, int64_t target, qty_t qty,
                                    int64_t tolerance, uint32_t cause) noexcept nogil:
     cdef slot_t slot = quote.order[side][level]
-    if slot != NIL and order_is_alive(venue, slot, quote.generation[side][level]):
+    if slot != NIL and order_is_alive(state, slot, quote.generation[side][level]):
         if abs64(quote.price[side][level] - target) <= tolerance:
             return
-    maker_cancel(venue, maker, quote, side, level, cause)
-    slot = venue_send(venue, maker.account, quote.market, SIDE_SELL if side else SIDE_BUY, 0, <price_t>target, qty,
-                      message_due(maker, quote, venue.now_ms), cause)
+    maker_cancel(state, maker, quote, side, level, cause)
+    slot = venue_send(state, maker.account, quote.market, SIDE_SELL if side else SIDE_BUY, 0, <price_t>target, qty,
+                      message_due(maker, quote, state.now_ms), cause)
     if slot == NIL:
         return
     quote.order[side][level] = slot
-    quote.generation[side][level] = cold_at(&venue.pools, slot).generation
+    quote.generation[side][level] = cold_at(&state.pools, slot).generation
     quote.price[side][level] = target
 
 
 # Bring one market's quotes up to date: asks always, bids unless withdrawn; never crossing what it sees. O(levels).
-cdef inline void maker_requote(Venue* venue, Maker* maker, Quote* quote, bint returns) noexcept nogil:
-    cdef Market* market = market_at(venue, quote.market)
+cdef inline void maker_requote(State* state, Maker* maker, Quote* quote, bint returns) noexcept nogil:
+    cdef Market* market = market_at(state, quote.market)
     cdef int64_t seen = maker_reference(market), bid, ask, target
     cdef int64_t bid_bound = market.book.price_max, ask_bound = market.book.price_min
     cdef double centre, away, held
@@ -171,7 +171,7 @@ cdef inline void maker_requote(Venue* venue, Maker* maker, Quote* quote, bint re
     cdef int level, side
     if quote.fair == 0.0 or seen == NO_PRICE:
         return
-    held = <double>(maker_holds(venue, maker, quote.market) - quote.inventory_start) / <double>quote.inventory_max
+    held = <double>(maker_holds(state, maker, quote.market) - quote.inventory_start) / <double>quote.inventory_max
     centre = maker.anchor * quote.fair + (1.0 - maker.anchor) * <double>seen
     centre *= 1.0 - maker.skew * min(1.0, max(-1.0, held))
     bid = book_best(&market.book, 0)
@@ -192,27 +192,27 @@ cdef inline void maker_requote(Venue* venue, Maker* maker, Quote* quote, bint re
             else:
                 target = max64(round_half_up(centre + away), ask_bound)
             target = max64(market.book.price_min, min64(target, market.book.price_max))
-            maker_quote_level(venue, maker, quote, side, level, target, qty, round_half_up(centre * maker.half_spread * 0.5), cause)
+            maker_quote_level(state, maker, quote, side, level, target, qty, round_half_up(centre * maker.half_spread * 0.5), cause)
 
 
-cdef inline void maker_withdraw(Venue* venue, Makers* makers, Maker* maker, Quote* seen) noexcept nogil:
+cdef inline void maker_withdraw(State* state, Makers* makers, Maker* maker, Quote* seen) noexcept nogil:
     """One rule fired on one market: the bids leave on all of them, each cancel with its own latency."""
     cdef slot_t slot = maker.quotes
     cdef Quote* quote
     cdef int level
     maker.state = MAKER_WITHDRAWN
-    maker.return_at_ms = venue.now_ms + maker.return_after_ms
-    maker.landmark = venue_landmark(venue, LANDMARK_WITHDRAWAL, seen.market, maker.account,
-                                    market_at(venue, seen.market).touch_mover.cause, maker_reference(market_at(venue, seen.market)))
+    maker.return_at_ms = state.now_ms + maker.return_after_ms
+    maker.landmark = venue_landmark(state, LANDMARK_WITHDRAWAL, seen.market, maker.account,
+                                    market_at(state, seen.market).touch_mover.cause, maker_reference(market_at(state, seen.market)))
     while slot != NIL:
         quote = quote_at(makers, slot)
         for level in range(maker.level_count):
-            maker_cancel(venue, maker, quote, 0, level, maker.landmark)
+            maker_cancel(state, maker, quote, 0, level, maker.landmark)
         slot = quote.next
 
 
 # A maker wakes (phase 9): look at every market, leave or return, requote, sleep. O(markets x levels).
-cdef inline void maker_wake(Venue* venue, Makers* makers, uint32_t maker_slot) noexcept nogil:
+cdef inline void maker_wake(State* state, Makers* makers, uint32_t maker_slot) noexcept nogil:
     cdef Maker* maker = maker_at(makers, maker_slot)
     cdef slot_t slot = maker.quotes
     cdef double fall, worst = 0.0
@@ -221,21 +221,21 @@ cdef inline void maker_wake(Venue* venue, Makers* makers, uint32_t maker_slot) n
     cdef bint returns = 0
     maker.draws = 0
     while slot != NIL:
-        fall = maker_look(venue, maker, quote_at(makers, slot))
+        fall = maker_look(state, maker, quote_at(makers, slot))
         if fall > worst:
             worst = fall
             worst_quote = quote_at(makers, slot)
         slot = quote_at(makers, slot).next
     if maker.state == MAKER_QUOTING and maker.drawdown > 0.0 and worst >= maker.drawdown and worst_quote != NULL:
-        maker_withdraw(venue, makers, maker, worst_quote)
-    elif maker.state == MAKER_WITHDRAWN and venue.now_ms >= maker.return_at_ms:
+        maker_withdraw(state, makers, maker, worst_quote)
+    elif maker.state == MAKER_WITHDRAWN and state.now_ms >= maker.return_at_ms:
         maker.state = MAKER_QUOTING
         returns = maker.has_returned = 1
-        maker.landmark = venue_landmark(venue, LANDMARK_RETURN, quote_at(makers, maker.quotes).market, maker.account, maker.landmark, 0)
+        maker.landmark = venue_landmark(state, LANDMARK_RETURN, quote_at(makers, maker.quotes).market, maker.account, maker.landmark, 0)
     slot = maker.quotes
     while slot != NIL:
-        maker_requote(venue, maker, quote_at(makers, slot), returns)
+        maker_requote(state, maker, quote_at(makers, slot), returns)
         slot = quote_at(makers, slot).next
-    pause = max64(1, round_half_up(law_uniform(draw_bits(maker.stream, PURPOSE_WAKE, venue.now_ms, 0),
+    pause = max64(1, round_half_up(law_uniform(draw_bits(maker.stream, PURPOSE_WAKE, state.now_ms, 0),
                                                0.5 * <double>maker.wake_every_ms, 1.5 * <double>maker.wake_every_ms)))
-    venue_schedule(venue, venue.now_ms + pause, PHASE_OBSERVERS, EVENT_MAKER, maker_slot, 0, 0)
+    venue_schedule(state, state.now_ms + pause, PHASE_OBSERVERS, EVENT_MAKER, maker_slot, 0, 0)
