@@ -36,14 +36,15 @@ def make_world(makers: int, levels: int, *, recording: bool) -> tuple[_core.Worl
     for side in (Side.BUY, Side.SELL):
         world.send_order(standing, market, side, PRICE_TICKS - int(side) * 200, QTY_LOTS, at_ms=1)
     for ordinal in range(makers):
-        maker = world.add_maker(
+        maker = world.add_agents(
+            "maker",
             first + ordinal,
             _core.member_key("makers", ordinal),
             wake_every_ms=100,
             window_ms=1_000,
             return_after_ms=1_000,
-            latency_median_ms=8.0,
-            latency_sigma=0.5,
+            latency_ms=0,
+            latency_law=("lognormal", 8.0, 0.5),
             half_spread=0.0005,
             spacing=0.0005,
             levels=levels,
@@ -53,9 +54,19 @@ def make_world(makers: int, levels: int, *, recording: bool) -> tuple[_core.Worl
             return_size=1.0,
             start_ms=2,
         )
-        world.add_quote(maker, market, QTY_LOTS)
+        world.add_quotes(maker, market, QTY_LOTS)
     key = _core.member_key("noise", 0)
-    world.add_noise(trader, key, market, mean_gap_ms=20.0, qty_min=1, qty_max=4 * QTY_LOTS, latency_ms=5, start_ms=100)
+    world.add_agents(
+        "noise",
+        trader,
+        key,
+        market=market,
+        mean_gap_ms=20.0,
+        qty_min=1,
+        qty_max=4 * QTY_LOTS,
+        latency_ms=5,
+        start_ms=100,
+    )
     return world, market
 
 

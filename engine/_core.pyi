@@ -14,6 +14,9 @@ from engine.records import Cancel, Fill, RestingOrder, Trigger, WaitingStop
 
 _Buffer: TypeAlias = Buffer | NDArray[Any]  # NumPy's own stubs call an array a buffer from Python 3.12 on only
 
+_Numbers: TypeAlias = SupportsIndex | list[int] | tuple[int, ...] | range | NDArray[Any]
+_Law: TypeAlias = tuple[str, float] | tuple[str, float, float]
+
 # ---- the build ----
 
 __test__: dict[str, str]  # the doctests of the bindings
@@ -313,7 +316,16 @@ class World:
 
     # declaring
     def add_asset(self, supply_max: SupportsIndex) -> int: ...
-    def add_accounts(self, count: SupportsIndex = 1) -> int: ...
+    def add_accounts(self, count: SupportsIndex = 1, *, venue: SupportsIndex = 0) -> int: ...
+    def add_venue(
+        self,
+        *,
+        stage_ppm: SupportsIndex = 250000,
+        stage_lots_min: SupportsIndex = 1,
+        stage_interval_ms: SupportsIndex = 1000,
+        service_us: SupportsIndex = 0,
+    ) -> int: ...
+    def set_gateway(self, venue: SupportsIndex, service_us: SupportsIndex) -> None: ...
     def add_spot(
         self,
         base: SupportsIndex,
@@ -327,6 +339,7 @@ class World:
         notional_max: SupportsIndex = ...,
         maker_fee_ppm: SupportsIndex = 0,
         taker_fee_ppm: SupportsIndex = 0,
+        venue: SupportsIndex = 0,
     ) -> int: ...
     def add_perpetual(
         self,
@@ -340,6 +353,7 @@ class World:
         notional_max: SupportsIndex = ...,
         maker_fee_ppm: SupportsIndex = 0,
         taker_fee_ppm: SupportsIndex = 0,
+        venue: SupportsIndex = 0,
     ) -> int: ...
     def deposit(self, account: SupportsIndex, asset: SupportsIndex, atoms: SupportsIndex) -> None: ...
     def open_trade(
@@ -356,57 +370,24 @@ class World:
     def add_mark(self, market: SupportsIndex, *, every_ms: SupportsIndex, lag_ms: SupportsIndex) -> None: ...
 
     # agents
-    def add_maker(
+    def add_agents(
         self,
-        account: SupportsIndex,
-        key: SupportsIndex,
+        kind: str,
+        accounts: _Numbers,
+        keys: _Numbers,
         *,
-        wake_every_ms: SupportsIndex,
-        window_ms: SupportsIndex,
-        return_after_ms: SupportsIndex,
-        latency_median_ms: float,
-        latency_sigma: float,
-        half_spread: float,
-        spacing: float,
-        levels: SupportsIndex,
-        anchor: float,
-        fair_tau_ms: float,
-        drawdown: float,
-        return_size: float,
-        skew: float = 0.0,
         start_ms: SupportsIndex | None = None,
+        latency_ms: SupportsIndex = 1,
+        latency_law: _Law | None = None,
+        picture_ms: SupportsIndex = 0,
+        picture_law: _Law | None = None,
+        **parameters: Any,
     ) -> int: ...
-    def add_quote(
-        self,
-        maker: SupportsIndex,
-        market: SupportsIndex,
-        qty_lots: SupportsIndex,
-        *,
-        inventory_max: SupportsIndex = ...,
+    def add_quotes(
+        self, makers: _Numbers, market: SupportsIndex, qty_lots: _Numbers, *, inventory_max: _Numbers = ...
     ) -> None: ...
-    def add_noise(
-        self,
-        account: SupportsIndex,
-        key: SupportsIndex,
-        market: SupportsIndex,
-        *,
-        mean_gap_ms: float,
-        qty_min: SupportsIndex,
-        qty_max: SupportsIndex,
-        latency_ms: SupportsIndex,
-        start_ms: SupportsIndex | None = None,
-    ) -> None: ...
-    def add_shock(
-        self,
-        account: SupportsIndex,
-        market: SupportsIndex,
-        side: SupportsIndex,
-        qty_lots: SupportsIndex,
-        *,
-        at_ms: SupportsIndex,
-        slices: SupportsIndex = 1,
-        every_ms: SupportsIndex = 1,
-    ) -> None: ...
+    @staticmethod
+    def agent_parameters(kind: str) -> dict[str, tuple[Any, Any, Any]]: ...
     def send_order(
         self,
         account: SupportsIndex,

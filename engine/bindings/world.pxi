@@ -1,7 +1,8 @@
 # World: the simulator by numbers; engine/simulation.py gives it names and units.
 #
-# One class in five files, each a floor: state <- declaring <- agents <- reading <- World (running, snapshot, fork).
+# One class in six files, each a floor: behaviours <- state <- declaring <- agents <- reading <- World (running, snapshot, fork).
 
+include "behaviours.pxi"
 include "world_state.pxi"
 include "world_declare.pxi"
 include "world_agents.pxi"
@@ -152,9 +153,7 @@ cdef class World(_WorldReading):
         cdef State* state = &self.world.state
         cdef uint64_t change = mix64(state.seed + GOLDEN) ^ mix64(seed + GOLDEN)
         cdef uint32_t i
-        for i in range(self.world.makers.makers.count):
-            maker_at(&self.world.makers, i).stream = mix64(unmix64(maker_at(&self.world.makers, i).stream) ^ change)
-        for i in range(self.world.takers.noise.count):
-            noise_at(&self.world.takers, i).stream = mix64(unmix64(noise_at(&self.world.takers, i).stream) ^ change)
+        for i in range(state.agents.count):
+            agent_at(state, i).stream = mix64(unmix64(agent_at(state, i).stream) ^ change)
         state.seed = seed
         return 0

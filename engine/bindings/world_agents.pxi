@@ -1,172 +1,308 @@
-# World, agents and outside orders.
+# World, agents and outside orders. What parameters a behaviour has is said in behaviours.pxi.
+
+
+cdef list border_list(object value):
+    """The numbers of a sequence or array, or the one number."""
+    if hasattr(value, "tolist"):
+        found = value.tolist()
+        return found if isinstance(found, list) else [found]
+    return list(value) if isinstance(value, (list, tuple, range)) else [value]
+
+
+cdef list border_values(object value, str field, int64_t count):
+    """A column of a population: `count` values of its own, or one for all."""
+    cdef list values = border_list(value)
+    if not isinstance(value, (list, tuple, range)) and getattr(value, "ndim", 0) != 1:
+        return values * count
+    if len(values) != count:
+        raise bad_input(field, f"one value, or one for each of the {count} agents", f"{len(values)} values")
+    return values
 
 
 cdef class _WorldAgents(_WorldDeclaring):
     """Put agents and outside orders into a world."""
 
-    def add_maker(self, account, key, *, wake_every_ms, window_ms, return_after_ms, latency_median_ms, latency_sigma, half_spread,
-                  spacing, levels, anchor, fair_tau_ms, drawdown, return_size, skew=0.0, start_ms=None):
-        """Add a market maker; `add_quote` gives it markets.
+    cdef slot_t law_slot(self, object law, str field) except? 0xFFFFFFFE:
+        """The slot of a law (name, a, b), made if no equal one is there; NIL for None."""
+        cdef State* state = &self.world.state
+        cdef uint32_t i, kind
+        cdef double a, b
+        cdef Law* row
+        if law is None:
+            return NIL
+        try:
+            name, first, *second = law
+        except (TypeError, ValueError):
+            raise bad_input(field, "None or (law, a[, b])", law) from None
+        if name not in _LAWS or len(second) > 1:
+            raise bad_input(field, "a law of " + ", ".join(_LAWS) + " with one or two parameters", law)
+        kind = _LAWS[name]
+        a = border_float(first, field + " a", 0.0 if kind in (LAW_FIXED, LAW_UNIFORM) else 1e-9, 1e9)
+        b = border_float(second[0] if second else 0.0, field + " b", a if kind == LAW_UNIFORM else 1e-9 if kind == LAW_PARETO else 0.0, 1e9)
+        for i in range(state.laws.count):
+            row = law_at(state, i)
+            if row.kind == kind and row.a == a and row.b == b:
+                return i
+        if slab_reserve(&state.laws, 1):
+            raise MemoryError("World: no memory for another law")
+        i = slab_take(&state.laws)
+        law_init(law_at(state, i), kind, a, b)
+        return i
+
+    cdef int fill_field(self, char* rows, uint32_t stride, int64_t count, tuple field, list values) except -1:
+        """Check one column and write it into the records."""
+        cdef str name = field[0]
+        cdef size_t place = field[1]
+        cdef int kind = field[2]
+        cdef int64_t i
+        for i in range(count):
+            if kind == FIELD_FLOAT:
+                (<double*>(rows + i * stride + place))[0] = border_float(values[i], name, field[3], field[4])
+            elif kind == FIELD_INT:
+                (<int64_t*>(rows + i * stride + place))[0] = border_int(values[i], name, field[3], field[4])
+            elif kind == FIELD_MARKET:
+                (<uint32_t*>(rows + i * stride + place))[0] = self.market_number(values[i], name)
+            else:
+                (<int8_t*>(rows + i * stride + place))[0] = self.side_of(values[i])
+        return 0
+
+    def add_agents(self, kind, accounts, keys, *, start_ms=None, latency_ms=1, latency_law=None, picture_ms=0, picture_law=None, **parameters):
+        """Add a population of one behaviour.
 
         Parameters
         ----------
-        account : int
-            Its account.
-        key : int
-            Its `member_key`.
-        wake_every_ms : int
-            Mean time between looks, ms.
-        window_ms, drawdown : int, float
-            It withdraws its bids when a price has fallen by this share within the window; 0.0: never.
-        return_after_ms, return_size : int, float
-            When it comes back after a withdrawal, and with which share of its quantity.
-        latency_median_ms, latency_sigma : float
-            Lognormal law of each message's way to the state.
-        half_spread, spacing : float
-            Distance of the best quote from its centre, and between levels, as shares of the price.
-        levels : int
-            Quotes on each side, 1 .. 8.
-        anchor, fair_tau_ms : float
-            Weight of its slow fair value in the centre, and that value's memory, ms.
-        skew : float
-            How far its centre moves against a full inventory, as a share of the price.
+        kind : str
+            ``maker``, ``noise``, ``point``, ``flow``, ``momentum``, ``arbitrage``, ``value`` or ``shock`` (rules A-1 .. A-8).
+        accounts, keys : int or sequence of int, shape (n,)
+            Account and `member_key` of each; an account has one agent at most.
         start_ms : int, optional
-            First look; now by default.
+            First wake, ms; now by default. A shock's first order.
+        latency_ms : int
+            Least time of a message, either way, ms (rule N-1).
+        latency_law : tuple, optional
+            What comes on top, drawn for each message: ``("lognormal", median, sigma)``, ``("exponential", mean)``, ``("uniform", low,
+            high)``, ``("pareto", minimum, exponent)``, ``("fixed", ms)``, in ms.
+        picture_ms, picture_law
+            The same for the way of what an agent sees when it wakes (rule N-2).
+        **parameters
+            Those of the behaviour, each one value or a sequence of n. `agent_parameters` lists them.
 
         Returns
         -------
         int
-            The maker's number.
+            Number of the first; the others follow.
+
+        Raises
+        ------
+        InputError
+            Names the parameter; nothing was added.
+
+        Notes
+        -----
+        O(n).
         """
         cdef State* state = self.enter()
-        cdef Maker row
-        memset(&row, 0, sizeof(Maker))
-        row.account = <int32_t>self.trader_number(account)
-        row.stream = stream_of(state.seed, border_word(key, "key"))
-        row.wake_every_ms = border_int(wake_every_ms, "wake_every_ms", 1, TIME_MAX >> 20)
-        row.window_ms = border_int(window_ms, "window_ms", 1, row.wake_every_ms * (MAKER_SAMPLES >> 1))
-        row.return_after_ms = border_int(return_after_ms, "return_after_ms", 1, TIME_MAX >> 20)
-        row.latency_median_ms = border_float(latency_median_ms, "latency_median_ms", 1e-3, 1e9)
-        row.latency_sigma = border_float(latency_sigma, "latency_sigma", 0.0, 10.0)
-        row.half_spread = border_float(half_spread, "half_spread", 0.0, 0.5)
-        row.spacing = border_float(spacing, "spacing", 0.0, 0.5)
-        row.level_count = <int32_t>border_int(levels, "levels", 1, MAKER_LEVELS_MAX)
-        row.anchor = border_float(anchor, "anchor", 0.0, 1.0)
-        row.fair_tau_ms = border_float(fair_tau_ms, "fair_tau_ms", 1.0, 1e12)
-        row.drawdown = border_float(drawdown, "drawdown", 0.0, 1.0)
-        row.return_size = border_float(return_size, "return_size", 0.0, 1.0)
-        row.skew = border_float(skew, "skew", 0.0, 0.5)
-        row.quotes = NIL
+        cdef list accounts_ = border_list(accounts)
+        cdef int64_t count = len(accounts_), i
+        cdef list keys_ = border_values(keys, "keys", count)
+        if kind not in _BEHAVIOURS:
+            raise bad_input("kind", "one of " + ", ".join(sorted(_BEHAVIOURS)), kind)
+        behaviour, size, hears, fields = _BEHAVIOURS[kind]
+        known = {field[0] for field in fields} | ({"limit_rates", "cancel_rates"} if kind == "flow" else set())
+        for name in parameters:
+            if name not in known:
+                raise bad_input(name, f"a parameter of {kind}: " + ", ".join(sorted(known)), parameters[name])
         cdef int64_t first = self.start_time(start_ms)
-        cdef Slab* makers = &self.world.makers.makers
-        if slab_reserve(makers, 1):
-            raise MemoryError("World.add_maker: no memory")
-        cdef uint32_t number = slab_take(makers)
-        maker_at(&self.world.makers, number)[0] = row
-        venue_schedule(state, first, PHASE_OBSERVERS, EVENT_MAKER, number, 0, 0)
-        return number
+        cdef Agent head
+        memset(&head, 0, sizeof(Agent))
+        head.base_ms = border_int(latency_ms, "latency_ms", 0, _MS_MOST)
+        head.picture_ms = border_int(picture_ms, "picture_ms", 0, _MS_MOST)
+        head.behaviour = behaviour
+        head.hears = hears
+        cdef list numbers = [self.trader_number(account, "accounts") for account in accounts_]
+        cdef list streams = [border_word(key, "keys") for key in keys_]
+        if len(set(numbers)) != count:
+            raise bad_input("accounts", "accounts that differ", accounts)
+        if hears:
+            for number in numbers:
+                if account_at(&state.accounts, number).agent != NIL:
+                    raise bad_input("accounts", "accounts without an agent that hears of fills", number)
+        cdef bytes buffer = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(size * count))
+        cdef char* rows = PyBytes_AS_STRING(buffer)
+        cdef uint32_t stride = size
+        memset(rows, 0, <size_t>(stride * count))
+        for field in fields:
+            value = parameters.get(field[0], field[5])
+            if value is _MISSING:
+                raise bad_input(field[0], f"a value (a {kind} needs it)", "none")
+            self.fill_field(rows, stride, count, field, border_values(value, field[0], count))
+        self.complete_rows(behaviour, rows, stride, numbers, parameters)
+        for field in fields:
+            if field[2] == FIELD_MARKET and field[0] != "other":
+                for i in range(count):
+                    self.check_venue(numbers[i], (<uint32_t*>(rows + i * stride + <size_t>field[1]))[0])
+        head.law = self.law_slot(latency_law, "latency_law")
+        head.picture_law = self.law_slot(picture_law, "picture_law")
+        cdef Slab* slab = &state.rows[<int>behaviour]
+        if slab_reserve(slab, <uint32_t>count) or slab_reserve(&state.agents, <uint32_t>count):
+            raise MemoryError("World.add_agents: no memory")
+        cdef uint32_t agent = state.agents.count, number_
+        cdef int16_t phase = PHASE_EXTERNAL if behaviour == BEHAVIOUR_SHOCK else PHASE_OBSERVERS
+        for i in range(count):
+            head.account = numbers[i]
+            head.stream = stream_of(state.seed, streams[i])
+            head.row = slab_take(slab)
+            memcpy(slab_at(slab, head.row), rows + i * stride, stride)
+            number_ = slab_take(&state.agents)
+            agent_at(state, number_)[0] = head
+            if behaviour == BEHAVIOUR_MAKER and maker_at(state, head.row).latency_ms:
+                agent_at(state, number_).hears |= HEARS_ACKS
+            if hears:
+                account_at(&state.accounts, <uint32_t>head.account).agent = number_
+            venue_schedule(state, first, phase, EVENT_WAKE, number_, 0, 0)
+        return agent
 
-    def add_quote(self, maker, market, qty_lots, *, inventory_max=1 << 61):
-        """Let a maker quote on a market.
+    cdef int complete_rows(self, int behaviour, char* rows, uint32_t stride, list numbers, dict parameters) except -1:
+        """Check what concerns several fields of a record, and fill in what is not a field."""
+        cdef int64_t i
+        for i in range(len(numbers)):
+            if behaviour == BEHAVIOUR_MAKER:
+                (<Maker*>(rows + i * stride)).quotes = NIL
+                if (<Maker*>(rows + i * stride)).window_ms > (<Maker*>(rows + i * stride)).wake_every_ms * (MAKER_SAMPLES >> 1):
+                    raise bad_input("window_ms", f"at most {MAKER_SAMPLES >> 1} times wake_every_ms", (<Maker*>(rows + i * stride)).window_ms)
+            elif behaviour == BEHAVIOUR_NOISE:
+                self.check_lots((<Noise*>(rows + i * stride)).market, (<Noise*>(rows + i * stride)).qty_min, (<Noise*>(rows + i * stride)).qty_max)
+            elif behaviour == BEHAVIOUR_POINT:
+                self.check_lots((<Point*>(rows + i * stride)).market, (<Point*>(rows + i * stride)).qty_min, (<Point*>(rows + i * stride)).qty_max)
+                if (<Point*>(rows + i * stride)).alpha >= (<Point*>(rows + i * stride)).beta:
+                    raise bad_input("alpha", "less than beta (the process would explode)", (<Point*>(rows + i * stride)).alpha)
+            elif behaviour == BEHAVIOUR_FLOW:
+                self.check_lots((<Flow*>(rows + i * stride)).market, (<Flow*>(rows + i * stride)).qty_min, (<Flow*>(rows + i * stride)).qty_max)
+                self.fill_rates(<Flow*>(rows + i * stride), parameters)
+            elif behaviour == BEHAVIOUR_ARBITRAGE:
+                self.complete_arbitrage(<Arbitrage*>(rows + i * stride), numbers[i])
+            elif behaviour == BEHAVIOUR_SHOCK and (<Shock*>(rows + i * stride)).slices_left > (<Shock*>(rows + i * stride)).left_lots:
+                raise bad_input("slices", f"at most the {(<Shock*>(rows + i * stride)).left_lots} lots", (<Shock*>(rows + i * stride)).slices_left)
+        return 0
+
+    cdef int complete_arbitrage(self, Arbitrage* row, uint32_t account) except -1:
+        """Two markets that differ, each with an account at its venue."""
+        if row.market == row.other:
+            raise bad_input("other", "another market than the first", row.other)
+        if row.other_account < 0:
+            row.other_account = account
+        self.check_venue(self.trader_number(row.other_account, "other_account"), row.other)
+        return 0
+
+    cdef int check_lots(self, uint32_t market, qty_t least, qty_t most) except -1:
+        """Bounds of a quantity law: in order, and within the market's."""
+        cdef qty_t bound = market_at(&self.world.state, market).book.qty_max
+        if least > bound:
+            raise bad_input("qty_min", f"an integer between 1 and {bound}", least)
+        if not least <= most <= bound:
+            raise bad_input("qty_max", f"an integer between {least} and {bound}", most)
+        return 0
+
+    cdef int fill_rates(self, Flow* flow, dict parameters) except -1:
+        """The rates by distance of a flow; all agents of a population have the same."""
+        cdef uint32_t i
+        limits, cancels = (list(parameters.get(name, ())) for name in ("limit_rates", "cancel_rates"))
+        if not 1 <= len(limits) <= FLOW_DISTANCES:
+            raise bad_input("limit_rates", f"1 to {FLOW_DISTANCES} rates, of distances 1, 2, ...", f"{len(limits)} rates")
+        if len(cancels) != len(limits):
+            raise bad_input("cancel_rates", f"as many rates as limit_rates, {len(limits)}", f"{len(cancels)} rates")
+        flow.distances = len(limits)
+        for i in range(flow.distances):
+            flow.limit_rate[i] = border_float(limits[i], "limit_rates", 0.0, 1e6)
+            flow.cancel_rate[i] = border_float(cancels[i], "cancel_rates", 0.0, 1e6)
+        flow_prepare(flow)
+        if flow.total_rate <= 0.0:
+            raise bad_input("limit_rates", "a positive rate among limit_rates and market_rate", limits)
+        return 0
+
+    def add_quotes(self, makers, market, qty_lots, *, inventory_max=1 << 61):
+        """Let makers quote on a market.
 
         Parameters
         ----------
-        maker, market : int
-            Numbers.
-        qty_lots : int
-            Lots at each level.
-        inventory_max : int
-            Lots bought (sold) since its first look at which it stops to bid (offer).
+        makers : int or sequence of int, shape (n,)
+            Numbers from `add_agents`.
+        market : int
+            Where.
+        qty_lots, inventory_max : int or sequence of int
+            Lots at each level; lots bought (sold) since its first look at which a maker stops to bid (offer).
         """
         cdef State* state = self.enter()
-        cdef Makers* makers = &self.world.makers
-        cdef uint32_t number = <uint32_t>border_int(maker, "maker", 0, <int64_t>makers.makers.count - 1), slot, last
+        cdef list numbers = border_list(makers)
         cdef uint32_t market_ = self.market_number(market)
-        cdef qty_t qty = border_int(qty_lots, "qty_lots", 1, market_at(state, market_).book.qty_max)
-        cdef qty_t inventory = border_int(inventory_max, "inventory_max", 1, <int64_t>1 << 61)
-        if slab_reserve(&makers.quotes, 1):
-            raise MemoryError("World.add_quote: no memory")
-        slot = slab_take(&makers.quotes)
-        cdef Quote* quote = quote_at(makers, slot)
+        cdef int64_t count = len(numbers), i
+        cdef list qty = [border_int(value, "qty_lots", 1, market_at(state, market_).book.qty_max) for value in border_values(qty_lots, "qty_lots", count)]
+        cdef list most = [border_int(value, "inventory_max", 1, _LOTS_MOST) for value in border_values(inventory_max, "inventory_max", count)]
+        for number in numbers:
+            self.check_venue(agent_at(state, border_int(number, "makers", 0, <int64_t>state.agents.count - 1)).account, market_)
+            number = border_int(number, "makers", 0, <int64_t>state.agents.count - 1)
+            if agent_at(state, number).behaviour != BEHAVIOUR_MAKER:
+                raise bad_input("makers", "numbers of makers", number)
+            slot = maker_at(state, agent_at(state, number).row).quotes
+            while slot != NIL:
+                if quote_at(state, slot).market == market_:
+                    raise bad_input("market", f"a market that maker {number} does not quote yet", market)
+                slot = quote_at(state, slot).next
+        if slab_reserve(&state.quotes, <uint32_t>count):
+            raise MemoryError("World.add_quotes: no memory")
+        for i in range(count):
+            self.new_quote(numbers[i], market_, qty[i], most[i])
+
+    cdef int new_quote(self, uint32_t number, uint32_t market, qty_t qty, qty_t inventory_max) except -1:
+        cdef State* state = &self.world.state
+        cdef Agent* agent = agent_at(state, number)
+        cdef slot_t holding = holding_of(&state.accounts, market_at(state, market), <uint32_t>agent.account, market)
+        cdef slot_t slot = slab_take(&state.quotes), last
+        cdef Quote* quote = quote_at(state, slot)
+        cdef int side, level
+        if holding == NIL:
+            raise MemoryError("World.add_quotes: no memory")
         memset(quote, 0, sizeof(Quote))
-        memset(quote.order, 0xFF, sizeof(quote.order))
-        quote.market = market_
+        for side in range(2):
+            for level in range(MAKER_LEVELS_MAX):
+                quote.order[side][level].slot = NIL
+        quote.market = market
+        quote.holding = holding
         quote.qty_lots = qty
-        quote.inventory_max = inventory
+        quote.inventory_max = inventory_max
         quote.next = NIL
-        if maker_at(makers, number).quotes == NIL:
-            maker_at(makers, number).quotes = slot
-        else:
-            last = maker_at(makers, number).quotes
-            while quote_at(makers, last).next != NIL:
-                last = quote_at(makers, last).next
-            quote_at(makers, last).next = slot
+        last = maker_at(state, agent.row).quotes
+        if last == NIL:
+            maker_at(state, agent.row).quotes = slot
+            return 0
+        while quote_at(state, last).next != NIL:
+            last = quote_at(state, last).next
+        quote_at(state, last).next = slot
+        return 0
 
-    def add_noise(self, account, key, market, *, mean_gap_ms, qty_min, qty_max, latency_ms, start_ms=None):
-        """Add a noise trader: market orders on a random side at exponential times.
-
-        Parameters
-        ----------
-        account, key, market : int
-            Its account, `member_key` and market.
-        mean_gap_ms : float
-            Mean time between orders, ms.
-        qty_min, qty_max : int
-            Bounds of the uniform quantity, lots.
-        latency_ms : int
-            Way to the state, ms.
-        start_ms : int, optional
-            When it starts to wait for its first order.
-        """
-        cdef State* state = self.enter()
-        cdef Noise row
-        cdef Slab* noise = &self.world.takers.noise
-        row.account = <int32_t>self.trader_number(account)
-        row.stream = stream_of(state.seed, border_word(key, "key"))
-        row.market = self.market_number(market)
-        row.mean_gap_ms = border_float(mean_gap_ms, "mean_gap_ms", 1.0, 1e12)
-        row.qty_min = border_int(qty_min, "qty_min", 1, market_at(state, row.market).book.qty_max)
-        row.qty_max = border_int(qty_max, "qty_max", row.qty_min, market_at(state, row.market).book.qty_max)
-        row.latency_ms = border_int(latency_ms, "latency_ms", 1, TIME_MAX >> 20)
-        cdef int64_t first = self.start_time(start_ms)
-        if slab_reserve(noise, 1):
-            raise MemoryError("World.add_noise: no memory")
-        cdef uint32_t number = slab_take(noise)
-        noise_at(&self.world.takers, number)[0] = row
-        venue_schedule(state, first, PHASE_OBSERVERS, EVENT_NOISE, number, 0, 0)
-
-    def add_shock(self, account, market, side, qty_lots, *, at_ms, slices=1, every_ms=1):
-        """Schedule an outside shock: market orders of equal size over a time.
+    @staticmethod
+    def agent_parameters(kind):
+        """Return the parameters of a behaviour.
 
         Parameters
         ----------
-        account, market : int
-            Who trades, where.
-        side : Side
-            BUY or SELL.
-        qty_lots : int
-            In all, lots.
-        at_ms : int
-            First order, ms.
-        slices, every_ms : int
-            How many orders, and the time between them, ms.
+        kind : str
+            As for `add_agents`.
+
+        Returns
+        -------
+        dict of str to tuple
+            (least, most, default) by name; a default of None means that it must be given. Markets and rates have None for bounds.
         """
-        cdef State* state = self.enter()
-        cdef Shock row
-        cdef Slab* shocks = &self.world.takers.shocks
-        memset(&row, 0, sizeof(Shock))
-        row.account = <int32_t>self.trader_number(account)
-        row.market = self.market_number(market)
-        row.side = self.side_of(side)
-        row.left_lots = border_int(qty_lots, "qty_lots", 1, <int64_t>1 << 61)
-        row.every_ms = border_int(every_ms, "every_ms", 1, TIME_MAX >> 20)
-        row.slices_left = border_int(slices, "slices", 1, row.left_lots)
-        cdef int64_t first = self.future_time(at_ms)
-        if slab_reserve(shocks, 1):
-            raise MemoryError("World.add_shock: no memory")
-        cdef uint32_t number = slab_take(shocks)
-        shock_at(&self.world.takers, number)[0] = row
-        venue_schedule(state, first, PHASE_EXTERNAL, EVENT_SHOCK, number, 0, 0)
+        if kind not in _BEHAVIOURS:
+            raise bad_input("kind", "one of " + ", ".join(sorted(_BEHAVIOURS)), kind)
+        found = {}
+        for name, _, of_kind, low, high, default in _BEHAVIOURS[kind][3]:
+            bounds = (None, None) if of_kind == FIELD_MARKET else (low, high)
+            found[name] = (*bounds, None if default is _MISSING else default)
+        if kind == "flow":
+            found["limit_rates"] = found["cancel_rates"] = (None, None, None)
+        return found
 
     cdef int8_t side_of(self, object side) except 0:
         cdef int64_t number = border_int(side, "side", -1, 1)
@@ -203,6 +339,7 @@ cdef class _WorldAgents(_WorldDeclaring):
         cdef price_t price = 0
         cdef qty_t qty = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
         cdef int64_t due = self.future_time(at_ms)
+        self.check_venue(account_, market_)
         if price_ticks is None:
             flags = ORDER_IS_MARKET
         else:

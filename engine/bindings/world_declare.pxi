@@ -29,7 +29,7 @@ cdef class _WorldDeclaring(_WorldState):
         asset_at(&state.ledger, asset).net_deposits = 0
         return asset
 
-    cdef uint32_t new_accounts(self, uint32_t count) except? 0xFFFFFFFF:
+    cdef uint32_t new_accounts(self, uint32_t count, uint32_t venue) except? 0xFFFFFFFF:
         cdef State* state = &self.world.state
         cdef uint32_t first = state.ledger.account_count, i, account
         if slab_reserve(&state.accounts.accounts, count) or ledger_add_accounts(&state.ledger, count) \
@@ -39,15 +39,65 @@ cdef class _WorldDeclaring(_WorldState):
         for i in range(count):
             account = slab_take(&state.accounts.accounts)
             account_at(&state.accounts, account).holdings = NIL
+            account_at(&state.accounts, account).agent = NIL
+            account_at(&state.accounts, account).venue = venue
         return first
 
-    def add_accounts(self, count=1):
+    def add_venue(self, *, stage_ppm=250000, stage_lots_min=1, stage_interval_ms=1000, service_us=0):
+        """Open another venue; venue 0 is there from the start.
+
+        Parameters
+        ----------
+        stage_ppm, stage_lots_min, stage_interval_ms : int
+            Its liquidation steps, as for `World`.
+        service_us : int
+            Time that its gateway takes for a message, microseconds: messages queue there (rule N-3). 0: no queue.
+
+        Returns
+        -------
+        int
+            Its number. Three accounts are opened for it: fees, insurance fund, bad debt.
+        """
+        cdef State* state = self.enter()
+        self.first_accounts()
+        cdef uint32_t number = self.new_venue(stage_ppm, stage_lots_min, stage_interval_ms, service_us)
+        venue_at(state, number).accounts = self.new_accounts(SYSTEM_ACCOUNTS, number)
+        return number
+
+    def set_gateway(self, venue, service_us):
+        """Give a venue's gateway another speed, as in `add_venue`."""
+        cdef State* state = self.enter()
+        cdef int64_t service = border_int(service_us, "service_us", 0, 1000000000)
+        venue_at(state, self.venue_number(venue)).service_us = service
+
+    cdef uint32_t venue_number(self, object venue) except? 0xFFFFFFFF:
+        return <uint32_t>border_int(venue, "venue", 0, <int64_t>self.world.state.venues.count - 1)
+
+    cdef int first_accounts(self) except -1:
+        """Open the accounts of venue 0, before all others."""
+        if self.world.state.ledger.assets.count == 0:
+            raise bad_input("count", "at least one asset declared before", "none")
+        if self.world.state.ledger.account_count == 0:
+            self.new_accounts(SYSTEM_ACCOUNTS, 0)
+        return 0
+
+    cdef int check_venue(self, uint32_t account, uint32_t market) except -1:
+        """An account trades at its own venue only (V-8)."""
+        cdef State* state = &self.world.state
+        if account_at(&state.accounts, account).venue != market_at(state, market).venue:
+            raise bad_input("market", f"a market at the account's venue {account_at(&state.accounts, account).venue}",
+                            f"market {market} at venue {market_at(state, market).venue}")
+        return 0
+
+    def add_accounts(self, count=1, *, venue=0):
         """Open accounts.
 
         Parameters
         ----------
         count : int
             How many.
+        venue : int
+            Where.
 
         Returns
         -------
@@ -56,20 +106,23 @@ cdef class _WorldDeclaring(_WorldState):
         """
         cdef State* state = self.enter()
         cdef uint32_t wanted = <uint32_t>border_int(count, "count", 1, 1 << 30)
-        if state.ledger.assets.count == 0:
-            raise bad_input("count", "at least one asset declared before", "none")
-        if state.ledger.account_count == 0:
-            self.new_accounts(SYSTEM_ACCOUNTS)
+        cdef uint32_t venue_ = self.venue_number(venue)
+        self.first_accounts()
         if state.ledger.account_count + <int64_t>wanted > 0x7FFFFFFE:
             raise bad_input("count", "fewer than 2**31 accounts in all", count)
-        return self.new_accounts(wanted)
+        return self.new_accounts(wanted, venue_)
 
     cdef uint32_t account_number(self, object account) except? 0xFFFFFFFF:
         return <uint32_t>border_int(account, "account", 0, <int64_t>self.world.state.ledger.account_count - 1)
 
     cdef uint32_t trader_number(self, object account, str field="account") except? 0xFFFFFFFF:
         """An account that may trade: not one of the venue's own (V-7)."""
-        return <uint32_t>border_int(account, field, SYSTEM_ACCOUNTS, <int64_t>self.world.state.ledger.account_count - 1)
+        cdef State* state = &self.world.state
+        cdef uint32_t number = <uint32_t>border_int(account, field, SYSTEM_ACCOUNTS, <int64_t>state.ledger.account_count - 1), i
+        for i in range(1, state.venues.count):
+            if number - venue_at(state, i).accounts < SYSTEM_ACCOUNTS:
+                raise bad_input(field, "an account of a trader, not one of a venue's own", account)
+        return number
 
     cdef uint32_t asset_number(self, object asset, str field) except? 0xFFFFFFFF:
         return <uint32_t>border_int(asset, field, 0, <int64_t>self.world.state.ledger.assets.count - 1)
@@ -83,10 +136,11 @@ cdef class _WorldDeclaring(_WorldState):
     cdef int64_t start_time(self, object start_ms) except? -1:
         return self.world.state.now_ms if start_ms is None else self.future_time(start_ms, "start_ms")
 
-    cdef Market* new_market(self, uint32_t kind, uint32_t quote, object atoms_per_tick_lot, object bounds, object maker_fee_ppm,
+    cdef Market* new_market(self, object venue, uint32_t kind, uint32_t quote, object atoms_per_tick_lot, object bounds, object maker_fee_ppm,
                             object taker_fee_ppm) except NULL:
         cdef State* state = &self.world.state
         cdef Market* market
+        cdef uint32_t venue_ = self.venue_number(venue)
         price_min, price_max, qty_max, notional_max = bounds
         cdef price_t low = <price_t>border_int(price_min, "price_min", 1 if kind == MARKET_PERPETUAL else 0, 0x7FFFFFFF)   # U-9
         cdef price_t high = <price_t>border_int(price_max, "price_max", low, 0x7FFFFFFF)
@@ -104,6 +158,7 @@ cdef class _WorldDeclaring(_WorldState):
         memset(market, 0, sizeof(Market))
         market_init(market, number)
         market.kind = kind
+        market.venue = venue_
         market.quote_asset = quote
         market.atoms_per_tick_lot = worth
         market.book.price_min = low
@@ -115,7 +170,7 @@ cdef class _WorldDeclaring(_WorldState):
         return market
 
     def add_spot(self, base, quote, *, atoms_per_tick_lot, base_atoms_per_lot, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61,
-                 notional_max=1 << 61, maker_fee_ppm=0, taker_fee_ppm=0):
+                 notional_max=1 << 61, maker_fee_ppm=0, taker_fee_ppm=0, venue=0):
         """Open a spot market.
 
         Parameters
@@ -130,6 +185,8 @@ cdef class _WorldDeclaring(_WorldState):
             Bounds: ticks, ticks, lots, quote atoms (rule U-2).
         maker_fee_ppm, taker_fee_ppm : int
             Fees on what a side receives (rule L-4).
+        venue : int
+            Where.
 
         Returns
         -------
@@ -141,14 +198,14 @@ cdef class _WorldDeclaring(_WorldState):
         cdef int64_t per_lot = border_int(base_atoms_per_lot, "base_atoms_per_lot", 1, <int64_t>1 << 40)
         if base_ == quote_:
             raise bad_input("quote", "another asset than the base", quote)
-        cdef Market* market = self.new_market(MARKET_SPOT, quote_, atoms_per_tick_lot, (price_min, price_max, qty_max, notional_max),
+        cdef Market* market = self.new_market(venue, MARKET_SPOT, quote_, atoms_per_tick_lot, (price_min, price_max, qty_max, notional_max),
                                               maker_fee_ppm, taker_fee_ppm)
         market.base_asset = base_
         market.base_atoms_per_lot = per_lot
         return market.book.ladder[0].tag >> 1
 
     def add_perpetual(self, settle, *, atoms_per_tick_lot, maintenance_ppm, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61,
-                      notional_max=1 << 61, maker_fee_ppm=0, taker_fee_ppm=0):
+                      notional_max=1 << 61, maker_fee_ppm=0, taker_fee_ppm=0, venue=0):
         """Open a perpetual market, linear, settled in one asset.
 
         Parameters
@@ -161,6 +218,8 @@ cdef class _WorldDeclaring(_WorldState):
             Maintenance margin rate, ppm of the notional (rule X-1).
         maker_fee_ppm, taker_fee_ppm : int
             Fees on the notional (rule L-8).
+        venue : int
+            Where.
 
         Returns
         -------
@@ -170,7 +229,7 @@ cdef class _WorldDeclaring(_WorldState):
         self.enter()
         cdef uint32_t settle_ = self.asset_number(settle, "settle")
         cdef int64_t maintenance = border_int(maintenance_ppm, "maintenance_ppm", 0, 1000000)
-        cdef Market* market = self.new_market(MARKET_PERPETUAL, settle_, atoms_per_tick_lot,
+        cdef Market* market = self.new_market(venue, MARKET_PERPETUAL, settle_, atoms_per_tick_lot,
                                               (price_min, price_max, qty_max, notional_max), maker_fee_ppm, taker_fee_ppm)
         market.maintenance_ppm = maintenance
         return market.book.ladder[0].tag >> 1
@@ -213,6 +272,8 @@ cdef class _WorldDeclaring(_WorldState):
         cdef int64_t price = border_int(price_ticks, "price_ticks", row.book.price_min, row.book.price_max)
         if row.kind != MARKET_PERPETUAL:
             raise bad_input("market", "a perpetual", f"spot market {market}")
+        self.check_venue(buyer_, market_)
+        self.check_venue(seller_, market_)
         if buyer_ == seller_:
             raise bad_input("seller", "another account than the buyer", seller)
         if abs(qty * <object>price) > row.book.notional_max:

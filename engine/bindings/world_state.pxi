@@ -1,15 +1,5 @@
 # World, state: the slabs, their tables' columns, faults and counts.
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.string cimport memset
-
-from engine.native.kernel cimport *
-from engine.native.settle cimport *
-from engine.native.snapshot cimport *
-from engine.native.state cimport *
-from engine.native.venue cimport *
-from engine.native.verify cimport *
-
 cdef uint8_t TRADE_WIDTHS[TRADE_COLUMNS]
 TRADE_WIDTHS[:] = [4, 8, 8, 4, 8, 4, 4, 8, 4, 2, 1]
 cdef uint8_t JOURNAL_WIDTHS[JOURNAL_COLUMNS]
@@ -68,9 +58,6 @@ cdef class _WorldState:
         if seed is None:             # restore() fills it in
             return
         state.seed = border_word(seed, "seed")
-        state.stage_ppm = border_int(stage_ppm, "stage_ppm", 1, 1000000)
-        state.stage_lots_min = border_int(stage_lots_min, "stage_lots_min", 1, INT64_MAX_)
-        state.stage_interval_ms = border_int(stage_interval_ms, "stage_interval_ms", 1, TIME_MAX >> 20)
         state.depth_every_ms = border_int(depth_every_ms, "depth_every_ms", 0, TIME_MAX >> 20)
         state.records_trades = bool(record_trades)
         state.records_journal = bool(record_journal)
@@ -83,15 +70,36 @@ cdef class _WorldState:
         slab_init(&state.markets, sizeof(Market), 0)
         slab_init(&state.publications, sizeof(Publication), sizeof(Publication) - 4)
         slab_init(&state.oracles, sizeof(Oracle), 0)
-        slab_init(&self.world.makers.makers, sizeof(Maker), 0)
-        slab_init(&self.world.makers.quotes, sizeof(Quote), 0)
-        slab_init(&self.world.takers.shocks, sizeof(Shock), 0)
-        slab_init(&self.world.takers.noise, sizeof(Noise), 0)
+        slab_init(&state.venues, sizeof(Venue), 0)
+        slab_init(&state.agents, sizeof(Agent), 0)
+        slab_init(&state.laws, sizeof(Law), 0)
+        slab_init(&state.notices, sizeof(Notice), 0)
+        slab_init(&state.mass_quotes, sizeof(MassQuote), 0)
+        slab_init(&state.quotes, sizeof(Quote), 0)
+        for behaviour, size, _, _ in _BEHAVIOURS.values():
+            slab_init(&state.rows[<int>behaviour], size, 0)
+        self.new_venue(stage_ppm, stage_lots_min, stage_interval_ms, 0)
         table_init(&state.journal, JOURNAL_WIDTHS, JOURNAL_COLUMNS, TABLE_SHIFT)
         table_init(&state.prices, PRICE_WIDTHS, PRICE_COLUMNS, TABLE_SHIFT)
         table_init(&state.depth, DEPTH_WIDTHS, DEPTH_COLUMNS, TABLE_SHIFT)
         if state.depth_every_ms:
             venue_schedule(state, 0, PHASE_OBSERVERS, EVENT_SAMPLE_DEPTH, 0, 0, 0)
+
+    cdef uint32_t new_venue(self, object stage_ppm, object stage_lots_min, object stage_interval_ms, object service_us) except? 0xFFFFFFFF:
+        cdef State* state = &self.world.state
+        cdef Venue row
+        memset(&row, 0, sizeof(Venue))
+        row.stage_ppm = border_int(stage_ppm, "stage_ppm", 1, 1000000)
+        row.stage_lots_min = border_int(stage_lots_min, "stage_lots_min", 1, INT64_MAX_)
+        row.stage_interval_ms = border_int(stage_interval_ms, "stage_interval_ms", 1, TIME_MAX >> 20)
+        row.service_us = border_int(service_us, "service_us", 0, 1000000000)
+        if state.venues.count >= VENUES_MAX:
+            raise bad_input("venue", f"at most {VENUES_MAX} venues", "another one")
+        if slab_reserve(&state.venues, 1):
+            raise MemoryError("World: no memory for another venue")
+        cdef uint32_t number = slab_take(&state.venues)
+        venue_at(state, number)[0] = row
+        return number
 
     def __dealloc__(self):
         world_release(&self.world)

@@ -1,65 +1,115 @@
 # Kernel: the dispatch loop over one World.
 #
-#   World = State (books, ledger, accounts, prices, lineage, queue, tables) + agents' columns
+#   World = State (books, ledger, accounts, agents, prices, lineage, queue, tables)
 #
 # Stands on: everything below. All state lives in slabs that a World holds by value: no pointer between records, no
 # Python object, so a snapshot is a copy of slabs.
 
 from engine.native.types cimport *
+from engine.native.agents.arbitrage cimport *
 from engine.native.agents.flow cimport *
 from engine.native.agents.maker cimport *
-from engine.native.book cimport *
-from engine.native.match cimport *
-from engine.native.orders cimport *
+from engine.native.agents.momentum cimport *
+from engine.native.agents.noise cimport *
+from engine.native.agents.point cimport *
+from engine.native.agents.shock cimport *
+from engine.native.agents.value cimport *
 from engine.native.columns cimport *
-from engine.native.ledger cimport *
-from engine.native.lineage cimport *
+from engine.native.link cimport *
 from engine.native.liquidation cimport *
-from engine.native.market cimport *
-from engine.native.queue cimport *
+from engine.native.mass_quote cimport *
 from engine.native.publish cimport *
+from engine.native.queue cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.venue cimport *
 
 cdef struct WorldData:
     State state
-    Makers makers
-    Takers takers
 
 
 cdef inline void world_release(WorldData* world) noexcept nogil:
-    pools_release(&world.state.pools)
-    slab_release(&world.state.ledger.assets)
-    slab_release(&world.state.ledger.balances)
-    slab_release(&world.state.accounts.accounts)
-    slab_release(&world.state.accounts.holdings)
-    slab_release(&world.state.lineage.landmarks)
-    slab_release(&world.state.lineage.causes)
-    queue_release(&world.state.queue)
-    slab_release(&world.state.markets)
-    slab_release(&world.state.publications)
-    slab_release(&world.state.oracles)
-    table_release(&world.state.journal)
-    table_release(&world.state.prices)
-    table_release(&world.state.depth)
-    slab_release(&world.makers.makers)
-    slab_release(&world.makers.quotes)
-    slab_release(&world.takers.shocks)
-    slab_release(&world.takers.noise)
+    cdef State* state = &world.state
+    cdef int i
+    pools_release(&state.pools)
+    slab_release(&state.ledger.assets)
+    slab_release(&state.ledger.balances)
+    slab_release(&state.accounts.accounts)
+    slab_release(&state.accounts.holdings)
+    slab_release(&state.lineage.landmarks)
+    slab_release(&state.lineage.causes)
+    queue_release(&state.queue)
+    slab_release(&state.markets)
+    slab_release(&state.publications)
+    slab_release(&state.oracles)
+    slab_release(&state.venues)
+    slab_release(&state.agents)
+    slab_release(&state.laws)
+    slab_release(&state.notices)
+    slab_release(&state.mass_quotes)
+    slab_release(&state.quotes)
+    for i in range(BEHAVIOURS):
+        slab_release(&state.rows[i])
+    table_release(&state.journal)
+    table_release(&state.prices)
+    table_release(&state.depth)
+
+
+# Wake an agent (phase 9; a shock: phase 1).
+cdef inline void agent_wake(State* state, uint32_t number, uint32_t token) noexcept nogil:
+    cdef uint32_t behaviour = agent_at(state, number).behaviour
+    if behaviour == BEHAVIOUR_MAKER:
+        maker_wake(state, number)
+    elif behaviour == BEHAVIOUR_FLOW:
+        flow_wake(state, number)
+    elif behaviour == BEHAVIOUR_POINT:
+        point_wake(state, number)
+    elif behaviour == BEHAVIOUR_NOISE:
+        noise_wake(state, number, token)
+    elif behaviour == BEHAVIOUR_MOMENTUM:
+        momentum_wake(state, number)
+    elif behaviour == BEHAVIOUR_ARBITRAGE:
+        arbitrage_wake(state, number)
+    elif behaviour == BEHAVIOUR_VALUE:
+        value_wake(state, number)
+    elif behaviour == BEHAVIOUR_SHOCK:
+        shock_fire(state, number)
+    else:
+        state.fault = FAULT_EVENT
+
+
+# Hand a notice to its agent, and free it.
+cdef inline void agent_hear(State* state, slot_t slot) noexcept nogil:
+    cdef Notice* notice = notice_at(state, slot)
+    cdef uint32_t behaviour = agent_at(state, notice.agent).behaviour
+    if behaviour == BEHAVIOUR_MAKER:
+        maker_hear(state, notice)
+    elif behaviour == BEHAVIOUR_MOMENTUM:
+        momentum_hear(state, notice)
+    elif behaviour == BEHAVIOUR_ARBITRAGE:
+        arbitrage_hear(state, notice)
+    elif behaviour == BEHAVIOUR_VALUE:
+        value_hear(state, notice)
+    slab_give(&state.notices, slot)
 
 
 cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
     """Hand one event to its handler."""
     cdef State* state = &world.state
+    if event.kind & KIND_AT_GATE and not gateway_pass(state, event):
+        return
     if event.kind == EVENT_ORDER:
         venue_order_arrives(state, event.a, event.b)
     elif event.kind == EVENT_CANCEL:
         venue_cancel_arrives(state, event.a, event.b, event.cause)
-    elif event.kind == EVENT_MAKER:
-        maker_wake(state, &world.makers, event.a)
-    elif event.kind == EVENT_NOISE:
-        noise_wake(state, &world.takers, event.a, event.b)
+    elif event.kind == EVENT_MASS_QUOTE:
+        mass_quote_arrives(state, event.a)
+    elif event.kind == EVENT_WAKE:
+        agent_wake(state, event.a, event.b)
+    elif event.kind == EVENT_NOTICE:
+        agent_hear(state, event.a)
+    elif event.kind == EVENT_TIMER:
+        flow_timer(state, event.cause, event.a, event.b)
     elif event.kind == EVENT_SAMPLE_PRICE:
         venue_sample_price(state, event.a)
     elif event.kind == EVENT_PUBLISH:
@@ -72,8 +122,6 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         liquidation_cover(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_CANCEL_ACCOUNT:
         venue_cancel_account(state, event.a, event.cause)
-    elif event.kind == EVENT_SHOCK:
-        shock_fire(state, &world.takers, event.a)
     elif event.kind == EVENT_SAMPLE_DEPTH:
         venue_sample_depth(state)
     else:

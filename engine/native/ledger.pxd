@@ -10,7 +10,7 @@ from engine.native.arith cimport *
 from engine.native.slab cimport *
 
 cdef enum:
-    ACCOUNT_FEES = 0         # system accounts are the first rows of every ledger
+    ACCOUNT_FEES = 0         # a venue's own accounts, counted from its first one (V-7)
     ACCOUNT_INSURANCE = 1
     ACCOUNT_BAD_DEBT = 2
     SYSTEM_ACCOUNTS = 3

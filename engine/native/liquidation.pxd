@@ -88,6 +88,7 @@ cdef inline void liquidation_step(State* state, uint32_t account, uint32_t marke
     cdef uint32_t settle = market_at(state, market_id).quote_asset, step, landmark = account_at(&state.accounts, account).liquidation
     cdef Health health
     cdef Holding* holding
+    cdef Venue* venue
     cdef qty_t held, stage = 0
     account_health(&state.ledger, &state.accounts, <Market*>state.markets.base, account, settle, &health)
     if health.is_flat:
@@ -97,25 +98,27 @@ cdef inline void liquidation_step(State* state, uint32_t account, uint32_t marke
             account_at(&state.accounts, account).liquidation = 0
         return
     if not health.is_known:          # wait for the mark (X-2)
-        venue_schedule(state, state.now_ms + state.stage_interval_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
+        venue_schedule(state, state.now_ms + venue_of(state, market_id).stage_interval_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
         return
     if not health_breaches(&health):
         account_at(&state.accounts, account).liquidation = 0
         return
     holding = holding_at(&state.accounts, health.largest)
     held = abs64(holding.position_lots)
-    mul_div_ceil(held, state.stage_ppm, 1000000, &stage)
-    stage = min64(min64(max64(stage, state.stage_lots_min), held), market_at(state, holding.market).book.qty_max)
+    venue = venue_of(state, holding.market)
+    mul_div_ceil(held, venue.stage_ppm, 1000000, &stage)
+    stage = min64(min64(max64(stage, venue.stage_lots_min), held), market_at(state, holding.market).book.qty_max)
     step = venue_landmark(state, LANDMARK_STEP, holding.market, <int32_t>account, landmark, stage)
     venue_schedule(state, state.now_ms, PHASE_ORDERS, EVENT_CANCEL_ACCOUNT, account, 0, step)
     venue_send(state, account, holding.market, SIDE_SELL if holding.position_lots > 0 else SIDE_BUY,
                ORDER_IS_MARKET | ORDER_OF_ENGINE, 0, stage, state.now_ms, step)
-    venue_schedule(state, state.now_ms + state.stage_interval_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
+    venue_schedule(state, state.now_ms + venue_of(state, market_id).stage_interval_ms, PHASE_LIQUIDATION, EVENT_STEP, account, market_id, landmark)
 
 
 # A flat account under water is brought to exactly 0 from the bad-debt account (phase 6, L-10). O(1).
 cdef inline void liquidation_cover(State* state, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
     cdef uint32_t settle = market_at(state, market_id).quote_asset, landmark = account_at(&state.accounts, account).liquidation
+    cdef uint32_t payer
     cdef atoms_t shortfall = -balance_at(&state.ledger, account, settle).atoms
     if landmark and landmark != cause:
         return                           # another liquidation has begun since, and will see to it
@@ -127,5 +130,6 @@ cdef inline void liquidation_cover(State* state, uint32_t account, uint32_t mark
     if shortfall <= 0:
         return
     venue_landmark(state, LANDMARK_BAD_DEBT, market_id, <int32_t>account, landmark if landmark else cause, shortfall)
-    venue_journal(state, JOURNAL_WRITE_OFF, settle, <int32_t>account, 0, 0, 0, 0, 0, shortfall)
-    ledger_move(&state.ledger, ACCOUNT_BAD_DEBT, account, settle, shortfall)
+    payer = venue_of(state, market_id).accounts + ACCOUNT_BAD_DEBT
+    venue_journal(state, JOURNAL_WRITE_OFF, settle, <int32_t>account, payer, 0, 0, 0, 0, shortfall)
+    ledger_move(&state.ledger, payer, account, settle, shortfall)

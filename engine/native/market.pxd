@@ -50,23 +50,30 @@ cdef struct Market:
     uint32_t quote_asset         # quote, or settlement asset of a perpetual
     slot_t holdings              # first holding in this market
     uint32_t kind                # MarketKind
+    uint32_t venue               # its venue
 
+# What an account is in a market: its position, its numbers, and its link there (N-1).
 cdef struct Holding:
     qty_t position_lots          # signed, perpetual only
     atoms_t cost_atoms           # signed sum of price x lots x atoms_per_tick_lot (L-5)
     int64_t orders_sent          # the last order number (V-4)
     qty_t working_lots           # sum of its resting orders, both sides
     atoms_t working_atoms        # their notional at their own prices
+    time_ms_t out_due_ms         # arrival of the last message to the market: a link is first in, first out
+    time_ms_t in_due_ms          # arrival of the last notice from it
+    time_ms_t drawn_ms           # millisecond in which `draws` were made
+    uint32_t draws               # latencies of messages drawn in it
     uint32_t account
     uint32_t market
     slot_t next_of_account       # next market of the account, ascending
     slot_t next_in_market        # older holding of the market
+    uint32_t in_draws            # latencies of notices drawn in it
 
 cdef struct Account:
     slot_t holdings              # first holding, ascending by market
     uint32_t liquidation         # landmark of the running liquidation, 0 = none
-    uint32_t flags
-    uint32_t pad
+    uint32_t agent               # who is told of its fills, NIL nobody (N-4)
+    uint32_t venue               # where it stands
 
 cdef struct Accounts:
     Slab accounts                # Account, same rows as the ledger's
@@ -109,6 +116,8 @@ cdef inline slot_t holding_of(Accounts* accounts, Market* market, uint32_t accou
     holding = holding_at(accounts, fresh)
     holding.position_lots = holding.cost_atoms = holding.orders_sent = 0
     holding.working_lots = holding.working_atoms = 0
+    holding.out_due_ms = holding.in_due_ms = holding.drawn_ms = 0
+    holding.draws = holding.in_draws = 0
     holding.account = account
     holding.market = market_id
     link = &account_at(accounts, account).holdings

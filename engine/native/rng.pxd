@@ -42,6 +42,11 @@ cdef enum Purpose:
     PURPOSE_WAKE = 3         # when to look again
     PURPOSE_SIDE = 4
     PURPOSE_QTY = 5
+    PURPOSE_NOTICE = 6       # a notice's way back from the venue
+    PURPOSE_PICTURE = 7      # the way of what an agent sees when it wakes
+    PURPOSE_LIFE = 8         # when an order of a flow is cancelled
+    PURPOSE_KIND = 9         # which of several things happens
+    PURPOSE_PRICE = 10
 
 
 cdef inline uint64_t fnv1a64(const unsigned char* data, Py_ssize_t length) noexcept nogil:
@@ -56,16 +61,21 @@ cdef inline uint64_t stream_of(uint64_t seed, uint64_t id_key) noexcept nogil:
     return mix64(mix64(seed + GOLDEN) ^ id_key)
 
 
-cdef inline uint64_t draw_bits(uint64_t stream, int64_t purpose, time_ms_t time_ms, uint32_t k) noexcept nogil:
-    """64 bits: draw `k` of a purpose in a millisecond (R-3). Cannot fail."""
+cdef inline uint64_t draw_bits_on(uint64_t stream, int64_t purpose, time_ms_t time_ms, uint32_t k, uint32_t subject) noexcept nogil:
+    """64 bits: draw `k` of a purpose in a millisecond, about one of several subjects (R-3). Cannot fail."""
     cdef uint64_t key = mix64(stream + <uint64_t>purpose * GOLDEN)
     cdef uint32_t words[4]
     words[0] = <uint32_t>time_ms
     words[1] = <uint32_t>(<uint64_t>time_ms >> 32)
     words[2] = k
-    words[3] = 0
+    words[3] = subject
     philox(words, <uint32_t>key, <uint32_t>(key >> 32))
     return words[0] | (<uint64_t>words[1] << 32)
+
+
+cdef inline uint64_t draw_bits(uint64_t stream, int64_t purpose, time_ms_t time_ms, uint32_t k) noexcept nogil:
+    """64 bits: draw `k` of a purpose in a millisecond (R-3). Cannot fail."""
+    return draw_bits_on(stream, purpose, time_ms, k, 0)
 
 
 cdef inline double uniform01(uint64_t bits) noexcept nogil:

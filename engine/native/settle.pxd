@@ -96,13 +96,13 @@ cdef inline bint is_covered(State* state, Market* market, PlaceCommand* command)
 
 # ---- settlement ----
 
-cdef inline void pay_fee(State* state, uint32_t account, uint32_t asset, atoms_t base, int64_t fee_ppm) noexcept nogil:
-    """ceil(base * fee_ppm / 10^6) from the account to the fees account (L-4, L-8)."""
+cdef inline void pay_fee(State* state, Market* market, uint32_t account, uint32_t asset, atoms_t base, int64_t fee_ppm) noexcept nogil:
+    """ceil(base * fee_ppm / 10^6) from the account to the fees account of the market's venue (L-4, L-8)."""
     cdef atoms_t fee = 0
     if fee_ppm == 0:
         return
     mul_div_ceil(base, fee_ppm, 1000000, &fee)
-    ledger_move(&state.ledger, account, ACCOUNT_FEES, asset, fee)
+    ledger_move(&state.ledger, account, venue_at(state, market.venue).accounts + ACCOUNT_FEES, asset, fee)
 
 
 cdef inline void settle_spot(State* state, Market* market, uint32_t buyer, uint32_t seller, qty_t lots, int64_t price,
@@ -115,8 +115,8 @@ cdef inline void settle_spot(State* state, Market* market, uint32_t buyer, uint3
         balance_at(&state.ledger, seller, market.base_asset).reserved -= base
     ledger_move(&state.ledger, seller, buyer, market.base_asset, base)
     ledger_move(&state.ledger, buyer, seller, market.quote_asset, quote)
-    pay_fee(state, buyer, market.base_asset, base, market.maker_fee_ppm if maker_buys else market.taker_fee_ppm)
-    pay_fee(state, seller, market.quote_asset, quote, market.taker_fee_ppm if maker_buys else market.maker_fee_ppm)
+    pay_fee(state, market, buyer, market.base_asset, base, market.maker_fee_ppm if maker_buys else market.taker_fee_ppm)
+    pay_fee(state, market, seller, market.quote_asset, quote, market.taker_fee_ppm if maker_buys else market.maker_fee_ppm)
 
 
 cdef inline void work_order(State* state, Market* market, uint32_t account, uint32_t market_id, qty_t lots, int64_t price) noexcept nogil:
@@ -134,7 +134,7 @@ cdef inline void settle_side(State* state, Market* market, uint32_t account, uin
     realised = position_apply(market, holding_at(&state.accounts, slot), sign, lots, price)
     balance_at(&state.ledger, account, market.quote_asset).atoms += realised
     market.clearing -= realised
-    pay_fee(state, account, market.quote_asset, notional_atoms(market, lots, price), fee_ppm)
+    pay_fee(state, market, account, market.quote_asset, notional_atoms(market, lots, price), fee_ppm)
 
 
 # Settle the fill rows first .. row_count - 1 of one command and complete them as trade rows. Cannot fail. O(fills).

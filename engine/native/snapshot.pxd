@@ -13,11 +13,11 @@ from engine.native.idmap cimport *
 from engine.native.kernel cimport *
 from engine.native.orders cimport pools_grow_orders
 from engine.native.slab cimport *
-from engine.native.state cimport State
+from engine.native.state cimport BEHAVIOURS, State
 
 cdef enum:
-    SNAPSHOT_VERSION = 2
-    SNAPSHOT_SLABS = 25
+    SNAPSHOT_VERSION = 3
+    SNAPSHOT_SLABS = 27 + 9      # the behaviours' rows last
 
 cdef extern from *:
     """
@@ -56,6 +56,7 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     """Slab number i of a world, in the snapshot's order."""
     cdef Slab* slabs[SNAPSHOT_SLABS]
     cdef State* state = &world.state
+    cdef int behaviour
     slabs[0] = &state.pools.ladders.pages
     slabs[1] = &state.pools.ladders.levels
     slabs[2] = &state.pools.ladders.nodes
@@ -74,13 +75,17 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[15] = &state.markets
     slabs[16] = &state.publications
     slabs[17] = &state.oracles
-    slabs[18] = &world.makers.makers
-    slabs[19] = &world.makers.quotes
-    slabs[20] = &world.takers.shocks
-    slabs[21] = &world.takers.noise
+    slabs[18] = &state.venues
+    slabs[19] = &state.agents
+    slabs[20] = &state.laws
+    slabs[21] = &state.notices
     slabs[22] = &state.pools.extras
     slabs[23] = &state.pools.positions
     slabs[24] = &state.pools.free_slots
+    slabs[25] = &state.mass_quotes
+    slabs[26] = &state.quotes
+    for behaviour in range(BEHAVIOURS):
+        slabs[27 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 

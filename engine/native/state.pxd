@@ -1,6 +1,8 @@
 # State: the State struct, its events, and the two things that every floor above does: schedule and journal.
 #
-# Stands on: account, prices, queue. A State holds by value everything that a command touches. Without memory a fault is
+#   State   books, ledger, accounts, markets, venues | agents' heads, laws, notices, mass quotes | queue | tables
+#
+# Stands on: account, prices, queue, law. A State holds by value everything that a command touches. Without memory a fault is
 # latched and the world refuses to go on; nothing is lost silently.
 
 from engine.native.types cimport *
@@ -11,6 +13,7 @@ from engine.native.match cimport *
 from engine.native.orders cimport *
 from engine.native.columns cimport *
 from engine.native.ladder cimport *
+from engine.native.law cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
@@ -38,10 +41,21 @@ cdef enum EventKind:
     EVENT_CHECK = 6              # a market, b publication
     EVENT_STEP = 7               # a account
     EVENT_COVER = 8              # a account
-    EVENT_SHOCK = 9              # a shock
-    EVENT_MAKER = 10             # a maker
-    EVENT_NOISE = 11             # a noise trader
+    EVENT_WAKE = 9               # a agent, b what its behaviour makes of it
+    EVENT_NOTICE = 10            # a notice
+    EVENT_MASS_QUOTE = 11        # a mass quote
     EVENT_SAMPLE_DEPTH = 12
+    EVENT_REPLAY = 13            # a replay: its next rows are external input now
+    EVENT_REPLAY_ROWS = 14       # a replay: they arrive
+    EVENT_TIMER = 15             # a slot, b generation, cause the agent: an order of a flow has lived
+
+# Event.kind: the kind, whether it stands before a gateway still, and of which venue (N-3).
+cdef enum:
+    KIND_BITS = 6
+    KIND_MASK = 63
+    KIND_AT_GATE = 64
+    KIND_VENUE_SHIFT = 7
+    VENUES_MAX = 500
 
 cdef enum Fault:
     FAULT_NONE = 0
@@ -72,7 +86,7 @@ cdef enum JournalKind:
     JOURNAL_CANCEL = 4
     JOURNAL_INDEX = 5
     JOURNAL_MARK = 6
-    JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`
+    JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`, payer in `number`
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64
@@ -107,6 +121,91 @@ cdef enum DepthColumn:
     DEPTH_MARKET = 8             # uint16
     DEPTH_COLUMNS = 9
 
+# A place with an entrance, accounts of its own and a liquidation preset (N-3, X-4).
+cdef struct Venue:
+    int64_t service_us           # the gateway's time for a message, 0 = no queue
+    int64_t free_us              # when it has done what stands before it
+    int64_t message_count        # messages that came through it
+    time_ms_t stage_interval_ms  # X-4
+    int64_t stage_ppm
+    qty_t stage_lots_min
+    uint32_t accounts            # its own: fees, insurance fund, bad debt (V-7)
+    uint32_t pad
+
+# Behaviours of agents, a file of agents/ each.
+cdef enum Behaviour:
+    BEHAVIOUR_SHOCK = 0
+    BEHAVIOUR_NOISE = 1
+    BEHAVIOUR_MAKER = 2
+    BEHAVIOUR_FLOW = 3
+    BEHAVIOUR_POINT = 4          # market orders of a Poisson or Hawkes process
+    BEHAVIOUR_MOMENTUM = 5
+    BEHAVIOUR_ARBITRAGE = 6
+    BEHAVIOUR_VALUE = 7
+    BEHAVIOUR_PYTHON = 8
+    BEHAVIOURS = 9
+
+cdef enum:
+    HEARS_FILLS = 1
+    HEARS_ENDS = 2               # refusals, and cancels that it did not send
+    HEARS_ACKS = 4               # acceptances and its own cancels
+    HEARS_BOOK = 8               # changes of a touch, where it subscribed
+
+# The head of every agent: who it is and how far away. Its behaviour's record stands in a slab of that behaviour.
+cdef struct Agent:
+    uint64_t stream              # key of its draws (R-2)
+    time_ms_t base_ms            # least time of a message, either way
+    slot_t law                   # Law of what comes on top, NIL none
+    slot_t picture_law           # Law of the way of what it sees when it wakes, NIL none (N-2)
+    time_ms_t picture_ms         # least time of that
+    int32_t account
+    uint32_t behaviour           # Behaviour
+    uint32_t row                 # its record
+    uint32_t landmark            # the last one of its own, 0 none
+    uint32_t hears               # HEARS_*
+    uint32_t pad
+
+cdef enum NoticeKind:
+    NOTICE_FILL = 1
+    NOTICE_REJECT = 2            # `reason` says why
+    NOTICE_CANCEL = 3            # taken off, by whomever
+    NOTICE_ACK = 4               # it rests
+    NOTICE_BOOK = 5              # the touch of a market has changed
+    NOTICE_LIQUIDATION = 6       # the account's liquidation has begun
+
+# What a venue tells an agent; on its way until its event (N-4).
+cdef struct Notice:
+    time_ms_t time_ms            # when it happened
+    int64_t number               # the order's number
+    qty_t lots                   # filled, refused or cancelled
+    qty_t leaves_lots            # open afterwards
+    slot_t slot                  # the order
+    uint32_t generation
+    uint32_t agent
+    uint32_t market
+    price_t price_ticks
+    uint32_t cause
+    int8_t side
+    uint8_t kind                 # NoticeKind
+    uint8_t reason               # RejectReason
+    uint8_t pad
+
+cdef enum:
+    MASS_QUOTE_MOST = 64         # messages in one
+
+cdef struct MassItem:
+    slot_t slot
+    uint32_t generation
+    uint32_t is_cancel
+
+# Cancels and orders of one agent for one market that travel as one event; each is a message of its own there (N-5).
+cdef struct MassQuote:
+    slot_t next                  # free list
+    uint32_t count
+    uint32_t cause
+    uint32_t pad
+    MassItem item[MASS_QUOTE_MOST]
+
 cdef struct State:
     BookPools pools              # pools.fills is the trades table
     Ledger ledger
@@ -116,18 +215,24 @@ cdef struct State:
     Slab markets                 # Market
     Slab publications            # Publication in transit
     Slab oracles                 # Oracle
+    Slab venues                  # Venue
+    Slab agents                  # Agent
+    Slab laws                    # Law
+    Slab notices                 # Notice
+    Slab mass_quotes             # MassQuote
+    Slab rows[BEHAVIOURS]        # records of each behaviour
+    Slab quotes                  # a maker's markets (agents/maker)
     Table journal
     Table prices
     Table depth
     uint64_t seed
     time_ms_t now_ms
     time_ms_t depth_every_ms     # cadence of the depth table, 0 = off
-    time_ms_t stage_interval_ms  # X-4
-    int64_t stage_ppm
-    qty_t stage_lots_min
     int64_t event_count
     int64_t order_count          # orders that arrived
-    int64_t cancel_count         # cancels that found their order
+    int64_t cancel_count         # orders cancelled
+    int64_t notice_count         # notices sent
+    int64_t mass_quote_count     # events that carried several messages
     int64_t cancel_miss_count    # V-5
     int64_t reject_count[64]     # by reason
     int32_t phase                # running phase
@@ -138,6 +243,32 @@ cdef struct State:
 
 cdef inline Market* market_at(State* state, uint32_t market) noexcept nogil:
     return <Market*>(state.markets.base) + market
+
+
+cdef inline Venue* venue_at(State* state, uint32_t venue) noexcept nogil:
+    return <Venue*>(state.venues.base) + venue
+
+
+cdef inline Venue* venue_of(State* state, uint32_t market) noexcept nogil:
+    """The venue of a market."""
+    return venue_at(state, market_at(state, market).venue)
+
+
+cdef inline Agent* agent_at(State* state, uint32_t agent) noexcept nogil:
+    return <Agent*>(state.agents.base) + agent
+
+
+cdef inline Slab* rows_of(State* state, int behaviour) noexcept nogil:
+    """The records of a behaviour."""
+    return &state.rows[behaviour]
+
+
+cdef inline Notice* notice_at(State* state, slot_t slot) noexcept nogil:
+    return <Notice*>(state.notices.base) + slot
+
+
+cdef inline MassQuote* mass_quote_at(State* state, slot_t slot) noexcept nogil:
+    return <MassQuote*>(state.mass_quotes.base) + slot
 
 
 # Schedule an event of this millisecond's run; an effect for a phase at or before the running one is due in the next

@@ -1,8 +1,8 @@
 # Venue: the way of a command.
 #
-#   send -> (latency) -> arrive: frozen? legal? covered? -> journal -> book matches -> ledger settles -> movers -> recorder
+#   send -> (link, gateway) -> arrive: frozen? legal? covered? -> journal -> book matches -> ledger settles -> movers -> notices
 #
-# Stands on: settle. Promises: an order's slot is taken when it is sent (V-4); a rejected order changes no balance and no
+# Stands on: settle, link. Promises: an order's slot is taken when it is sent (V-4); a rejected order changes no balance and no
 # book.
 
 from engine.native.types cimport *
@@ -15,44 +15,88 @@ from engine.native.columns cimport *
 from engine.native.ladder cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
+from engine.native.link cimport *
 from engine.native.market cimport *
 from engine.native.slab cimport *
 from engine.native.settle cimport *
 from engine.native.state cimport *
 
 
-# Send an order: take its slot and number, schedule its arrival (V-4). Returns the slot, NIL without memory (latched).
-# Needs: owner below pools.owners; the quantity is checked on arrival. O(markets of the account).
-cdef inline slot_t venue_send(State* state, uint32_t account, uint32_t market, int8_t side, uint32_t flags, price_t price,
-                              qty_t qty, time_ms_t due_ms, uint32_t cause) noexcept nogil:
-    cdef slot_t holding_slot = holding_of(&state.accounts, market_at(state, market), account, market)
+# Make an order that is on its way: its slot and number are taken now (V-4), so that its sender has a name for it. Returns the
+# slot, NIL without memory (latched). The quantity is checked on arrival. O(1).
+cdef inline slot_t order_prepare(State* state, Holding* holding, int8_t side, uint32_t flags, price_t price, qty_t qty, uint32_t cause) noexcept nogil:
     cdef slot_t slot
     cdef Order* order
     cdef OrderCold* cold
-    cdef Holding* holding
-    if holding_slot == NIL or pools_reserve_order(&state.pools):
+    if pools_reserve_order(&state.pools):
         state.fault = FAULT_NO_MEMORY
         return NIL
     slot = slot_take(&state.pools)
-    holding = holding_at(&state.accounts, holding_slot)
     holding.orders_sent += 1
     order = order_at(&state.pools, slot)
     order.leaves_lots = 0
     order.price_ticks = price
-    order.owner = <int32_t>account
-    order.level = market
+    order.owner = <int32_t>holding.account
+    order.level = holding.market
     order.flags = flags | ORDER_IN_FLIGHT | (NAMED_LOCAL << ORDER_NAMING_SHIFT) | (ORDER_SELL if side == SIDE_SELL else 0)
     cold = cold_at(&state.pools, slot)
     cold.id = holding.orders_sent
     cold.cause = cause
     cold.word = qty
-    venue_schedule(state, due_ms, PHASE_ORDERS, EVENT_ORDER, slot, cold.generation, cause)
     return slot
 
 
-cdef inline bint order_is_alive(State* state, slot_t slot, uint32_t generation) noexcept nogil:
-    """Whether an order that was sent is still on its way or resting."""
-    return cold_at(&state.pools, slot).generation == generation
+# Send an order that arrives at `due_ms`, without a link: outside orders and the engine's. Returns the slot, NIL without memory
+# (latched). Needs: account below pools.owners. O(markets of the account).
+cdef inline slot_t venue_send(State* state, uint32_t account, uint32_t market, int8_t side, uint32_t flags, price_t price,
+                              qty_t qty, time_ms_t due_ms, uint32_t cause) noexcept nogil:
+    cdef slot_t holding = holding_of(&state.accounts, market_at(state, market), account, market), slot
+    if holding == NIL:
+        state.fault = FAULT_NO_MEMORY
+        return NIL
+    slot = order_prepare(state, holding_at(&state.accounts, holding), side, flags, price, qty, cause)
+    if slot != NIL:
+        venue_schedule(state, due_ms, PHASE_ORDERS, EVENT_ORDER, slot, cold_at(&state.pools, slot).generation, cause)
+    return slot
+
+
+# ---- notices: what an agent hears of its orders (N-4) ----
+
+# Tell the agent of an account, if it hears such things, that something happened to one of its orders. O(markets of the account).
+cdef inline void tell(State* state, uint32_t what, uint8_t kind, uint32_t account, uint32_t market, slot_t slot, uint32_t generation,
+                      int64_t number, int8_t side, int64_t price, qty_t lots, qty_t leaves, uint32_t cause, int reason) noexcept nogil:
+    cdef Agent* agent = hearer(state, account, what)
+    cdef Notice* notice
+    if agent == NULL:
+        return
+    notice = notice_send(state, agent, holding_at(&state.accounts, holding_find(&state.accounts, account, market)), kind)
+    if notice == NULL:
+        return
+    notice.slot = slot
+    notice.generation = generation
+    notice.number = number
+    notice.side = side
+    notice.price_ticks = <price_t>price
+    notice.lots = lots
+    notice.leaves_lots = leaves
+    notice.cause = cause
+    notice.reason = <uint8_t>reason
+
+
+# Tell both sides of a command's fills. A maker is told by its order's number: its slot may be another's by now. O(fills).
+cdef inline void tell_fills(State* state, uint32_t market, PlaceCommand* command, slot_t slot, uint32_t generation, int64_t first) noexcept nogil:
+    cdef Table* fills = &state.pools.fills
+    cdef int64_t row
+    cdef qty_t lots, left = command.qty_lots
+    cdef price_t price
+    for row in range(first, fills.row_count):
+        price = (<int32_t*>table_cell(fills, row, FILL_PRICE))[0]
+        lots = (<int64_t*>table_cell(fills, row, FILL_QTY))[0]
+        left -= lots
+        tell(state, HEARS_FILLS, NOTICE_FILL, (<int32_t*>table_cell(fills, row, FILL_MAKER_OWNER))[0], market, NIL, 0,
+             (<int64_t*>table_cell(fills, row, FILL_MAKER))[0], -command.side, price, lots, 0, command.cause, 0)
+        tell(state, HEARS_FILLS, NOTICE_FILL, command.owner, market, slot, generation, command.name, command.side, price, lots, left,
+             command.cause, 0)
 
 
 # ---- arrivals (phase 8) ----
@@ -100,8 +144,8 @@ cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, 
     return REJECT_NOTIONAL_OUT_OF_BOUNDS
 
 
-# Take a resting order off, release its reservation, note the mover. Needs: it rests. Cannot fail. O(1).
-cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause) noexcept nogil:
+# Take a resting order off, release its reservation, note the mover; `hears`: who is told of it. Needs: it rests. Cannot fail. O(1).
+cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause, uint32_t hears) noexcept nogil:
     cdef Order* order = order_at(&state.pools, slot)
     cdef uint32_t market_id = page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1
     cdef Market* market = market_at(state, market_id)
@@ -116,6 +160,8 @@ cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause) noexcep
             spot_reservation(market, side, order.leaves_lots, order.price_ticks)
     else:
         work_order(state, market, account, market_id, -order.leaves_lots, order.price_ticks)
+    tell(state, hears, NOTICE_CANCEL, account, market_id, slot, cold_at(&state.pools, slot).generation, number, side, order.price_ticks,
+         order.leaves_lots, 0, cause, 0)
     book_end(&state.pools, &market.book, slot, number)
     state.cancel_count += 1
     if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
@@ -128,7 +174,7 @@ cdef inline void venue_cancel_account(State* state, uint32_t account, uint32_t c
     cdef slot_t slot = head_at(&state.pools, <int32_t>account)[0], next_slot
     while slot != NIL:
         next_slot = cold_at(&state.pools, slot).owner_next
-        venue_remove(state, slot, cause)
+        venue_remove(state, slot, cause, HEARS_ENDS)
         slot = next_slot
 
 
@@ -179,9 +225,6 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
     cdef Outcome out
     cdef int64_t bid, ask, last, first = state.pools.fills.row_count
     cdef int reason
-    if cold_at(&state.pools, slot).generation != generation:
-        state.fault = FAULT_EVENT
-        return
     flags = order_at(&state.pools, slot).flags
     market_id = order_at(&state.pools, slot).level
     market = market_at(state, market_id)
@@ -195,6 +238,8 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
         reason = book_place(&state.pools, &market.book, &command, slot, NIL, &out)
     if reason != REJECT_NONE:
         state.reject_count[reason] += 1
+        tell(state, HEARS_ENDS, NOTICE_REJECT, command.owner, market_id, slot, generation, command.name, command.side, command.price_ticks,
+             command.qty_lots, 0, command.cause, reason)
         slot_return(&state.pools, slot, NAMED_LOCAL)
         return
     if out.leaves_lots:
@@ -206,6 +251,11 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
     if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
         set_mover(state, &market.touch_mover, MOVER_TRADE if out.filled_lots else MOVER_PLACE, command.owner, command.name, command.cause)
         note_touch(market, bid, ask)
+    if out.filled_lots:
+        tell_fills(state, market_id, &command, slot, generation, first)
+    if out.leaves_lots:
+        tell(state, HEARS_ACKS, NOTICE_ACK, command.owner, market_id, slot, generation, command.name, command.side, command.price_ticks,
+             out.leaves_lots, out.leaves_lots, command.cause, 0)
     if out.filled_lots and market.kind == MARKET_PERPETUAL:
         venue_defund(state, market, &command, first)
     if not state.records_trades:
@@ -217,4 +267,4 @@ cdef inline void venue_cancel_arrives(State* state, slot_t slot, uint32_t genera
     if cold_at(&state.pools, slot).generation != generation or order_at(&state.pools, slot).leaves_lots == 0:
         state.cancel_miss_count += 1
         return
-    venue_remove(state, slot, cause)
+    venue_remove(state, slot, cause, HEARS_ACKS)

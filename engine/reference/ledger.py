@@ -128,9 +128,9 @@ class Ledger:
         self.balances[payer][asset].atoms -= atoms
         self.balances[receiver][asset].atoms += atoms
 
-    def pay_fee(self, account: int, asset: int, amount: int, fee_ppm: int) -> None:
-        """Take the fee on an amount to the fees account (L-4, L-8)."""
-        self.move(account, SystemAccount.FEES, asset, fee_atoms(amount, fee_ppm))
+    def pay_fee(self, account: int, payee: int, asset: int, amount: int, fee_ppm: int) -> None:
+        """Take the fee on an amount to the payee, the fees account of the venue (L-4, L-8)."""
+        self.move(account, payee, asset, fee_atoms(amount, fee_ppm))
 
     def reserve(self, account: int, asset: int, atoms: int) -> None:
         """Promise atoms to a resting order; a negative amount releases them (V-1)."""

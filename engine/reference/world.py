@@ -80,7 +80,7 @@ class JournalKind(IntEnum):
     CANCEL = 4  # by account and number
     INDEX = 5
     MARK = 6
-    WRITE_OFF = 7  # account; asset in `market`; atoms in `qty`
+    WRITE_OFF = 7  # account; asset in `market`; atoms in `qty`; payer in `number`
 
 
 class JournalRow(NamedTuple):
@@ -114,6 +114,7 @@ class MarketTerms(NamedTuple):
     notional_max: int = 2**61
     maker_fee_ppm: int = 0
     taker_fee_ppm: int = 0
+    venue_accounts: int = 0  # first of its venue's own: fees, insurance fund, bad debt (V-7)
 
     @property
     def is_spot(self) -> bool:
@@ -351,7 +352,9 @@ class World:
         settling = [number for number, market in enumerate(self.markets) if market.terms.quote_asset == row.market]
         if any(self.position(row.account, number)[0] for number in settling):
             raise InvariantError("L-10: a write-off for an account that is not flat", repr(row))
-        self.ledger.move(SystemAccount.BAD_DEBT, row.account, row.market, row.qty)
+        if row.number not in {market.terms.venue_accounts + SystemAccount.BAD_DEBT for market in self.markets}:
+            raise InvariantError("L-10: a write-off that no bad-debt account pays", repr(row))
+        self.ledger.move(row.number, row.account, row.market, row.qty)
 
     # --- orders ----------------------------------------------------------------------------------------------------
 
@@ -404,7 +407,7 @@ class World:
             self._owe_cancels(market, (*(fill.maker_owner for fill in fills), row.account))
 
     def _check_trader(self, account: int, row: JournalRow) -> None:
-        if account in tuple(SystemAccount):
+        if any(0 <= account - market.terms.venue_accounts < len(SystemAccount) for market in self.markets):
             raise InvariantError("V-7: an account of the venue's own trades", repr(row))
 
     def _owe_cancels(self, market: Market, accounts: Sequence[int]) -> None:
@@ -479,8 +482,8 @@ class World:
         quote_asset, quote_atoms = market.reservation(Side.BUY, trade.qty_lots, trade.price_ticks)
         self.ledger.move(seller, buyer, base_asset, base_atoms)
         self.ledger.move(buyer, seller, quote_asset, quote_atoms)
-        self.ledger.pay_fee(buyer, base_asset, base_atoms, buyer_fee_ppm)
-        self.ledger.pay_fee(seller, quote_asset, quote_atoms, seller_fee_ppm)
+        self.ledger.pay_fee(buyer, terms.venue_accounts, base_asset, base_atoms, buyer_fee_ppm)
+        self.ledger.pay_fee(seller, terms.venue_accounts, quote_asset, quote_atoms, seller_fee_ppm)
 
     def _settle_side(
         self, market: Market, account: int, sign: int, qty_lots: int, price_ticks: int, *, fee_ppm: int
@@ -491,7 +494,7 @@ class World:
         realised = position.trade(sign, qty_lots, market.notional(1, price_ticks))
         self.ledger.balances[account][asset].atoms += realised
         market.clearing -= realised
-        self.ledger.pay_fee(account, asset, market.notional(qty_lots, price_ticks), fee_ppm)
+        self.ledger.pay_fee(account, market.terms.venue_accounts, asset, market.notional(qty_lots, price_ticks), fee_ppm)
 
     # --- views -----------------------------------------------------------------------------------------------------
 

@@ -167,14 +167,15 @@ def _add_makers(
     """Add the makers, their quotes together as deep as usual within 1 % of the price."""
     for ordinal in range(MAKERS):
         account = sim.account(f"maker {ordinal}", USDT="100000000", ATOM="40000000")
-        maker = sim.world.add_maker(
+        maker = sim.world.add_agents(
+            "maker",
             account,
             _core.member_key("makers", ordinal),
             wake_every_ms=150,
             window_ms=1000,
             return_after_ms=RETURN_AFTER_MS,
-            latency_median_ms=LATENCY_MEDIAN_MS,
-            latency_sigma=0.6,
+            latency_ms=0,
+            latency_law=("lognormal", LATENCY_MEDIAN_MS, 0.6),
             half_spread=0.0008,
             spacing=0.0016,
             levels=LEVELS,
@@ -187,7 +188,7 @@ def _add_makers(
         )
         for market in markets:
             lots = market.lots_worth(usual_depth / (MAKERS * LEVELS), market.ticks(price))
-            sim.world.add_quote(maker, market.number, lots, inventory_max=INVENTORY_LEVELS * lots)
+            sim.world.add_quotes(maker, market.number, lots, inventory_max=INVENTORY_LEVELS * lots)
 
 
 def same_sell_part(seed: int) -> Part:
@@ -249,11 +250,13 @@ def endogenous_part(seed: int, *, leaves: bool) -> Part:
     for market in (spot, perp):
         account = sim.account(f"noise {market.name}", USDT="10000000", ATOM="1000000")
         key = _core.member_key("noise", market.number)
-        sim.world.add_noise(account, key, market.number, mean_gap_ms=250.0, qty_min=1_000, qty_max=60_000, latency_ms=6)
+        sim.world.add_agents(
+            "noise", account, key, market=market.number, mean_gap_ms=250.0, qty_min=1_000, qty_max=60_000, latency_ms=6
+        )
     whale = sim.account("whale", USDT="50000000", ATOM="5000000")
-    shock = {"at_ms": SHOCK_AT_MS, "slices": 16, "every_ms": 125}
-    sim.world.add_shock(whale, perp.number, Side.SELL, SHOCK_QUANTITY * 1000, **shock)
-    sim.world.add_shock(whale, spot.number, Side.SELL, SHOCK_QUANTITY * 250, **shock)
+    shock = {"start_ms": SHOCK_AT_MS, "slices": 16, "every_ms": 125}
+    sim.world.add_agents("shock", whale, 0, market=perp.number, side=Side.SELL, qty_lots=SHOCK_QUANTITY * 1000, **shock)
+    sim.world.add_agents("shock", whale, 0, market=spot.number, side=Side.SELL, qty_lots=SHOCK_QUANTITY * 250, **shock)
     return Part("endogenous" if leaves else "makers-stayed", sim, perp, DURATION_MS)
 
 

@@ -146,14 +146,15 @@ def small_world(
     for market in (spot, perpetual):
         add_book(twin, standing, market, levels=60, qty_lots=150)
     for ordinal in range(makers):
-        maker = native.add_maker(
+        maker = native.add_agents(
+            "maker",
             twin.account(*wealth),
             _core.member_key("makers", ordinal),
             wake_every_ms=100,
             window_ms=800,
             return_after_ms=1_500,
-            latency_median_ms=8.0,
-            latency_sigma=0.5,
+            latency_ms=0,
+            latency_law=("lognormal", 8.0, 0.5),
             half_spread=0.002,
             spacing=0.002,
             levels=3,
@@ -162,15 +163,25 @@ def small_world(
             drawdown=0.02,
             return_size=0.5,
         )
-        native.add_quote(maker, spot, 80)
-        native.add_quote(maker, perpetual, 80)
+        native.add_quotes(maker, spot, 80)
+        native.add_quotes(maker, perpetual, 80)
     short = twin.account(10**11)
     for ordinal in range(longs):
         collateral = 200 * _TICKS // (2 + ordinal)  # leverages 2, 3, 4, ...
         native.open_trade(perpetual, twin.account(collateral), short, 200, _TICKS)
-    native.add_shock(twin.account(*wealth), perpetual, Side.SELL, shock_lots, at_ms=1_500, slices=10, every_ms=50)
+    native.add_agents(
+        "shock",
+        twin.account(*wealth),
+        0,
+        market=perpetual,
+        side=Side.SELL,
+        qty_lots=shock_lots,
+        start_ms=1_500,
+        slices=10,
+        every_ms=50,
+    )
     trader = twin.account(*wealth)
     for ordinal, market in enumerate((spot, perpetual)):
         key = _core.member_key("noise", ordinal)
-        native.add_noise(trader, key, market, mean_gap_ms=40.0, qty_min=5, qty_max=60, latency_ms=5)
+        native.add_agents("noise", trader, key, market=market, mean_gap_ms=40.0, qty_min=5, qty_max=60, latency_ms=5)
     return twin

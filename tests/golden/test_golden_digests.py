@@ -22,13 +22,13 @@ WORLD_MS = 6_000
 
 GOLDEN = {
     "book": "34cd67429d90a516",
-    "world": "e07c0c28bb52add7",
-    "scenario": "d9bedcee84f37a43",
+    "world": "4c5e44d8e15663e1",
+    "scenario": "b1e3cc0a337bb8eb",
     "scenario exact": "4ae217453a89ea7e",
     "scenario exact-limit": "4ae217453a89ea7e",
     "scenario same-sell": "8b0e4565bfd78cc5",
-    "scenario endogenous": "fe6ae556b2f36360",
-    "scenario makers-stayed": "64a3db0ba5ba8d83",
+    "scenario endogenous": "6cf24ed401f08464",
+    "scenario makers-stayed": "bf68053930a8aa46",
 }
 
 

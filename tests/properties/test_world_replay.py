@@ -140,14 +140,15 @@ def built(plan: Plan, **options) -> TwinWorld:
             native.send_order(standing, market, Side.BUY, PRICE - 1 - 2 * level, 30, at_ms=0)
             native.send_order(standing, market, Side.SELL, PRICE + 1 + 2 * level, 30, at_ms=0)
     for ordinal, drawdown in enumerate(plan.makers):
-        maker = native.add_maker(
+        maker = native.add_agents(
+            "maker",
             twin.account(10**8, 10**6),
             _core.member_key("makers", ordinal),
             wake_every_ms=40,
             window_ms=400,
             return_after_ms=300,
-            latency_median_ms=6.0,
-            latency_sigma=0.7,
+            latency_ms=0,
+            latency_law=("lognormal", 6.0, 0.7),
             half_spread=0.01,
             spacing=0.01,
             levels=2,
@@ -157,16 +158,35 @@ def built(plan: Plan, **options) -> TwinWorld:
             return_size=0.5,
         )
         for market in markets:
-            native.add_quote(maker, market, 25)
+            native.add_quotes(maker, market, 25)
     short = twin.account(10**10)
     for leverage in plan.leverages:
         long = twin.account(max(1, 50 * PRICE * plan.worth // leverage))
         native.open_trade(perpetual, long, short, 50, PRICE)
-    native.add_shock(twin.account(10**9), perpetual, Side.SELL, plan.shock_lots, at_ms=300, slices=5, every_ms=37)
+    native.add_agents(
+        "shock",
+        twin.account(10**9),
+        0,
+        market=perpetual,
+        side=Side.SELL,
+        qty_lots=plan.shock_lots,
+        start_ms=300,
+        slices=5,
+        every_ms=37,
+    )
     noisy = twin.account(10**8, 10**6)
     for ordinal, market in enumerate(markets):
         key = _core.member_key("noise", ordinal)
-        native.add_noise(noisy, key, market, mean_gap_ms=float(plan.noise_gap_ms), qty_min=1, qty_max=20, latency_ms=3)
+        native.add_agents(
+            "noise",
+            noisy,
+            key,
+            market=market,
+            mean_gap_ms=float(plan.noise_gap_ms),
+            qty_min=1,
+            qty_max=20,
+            latency_ms=3,
+        )
     traders = [twin.account(plan.wealth, plan.wealth) for _ in range(4)]
     for order in plan.orders:
         ticket = native.send_order(

@@ -115,7 +115,9 @@ class TestStrangers:
         twin.native.add_mark(market, every_ms=100, lag_ms=0)
         # A shock of its own, and a long that it liquidates: landmarks of both markets alternate.
         twin.native.open_trade(market, twin.account(60 * 100), account, 100, 1_000)
-        twin.native.add_shock(account, market, Side.SELL, 700, at_ms=1_450, slices=5, every_ms=60)
+        twin.native.add_agents(
+            "shock", account, 0, market=market, side=Side.SELL, qty_lots=700, start_ms=1_450, slices=5, every_ms=60
+        )
         return twin
 
     @staticmethod

@@ -82,7 +82,7 @@ class Cascade:
         self.native.open_trade(market, self.early, short, 20, 100)
         self.native.open_trade(market, self.late, short, 10, 100)
         self.seller = twin.account(10**9)
-        self.native.add_shock(self.seller, market, SELL, 10, at_ms=150)
+        self.native.add_agents("shock", self.seller, 0, market=market, side=SELL, qty_lots=10, start_ms=150)
         self.twin = twin
         self.native.run(400, check=True)
         self.rows = landmarks(self.native)
@@ -176,14 +176,15 @@ class Withdrawal:
             # It gives the maker's first look a mid of 1,000, and is gone before the shock.
             self.native.send_cancel(self.native.send_order(static, market, BUY, 990, 10, at_ms=0), at_ms=300)
         self.maker_account = twin.account(10**9, 10**6)
-        self.maker = self.native.add_maker(
+        self.maker = self.native.add_agents(
+            "maker",
             self.maker_account,
             _core.member_key("makers", 0),
             wake_every_ms=20,
             window_ms=200,
             return_after_ms=600,
-            latency_median_ms=0.001,
-            latency_sigma=0.0,
+            latency_ms=0,
+            latency_law=("lognormal", 0.001, 0.0),
             half_spread=0.002,
             spacing=0.0,
             levels=1,
@@ -192,10 +193,10 @@ class Withdrawal:
             drawdown=0.02,
             return_size=0.5,
         )
-        self.native.add_quote(self.maker, self.spot, 50)
-        self.native.add_quote(self.maker, self.perpetual, 50)
+        self.native.add_quotes(self.maker, self.spot, 50)
+        self.native.add_quotes(self.maker, self.perpetual, 50)
         self.seller = twin.account(0, 10**6)
-        self.native.add_shock(self.seller, self.spot, SELL, 5_000, at_ms=550)
+        self.native.add_agents("shock", self.seller, 0, market=self.spot, side=SELL, qty_lots=5_000, start_ms=550)
         self.twin = twin
 
 
@@ -407,7 +408,9 @@ class TestLargestMover:
             story.place(BUY, price, at_ms=1)
         story.native.run(100, check=True)
         story.breached()
-        story.native.add_shock(story.twin.account(10**6), story.market, SELL, 2, at_ms=150)  # the mid: 105 -> 95
+        story.native.add_agents(
+            "shock", story.twin.account(10**6), 0, market=story.market, side=SELL, qty_lots=2, start_ms=150
+        )  # the mid: 105 -> 95
         story.place(BUY, 81, at_ms=160)  # background, and the last mover
         story.native.run(200, check=True)
         shock = first(landmarks(story.native), SHOCK)

@@ -27,7 +27,7 @@ def fall():
         sim.place(maker, market, Side.BUY, price, quantity, at_ms=0)
     sim.place(maker, market, Side.SELL, 102, 100, at_ms=0)
     sim.world.open_trade(market.number, long, maker, 20, 100)
-    sim.world.add_shock(seller, market.number, Side.SELL, 10, at_ms=150)
+    sim.world.add_agents("shock", seller, 0, market=market.number, side=Side.SELL, qty_lots=10, start_ms=150)
     sim.run(until_ms=400, check=True)
     return long, seller, sim.world, sim
 

@@ -491,7 +491,9 @@ class TestFlow:
     def test_a_shock_has_as_many_orders_as_slices(self, lots, slices, sizes):
         twin = opened()
         market = twin.perpetual(QUOTE)
-        twin.native.add_shock(twin.account(1), market, SELL, lots, at_ms=5, slices=slices, every_ms=3)
+        twin.native.add_agents(
+            "shock", twin.account(1), 0, market=market, side=SELL, qty_lots=lots, start_ms=5, slices=slices, every_ms=3
+        )
         twin.native.run(100, check=True)
         assert [row[0] for row in journal(twin, PLACE_ROW)] == [5 + 3 * i for i in range(slices)]
         assert [row[5] for row in journal(twin, PLACE_ROW)] == sizes  # ceil(what is left / slices left)
@@ -505,14 +507,15 @@ class TestFlow:
         for side, price in ((BUY, 998), (SELL, 1_002)):
             ticket = twin.native.send_order(static, market, side, price, 10, at_ms=0)
             twin.native.send_cancel(ticket, at_ms=1)
-        maker = twin.native.add_maker(
+        maker = twin.native.add_agents(
+            "maker",
             twin.account(10**9),
             1,
             wake_every_ms=20,
             window_ms=200,
             return_after_ms=600,
-            latency_median_ms=40.0,
-            latency_sigma=0.0,
+            latency_ms=0,
+            latency_law=("lognormal", 40.0, 0.0),
             half_spread=0.002,
             spacing=0.0,
             levels=1,
@@ -521,7 +524,7 @@ class TestFlow:
             drawdown=0.0,
             return_size=1.0,
         )
-        twin.native.add_quote(maker, market, 5)
+        twin.native.add_quotes(maker, market, 5)
         twin.native.run(200, check=True)
         # It looked once at 1,000, and then at an empty book without a trade. Its own first quotes arrive at 40 ms.
         prices = [row[4] for row in journal(twin, PLACE_ROW)]

@@ -24,26 +24,28 @@ class Stage:
         self.spot = twin.spot(BASE, QUOTE)
         self.perpetual = twin.perpetual(QUOTE, price_max=100, qty_max=50, notional_max=2_000)
         self.first, self.second = twin.account(1_000, 100), twin.account(1_000, 100)
-        self.maker = self.native.add_maker(self.first, 1, **MAKER)
+        self.maker = self.native.add_agents("maker", self.first, 1, **MAKER)
         self.ticket = self.native.send_order(self.first, self.spot, Side.BUY, 10, 1, at_ms=5)
         self.native.run(10)
 
 
-MAKER = {
-    "wake_every_ms": 10,
-    "window_ms": 100,
-    "return_after_ms": 100,
-    "latency_median_ms": 5.0,
-    "latency_sigma": 0.5,
-    "half_spread": 0.001,
-    "spacing": 0.001,
-    "levels": 2,
-    "anchor": 0.5,
-    "fair_tau_ms": 100.0,
-    "drawdown": 0.01,
-    "return_size": 0.5,
-    "skew": 0.0,
-}
+MAKER = {"wake_every_ms": 10, "window_ms": 100, "levels": 2, "half_spread": 0.001, "drawdown": 0.01}
+QTY = {"qty_min": 1, "qty_max": 2}
+# One good population of every behaviour; "add_agents maker" and the like stand for them below.
+KINDS = {
+    "maker": MAKER,
+    "noise": {"market": 0, "mean_gap_ms": 10.0, **QTY},
+    "point": {"market": 0, "mu": 0.1, "alpha": 0.0, "beta": 1.0, "side": 1, **QTY},
+    "flow": {"market": 0, "market_rate": 0.01, "anchor_ticks": 10, "limit_rates": [0.1], "cancel_rates": [0.1], **QTY},
+    "momentum": {
+        "market": 0, "wake_every_ms": 5, "lookback_ms": 10, "hold_ms": 10, "threshold": 0.1, "qty_lots": 1,
+    },
+    "arbitrage": {"market": 0, "other": 1, "wake_every_ms": 5, "threshold": 0.1, "qty_lots": 1, "inventory_max": 5},
+    "value": {"market": 0, "wake_every_ms": 5, "threshold": 0.1, "fair_ticks": 10, "qty_lots": 1, "inventory_max": 5},
+    "shock": {"market": 0, "side": 1, "qty_lots": 10, "slices": 2, "every_ms": 1},
+}  # fmt: skip
+COMMON = {"keys": 1, "start_ms": 20, "latency_ms": 1, "picture_ms": 0}
+
 
 # Every method with good arguments; each case below spoils one of them.
 GOOD = {
@@ -61,13 +63,10 @@ GOOD = {
     "open_trade": {"market": 1, "buyer": 3, "seller": 4, "qty_lots": 1, "price_ticks": 1},
     "add_index": {"market": 1, "source": 0, "every_ms": 1, "lag_ms": 0},
     "add_mark": {"market": 1, "every_ms": 1, "lag_ms": 0},
-    "add_maker": {"account": 3, "key": 1, "start_ms": 10, **MAKER},
-    "add_quote": {"maker": 0, "market": 0, "qty_lots": 1, "inventory_max": 5},
-    "add_noise": {
-        "account": 3, "key": 1, "market": 0, "mean_gap_ms": 10.0, "qty_min": 1, "qty_max": 2, "latency_ms": 1,
-        "start_ms": 10,
-    },
-    "add_shock": {"account": 3, "market": 0, "side": 1, "qty_lots": 10, "at_ms": 20, "slices": 2, "every_ms": 1},
+    "add_venue": {"stage_ppm": 1, "stage_lots_min": 1, "stage_interval_ms": 1, "service_us": 0},
+    "set_gateway": {"venue": 0, "service_us": 5},
+    "add_quotes": {"makers": 0, "market": 0, "qty_lots": 1, "inventory_max": 5},
+    **{f"add_agents {kind}": {"accounts": 4, **COMMON, **parameters} for kind, parameters in KINDS.items()},
     "send_order": {"account": 3, "market": 0, "side": 1, "price_ticks": 5, "qty_lots": 1, "at_ms": 20},
     "send_cancel": {"ticket": 0, "at_ms": 20},
     "run": {"until_ms": 20},
@@ -82,17 +81,18 @@ GOOD = {
 
 # What is just beyond the bounds of each argument, by name; a method may have its own.
 BEYOND = {
-    "account": (-1, 5), "asset": (-1, 2), "market": (-1, 2), "maker": (-1, 1), "base": (-1, 2), "quote": (-1, 2, BASE),
+    "account": (-1, 5), "asset": (-1, 2), "market": (-1, 2), "makers": (-1, 1), "base": (-1, 2), "quote": (-1, 2, BASE),
     "settle": (-1, 2), "source": (-1, 2), "atoms": (0, -1, SUPPLY - 2_000 + 1, 2**61 + 1), "supply_max": (0, 2**61 + 1),
     "count": (0, -1, 2**30 + 1), "atoms_per_tick_lot": (0, 2**40 + 1), "base_atoms_per_lot": (0, 2**40 + 1),
     "price_min": (-(2**31) - 1, -1, 2**31), "price_max": (0, 2**31), "qty_max": (0, 2**61 + 1),
     "notional_max": (0, 2**61 + 1), "maker_fee_ppm": (-1, 10**6 + 1), "taker_fee_ppm": (-1, 10**6 + 1),
     "maintenance_ppm": (-1, 10**6 + 1), "buyer": (-1, 5, *SYSTEM), "seller": (-1, 5, 3, *SYSTEM),
     "qty_lots": (0, -1, 2**61 + 1),
-    "price_ticks": (0, 101), "every_ms": (0, -1, 2**60), "lag_ms": (-1, 2**60), "wake_every_ms": (0, 2**60),
-    "window_ms": (0, 161), "return_after_ms": (0, 2**60), "levels": (0, 9), "qty_min": (0, 2**61 + 1),
-    "inventory_max": (0, 2**61 + 1), "latency_ms": (0, 2**60), "side": (0, 2, -2), "at_ms": (9, -1, 2**62),
-    "slices": (0, 11), "ticket": (-1, 2**31), "until_ms": (9, -1, 2**62),
+    "price_ticks": (0, 101), "every_ms": (0, -1, 2**60), "lag_ms": (-1, 2**60),
+    "inventory_max": (0, 2**61 + 1), "side": (0, 2, -2), "at_ms": (9, -1, 2**62),
+    "accounts": (-1, 5, *SYSTEM), "latency_ms": (-1, 2**60), "picture_ms": (-1, 2**60), "other": (-1, 0, 2),
+    "stage_ppm": (0, 10**6 + 1), "stage_lots_min": (0, -1), "stage_interval_ms": (0, 2**60), "service_us": (-1, 10**9 + 1),
+    "venue": (-1, 1), "ticket": (-1, 2**31), "until_ms": (9, -1, 2**62),
 }  # fmt: skip
 BEYOND_OF = {
     ("send_order", "qty_lots"): (2**63, -(2**63) - 1),  # what fits int64 is judged on arrival
@@ -102,26 +102,46 @@ BEYOND_OF = {
     ("open_trade", "market"): (-1, 2, 0),  # 0 is a spot market
     ("add_mark", "market"): (-1, 2, 0),
     ("add_perpetual", "price_min"): (-(2**31), -1, 0, 2**31),  # U-9: spot prices may be 0, a perpetual's not
-    **{(method, "account"): (-1, 5, *SYSTEM) for method in ("add_maker", "add_noise", "add_shock", "send_order")},
+    ("send_order", "account"): (-1, 5, *SYSTEM),
+    ("add_agents maker", "window_ms"): (0, 161, 2**60),  # it remembers 16 looks' time
+    ("add_agents shock", "slices"): (0, 11),  # a slice is a lot at least
+    ("add_agents point", "side"): (-2, 2),  # 0 is a random side
+    ("add_agents flow", "limit_rates"): ([], [-1.0], [float("nan")], [0.1] * 65),
+    ("add_agents flow", "cancel_rates"): ([], [0.1, 0.1], [-1.0]),
 }
-FLOATS = {
-    "latency_median_ms": (0.0, 1e10), "latency_sigma": (-0.1, 10.1), "half_spread": (-0.1, 0.6), "spacing": (-0.1, 0.6),
-    "anchor": (-0.1, 1.1), "fair_tau_ms": (0.5, 1e13), "drawdown": (-0.1, 1.1), "return_size": (-0.1, 1.1),
-    "mean_gap_ms": (0.5, 1e13), "skew": (-0.1, 0.6),
-}  # fmt: skip
 NOT_NUMBERS = (True, "0.1", None, float("nan"), float("inf"), [])
 # None is a market order, and now; a key is any integer, taken mod 2^64.
-TAKES_NONE = {("send_order", "price_ticks"), ("add_maker", "start_ms"), ("add_noise", "start_ms")}
-UNBOUNDED = {"key"}
+TAKES_NONE = {("send_order", "price_ticks"), *((f"add_agents {kind}", "start_ms") for kind in KINDS)}
+UNBOUNDED = {"keys"}
+
+
+def declared_bounds(method, field):
+    """Return values just beyond the bounds that a behaviour's parameter is declared with, and whether it is a float."""
+    least, most, _ = _core.World.agent_parameters(method.split()[1])[field]
+    if least is None:
+        return BEYOND[field], False
+    if isinstance(least, float):
+        return (least - 0.1 if least > -1e12 else -1e300, most * 1.1 + 1.0), True
+    return (least - 1, most + 1), False
+
+
+def call(native, method, arguments):
+    """Call a method of the table; `add_agents KIND` takes its kind first."""
+    name, *kind = method.split()
+    return getattr(native, name)(*kind, **arguments)
 
 
 def cases():
     for method, arguments in GOOD.items():
         for field in arguments:
-            if field in FLOATS:
-                bad = (*FLOATS[field], *NOT_NUMBERS)
-            elif field == "start_ms":
+            kind = KINDS.get(method.removeprefix("add_agents "), {})
+            if field == "start_ms":
                 bad = (9, 2**62, *NOT_INTEGERS)
+            elif field.endswith("_rates"):
+                bad = BEYOND_OF[method, field]
+            elif field in kind and (method, field) not in BEYOND_OF:
+                bad, is_float = declared_bounds(method, field)
+                bad = (*bad, *(NOT_NUMBERS if is_float else NOT_INTEGERS))
             else:
                 bad = (*BEYOND_OF.get((method, field), BEYOND.get(field, ())), *NOT_INTEGERS)
                 # Numbers of 70 bits are refused unless any integer goes.
@@ -138,7 +158,7 @@ def cases():
 def test_u7_bad_input_names_the_field_and_writes_nothing(stage, method, field, value):
     before, counts = stage.native.digest(), stage.native.counts()
     with pytest.raises(InputError) as caught:
-        getattr(stage.native, method)(**{**GOOD[method], field: value})
+        call(stage.native, method, {**GOOD[method], field: value})
     assert caught.value.field == field
     assert stage.native.digest() == before
     assert stage.native.counts() == counts
@@ -153,7 +173,7 @@ def stage():
 
 @pytest.mark.parametrize("method", [name for name in GOOD if name != "add_asset"])
 def test_the_good_arguments_are_good(method):
-    getattr(Stage().native, method)(**GOOD[method])
+    call(Stage().native, method, GOOD[method])
 
 
 class TestSeedAndOptions:
@@ -260,11 +280,11 @@ class TestBoundaries:
             assert native.balance(account, QUOTE) == (1, 0)
 
     def test_left_out_a_start_is_now(self):
-        plain = {name: value for name, value in GOOD["add_noise"].items() if name != "start_ms"}
+        plain = {name: value for name, value in GOOD["add_agents noise"].items() if name != "start_ms"}
         sent = []
         for start_ms in ({}, {"start_ms": None}, {"start_ms": 10}):
             native = Stage().native
-            native.add_noise(**{**plain, "mean_gap_ms": 1.0, **start_ms})
+            native.add_agents("noise", **{**plain, "mean_gap_ms": 1.0, **start_ms})
             native.run(200)
             sent.append(native.journal()["time_ms"].tolist())
         assert sent[0] == sent[1] == sent[2]

@@ -1,0 +1,104 @@
+# Link: the way between an account and a market, both ways (N-1 .. N-4).
+#
+#   agent --- base + law ---> (gateway: a queue, if the venue has one) ---> market          orders, cancels, mass quotes
+#   agent <-- base + law --- market                                                         notices
+#
+# Stands on: state. Promises: a link is first in, first out each way; every message has a latency of its own, drawn by (agent,
+# millisecond, market, how many before it in that millisecond), so another market changes none of them. A message takes at
+# least 1 ms to the market.
+
+from engine.native.types cimport *
+from engine.native.arith cimport *
+from engine.native.law cimport *
+from engine.native.market cimport *
+from engine.native.queue cimport *
+from engine.native.rng cimport *
+from engine.native.slab cimport *
+from engine.native.state cimport *
+
+
+cdef inline Law* law_at(State* state, slot_t slot) noexcept nogil:
+    return <Law*>(state.laws.base) + slot
+
+
+cdef inline time_ms_t latency_ms(State* state, Agent* agent, slot_t law, uint32_t purpose, uint32_t k, uint32_t market) noexcept nogil:
+    """What a law adds to a message of this millisecond."""
+    if law == NIL:
+        return 0
+    return law_ms(law_at(state, law), draw_bits_on(agent.stream, purpose, state.now_ms, k, market))
+
+
+cdef inline void holding_redraw(State* state, Holding* holding) noexcept nogil:
+    """Count a link's draws from 0 in a new millisecond."""
+    if holding.drawn_ms != state.now_ms:
+        holding.drawn_ms = state.now_ms
+        holding.draws = holding.in_draws = 0
+
+
+# When a message that leaves at `left_ms` arrives at the market (or its gateway): a latency of its own, at least 1 ms, but never
+# before the one sent before it. O(1).
+cdef inline time_ms_t message_due(State* state, Agent* agent, Holding* holding, time_ms_t left_ms) noexcept nogil:
+    cdef time_ms_t due_ms
+    holding_redraw(state, holding)
+    due_ms = left_ms + max64(1, agent.base_ms + latency_ms(state, agent, agent.law, PURPOSE_LATENCY, holding.draws, holding.market))
+    holding.draws += 1
+    holding.out_due_ms = max64(holding.out_due_ms, due_ms)
+    return holding.out_due_ms
+
+
+cdef inline time_ms_t picture_left_ms(State* state, Agent* agent, uint32_t market) noexcept nogil:
+    """When an agent that wakes now has seen a market's book of now, and can answer (N-2)."""
+    return state.now_ms + agent.picture_ms + latency_ms(state, agent, agent.picture_law, PURPOSE_PICTURE, 0, market)
+
+
+# Schedule a message for a market: at its gateway first, if there is one. O(1) amortised.
+cdef inline void message_schedule(State* state, uint32_t market, time_ms_t due_ms, uint16_t kind, uint32_t a, uint32_t b, uint32_t cause) noexcept nogil:
+    cdef uint32_t venue = market_at(state, market).venue
+    if venue_at(state, venue).service_us:
+        kind |= <uint16_t>(KIND_AT_GATE | (venue << KIND_VENUE_SHIFT))
+    venue_schedule(state, due_ms, PHASE_ORDERS, kind, a, b, cause)
+
+
+# A message reaches its gateway (phase 8): it is through when those before it and itself have been served (N-3). Returns 1 if that is
+# within this millisecond: the caller goes on with it. Else it is scheduled anew, behind what has gone through before. O(1).
+cdef inline bint gateway_pass(State* state, Event* event) noexcept nogil:
+    cdef Venue* venue = venue_at(state, event.kind >> KIND_VENUE_SHIFT)
+    cdef int64_t now_us = state.now_ms * 1000
+    venue.message_count += 1
+    venue.free_us = max64(venue.free_us, now_us) + venue.service_us
+    event.kind &= KIND_MASK
+    if venue.free_us <= now_us + 1000:
+        return 1
+    venue_schedule(state, ceil_div(venue.free_us, 1000) - 1, PHASE_ORDERS, event.kind, event.a, event.b, event.cause)
+    return 0
+
+
+cdef inline Agent* hearer(State* state, uint32_t account, uint32_t what) noexcept nogil:
+    """The agent of an account, if it hears such things; NULL otherwise."""
+    cdef uint32_t agent = account_at(&state.accounts, account).agent
+    if agent == NIL or not agent_at(state, agent).hears & what:
+        return NULL
+    return agent_at(state, agent)
+
+
+# Send a notice about an order of an account to its agent: it arrives in phase 9, after the way back. Without memory the fault is latched. O(1).
+cdef inline Notice* notice_send(State* state, Agent* agent, Holding* holding, uint8_t kind) noexcept nogil:
+    cdef slot_t slot
+    cdef Notice* notice
+    if slab_reserve(&state.notices, 1):
+        state.fault = FAULT_NO_MEMORY
+        return NULL
+    slot = slab_take(&state.notices)
+    notice = notice_at(state, slot)
+    notice.time_ms = state.now_ms
+    notice.kind = kind
+    notice.reason = 0
+    notice.agent = account_at(&state.accounts, holding.account).agent
+    notice.market = holding.market
+    holding_redraw(state, holding)
+    holding.in_due_ms = max64(holding.in_due_ms, state.now_ms + agent.base_ms
+                              + latency_ms(state, agent, agent.law, PURPOSE_NOTICE, holding.in_draws, holding.market))
+    holding.in_draws += 1
+    state.notice_count += 1
+    venue_schedule(state, holding.in_due_ms, PHASE_OBSERVERS, EVENT_NOTICE, slot, 0, 0)
+    return notice
