@@ -7,7 +7,7 @@ import pytest
 from engine import InputError, Side
 from engine.lineage import LandmarkKind, Lineage, Mover, MoverKind
 from engine.simulation import Simulation
-from engine.testing.worlds import small_world
+from engine.testing.worlds import landmark_rows, rows_of, small_world
 
 
 def fall():
@@ -47,15 +47,30 @@ def cascade():
 class TestRows:
     def test_g1_row_0_is_the_background_and_ids_are_rows(self, story):
         lineage = Lineage(story[2])
-        assert lineage.landmarks[0].kind == LandmarkKind.BACKGROUND
-        assert [row.id for row in lineage.landmarks] == list(range(len(lineage.landmarks)))
+        assert lineage.landmarks["kind"][0] == LandmarkKind.BACKGROUND
+        assert lineage.landmarks["id"].tolist() == list(range(len(lineage.landmarks)))
 
     def test_rows_are_those_of_the_world(self, cascade):
         lineage = Lineage(cascade)
-        for row, raw in zip(lineage.landmarks, cascade.landmarks(), strict=True):
-            assert (*row[1:9],) == raw[:8]
-            assert row.mover == (None if raw[8] is None else Mover(raw[8][0], MoverKind(raw[8][1]), *raw[8][2:]))
-        assert lineage.causes == cascade.causes()
+        raw = landmark_rows(cascade)
+        for landmark_id in range(1, len(raw)):
+            *row, mover = lineage.landmark(landmark_id)
+            assert (landmark_id, *raw[landmark_id][:8]) == tuple(row)
+            assert mover == (None if raw[landmark_id][8] is None else Mover(*raw[landmark_id][8]))
+        assert {type(lineage.landmark(1).kind), type(lineage.landmark(1).time_ms)} == {LandmarkKind, int}
+        assert rows_of(lineage.causes) == rows_of(cascade.causes())
+
+    def test_g1_columns_have_the_width_that_they_need(self, cascade):
+        table = Lineage(cascade).landmarks
+        assert {name: table[name].dtype.str[1:] for name in table.names} == {
+            **dict.fromkeys(("time_ms", "value", "mover_time_ms", "mover_number"), "i8"),
+            **dict.fromkeys(("id", "number", "parent", "generation", "mover_cause"), "u4"),
+            **dict.fromkeys(("account", "mover_account"), "i4"),
+            **dict.fromkeys(("kind", "mover_kind"), "u1"),
+            "market": "u2",
+        }
+        nobody = table["mover_kind"] == MoverKind.NONE
+        assert set(table["mover_account"][nobody].tolist()) == {-1}
 
     def test_of_kind_keeps_the_order_and_leaves_the_background_out(self, cascade):
         lineage = Lineage(cascade)
@@ -87,7 +102,7 @@ class TestChain:
 
     def test_g6_every_chain_ends_at_a_root(self, cascade):
         lineage = Lineage(cascade)
-        for row in lineage.landmarks[1:]:
+        for row in (lineage.landmark(landmark_id) for landmark_id in range(1, len(lineage.landmarks))):
             chain = lineage.chain(row.id)
             assert chain[0] == row
             assert chain[-1].parent == 0
@@ -127,7 +142,7 @@ class TestWhy:
         moved = f"moved by the TRADE of account {seller}'s order 1 at 0.150 s"
         assert lineage.why(step.id) == [
             f"0.200 s  STEP of account {long} (market 0, value {step.value})",
-            f"0.200 s  LIQUIDATION of account {long} (market 0, value {lineage.landmarks[step.parent].value})",
+            f"0.200 s  LIQUIDATION of account {long} (market 0, value {lineage.landmark(step.parent).value})",
             f"0.200 s  PUBLICATION (market 0, value 96), {moved}",
             f"0.150 s  SHOCK of account {seller} (market 0, value 10)",
         ]
@@ -135,7 +150,7 @@ class TestWhy:
     def test_the_lines_have_names_and_units_with_a_simulation(self, story):
         lineage = Lineage(story[3])
         (step,) = lineage.of_kind(LandmarkKind.STEP)
-        equity = lineage.landmarks[step.parent].value
+        equity = lineage.landmark(step.parent).value
         assert lineage.why(step.id) == [
             f"0.200 s  STEP of long (PERP, {step.value} to trade)",
             f"0.200 s  LIQUIDATION of long (PERP, equity {equity} UNIT)",
