@@ -18,6 +18,7 @@ cdef int open_table(Table* table, const uint8_t* widths, int32_t column_count, i
         shift += 1
     table_init(table, widths, column_count, shift)
     if table_reserve(table, rows):
+        table_release(table)
         raise MemoryError("no memory to copy the lineage")
     table.row_count = rows
     return 0
