@@ -121,6 +121,25 @@ class TestShares:
         assert shares_by_root(forest, np.array([0, 0, 5.0])) == {1: 0.6, 0: 0.4}
 
 
+class TestBraid:
+    def test_g8_ways_that_meet_again_are_one_however_many_they_are(self):
+        # Two withdrawals a level, each caused by both of the level below: 2^60 ways from the last to the first.
+        levels = 60
+        kinds = [K.BACKGROUND, K.LIQUIDATION, *[K.WITHDRAWAL] * (2 * levels), K.LIQUIDATION]
+        rows = [(2, 1, ONE_PPM), (3, 1, ONE_PPM)]
+        for left in range(4, len(kinds), 2):
+            upper = [left, left + 1] if left + 1 < len(kinds) else [left]
+            rows += [(child, parent, ONE_PPM // 2) for child in upper for parent in (left - 2, left - 1)]
+        child, parent, weight_ppm = zip(*rows, strict=True)
+        forest = Forest(kinds, range(len(kinds)), child=child, parent=parent, weight_ppm=weight_ppm)
+        last = len(kinds) - 1
+        links = forest.links
+        assert (links.child.tolist(), links.parent.tolist()) == ([last], [1])
+        assert links.weight.tolist() == pytest.approx([1.0])
+        assert forest.ancestors(last)[1] == pytest.approx(1.0)
+        assert shares_by_root(forest, np.eye(len(kinds))[last]) == pytest.approx({1: 1.0})
+
+
 class TestAmplification:
     def columns(self, **changes):
         columns = {

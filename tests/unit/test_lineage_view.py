@@ -262,8 +262,10 @@ class TestFigures:
         sums: Counter[tuple[int, int]] = Counter()
         for market, lots, cause, taker in zip(*(table[name].tolist() for name in names), strict=True):
             kind, account = rows[cause][1], rows[cause][4]
-            if kind in (LandmarkKind.STEP, LandmarkKind.SHOCK) and account == taker:
-                sums[market, kind] += lots
+            if kind in (LandmarkKind.STEP, LandmarkKind.SHOCK):
+                sums[market, kind if account == taker else -1] += lots
+        inherited = [sums.pop(key) for key in list(sums) if key[1] == -1]
+        assert inherited  # a maker that answered the shock crossed: that is neither
         found = Lineage(cascade).amplification().lots
         assert set(found) == {market for market, _ in sums}
         for market, volume in found.items():
@@ -290,16 +292,16 @@ class TestFigures:
 
     def test_volume_in_two_assets_needs_a_market(self):
         twin = TwinWorld(stage_ppm=10**6, stage_interval_ms=50)
-        for asset in (twin.asset(10**15), twin.asset(10**15)):
-            market = twin.perpetual(asset)
+        for asset, worth in ((twin.asset(10**15), 1), (twin.asset(10**15), 3)):
+            market = twin.perpetual(asset, worth=worth)
             maker = twin.account(10**9, 10**9)
             twin.native.add_mark(market, every_ms=10, lag_ms=0)
             twin.native.send_order(maker, market, Side.BUY, 89, 1_000, at_ms=1)
             twin.native.send_order(maker, market, Side.SELL, 91, 1_000, at_ms=1)
-            twin.native.open_trade(market, twin.account(105, 105), maker, 10, 100)
+            twin.native.open_trade(market, twin.account(105, 3 * 105), maker, 10, 100)
         twin.native.run(200)
         lineage = Lineage(twin.native)
-        assert [volume.forced for volume in lineage.amplification().atoms.values()] == [890, 890]
+        assert [volume.forced for volume in lineage.amplification().atoms.values()] == [10 * 89, 10 * 89 * 3]
         with pytest.raises(InputError, match="market"):
             lineage.root_shares()
         assert lineage.root_shares(0) == lineage.root_shares(1) == {0: 1.0}  # nothing but background moved the marks
