@@ -83,8 +83,8 @@ class RunResult:
 def part_figures(part: Part) -> dict[str, Any]:
     """Return one part's figures: low, counts, liquidations by generation, bad debt, digest, invariants."""
     world = part.simulation.world
-    # Counted on the rows: a `Lineage` of all of them takes longer than Ctrl-C has.
-    kinds = Counter((row[1], row[6]) for row in world.landmarks()[1:])
+    table = world.landmarks()
+    kinds = Counter(zip(table["kind"].tolist()[1:], table["generation"].tolist()[1:], strict=True))
     of_kind = {kind: sum(n for (k, _), n in kinds.items() if k == kind) for kind in LandmarkKind}
     generations = sorted((generation, n) for (k, generation), n in kinds.items() if k == LandmarkKind.LIQUIDATION)
     bad_debt = -world.balance(2, part.market.quote.number)[0]

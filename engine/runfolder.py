@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.lineage import LandmarkKind, Lineage, MoverKind
+from engine.lineage import MOVER_COLUMNS, LandmarkKind, Lineage, MoverKind
 from engine.run import NO_PRICE
 
 if TYPE_CHECKING:
@@ -75,36 +75,28 @@ def _columns(table: ColumnTable) -> dict[str, Any]:
 
 
 def _landmark_columns(world: World) -> dict[str, Any]:
-    """Return the landmarks as columns, straight from the rows: `Lineage` would take longer than Ctrl-C has."""
-    rows = world.landmarks()
-    time_ms, kind, market, number, account, parent, generation, value, mover = zip(*rows, strict=True)
-    nothing = (None, 0, None, None, None)
-    mover_time_ms, mover_kind, mover_account, mover_number, mover_cause = zip(
-        *(nothing if row is None else row for row in mover), strict=True
-    )
-    kind_names = {int(member): member.name for member in LandmarkKind}
-    mover_names = {int(member): None if member is MoverKind.NONE else member.name for member in MoverKind}
-    return {
-        "id": range(len(rows)),
-        "time_ms": time_ms,
-        "market": market,
-        "number": number,
-        "account": account,
-        "parent": parent,
-        "generation": generation,
-        "value": value,
-        "kind": [kind_names[k] for k in kind],
-        "mover_time_ms": mover_time_ms,
-        "mover_account": mover_account,
-        "mover_number": mover_number,
-        "mover_cause": mover_cause,
-        "mover_kind": [mover_names[k] for k in mover_kind],
-    }
+    """Return the landmarks as columns; kinds by name, and null where a landmark has no mover."""
+    import pyarrow as pa
+
+    table = world.landmarks()
+    columns: dict[str, Any] = {name: table[name] for name in table.names}
+    columns["kind"] = _names(LandmarkKind, columns["kind"])
+    no_mover = columns["mover_kind"] == MoverKind.NONE
+    columns["mover_kind"] = _names(MoverKind, columns["mover_kind"])
+    for name in MOVER_COLUMNS:
+        columns[name] = pa.array(columns[name], mask=no_mover)
+    return columns
+
+
+def _names(kinds: type[LandmarkKind | MoverKind], numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the names of numbers that count from 0."""
+    names: np.ndarray[Any, Any] = np.array([kind.name for kind in kinds], dtype=object)[numbers]
+    return names
 
 
 def _cause_columns(world: World) -> dict[str, Any]:
-    causes = np.array(world.causes(), dtype=np.int64).reshape(-1, 3)
-    return {"child": causes[:, 0], "parent": causes[:, 1], "weight_ppm": causes[:, 2]}
+    table = world.causes()
+    return {name: table[name] for name in table.names}
 
 
 def _series(part: Part) -> dict[str, np.ndarray[Any, Any]]:

@@ -1,11 +1,13 @@
 # World: the simulator by numbers; engine/simulation.py gives it names and units.
 #
-# One class in six files, each a floor: behaviours <- state <- declaring <- agents <- reading <- World (running, snapshot, fork).
+# One class in six files, each a floor: behaviours <- state <- declaring <- agents <- reading <- World (running, snapshot, fork);
+# reading has the tables of the lineage from a file of their own.
 
 include "behaviours.pxi"
 include "world_state.pxi"
 include "world_declare.pxi"
 include "world_agents.pxi"
+include "world_lineage.pxi"
 include "world_read.pxi"
 
 

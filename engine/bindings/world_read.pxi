@@ -45,7 +45,8 @@ cdef class _WorldReading(_WorldAgents):
         Returns
         -------
         dict
-            ``best_bid, best_ask, last, index, mark`` (ticks or None), ``clearing`` (atoms), ``trades``, ``traded_lots``, ``orders``.
+            ``best_bid, best_ask, last, index, mark`` (ticks or None), ``clearing`` (atoms), ``trades``, ``traded_lots``, ``orders``;
+            of its terms ``quote_asset`` and ``atoms_per_tick_lot``.
         """
         cdef State* state = self.enter()
         cdef Market* row = market_at(state, self.market_number(market))
@@ -58,6 +59,8 @@ cdef class _WorldReading(_WorldAgents):
         result["trades"] = row.book.trade_count
         result["traded_lots"] = row.book.traded_lots
         result["orders"] = row.book.ladder[0].order_count + row.book.ladder[1].order_count
+        result["quote_asset"] = row.quote_asset
+        result["atoms_per_tick_lot"] = row.atoms_per_tick_lot
         return result
 
     def depth(self, market, levels=10):
@@ -90,35 +93,19 @@ cdef class _WorldReading(_WorldAgents):
         return lend_table(self, &self.enter().depth, DEPTH_NAMES, DEPTH_DTYPES)
 
     def landmarks(self):
-        """Return the landmarks so far; row 0 is the background.
+        """Return a copy of the landmarks so far as columns; row 0 is the background (rules G-1, G-4).
 
         Returns
         -------
-        list of tuple
-            (time_ms, kind, market, number, account, parent, generation, value, mover), the mover (time_ms, kind, account, number, cause) or None.
+        ColumnTable
+            ``id`` (the row), ``time_ms``, ``kind``, ``market``, ``number``, ``account`` (-1 nobody), ``parent``, ``generation``, ``value``, and
+            of a publication's mover ``mover_time_ms``, ``mover_kind`` (0 without), ``mover_account``, ``mover_number``, ``mover_cause``.
         """
-        cdef State* state = self.enter()
-        cdef uint32_t i
-        cdef Landmark* row
-        rows = []
-        for i in range(state.lineage.landmarks.count):
-            row = landmark_at(&state.lineage, i)
-            mover = None
-            if row.mover.kind:
-                mover = (row.mover.time_ms, row.mover.kind, row.mover.account, row.mover.number, row.mover.cause)
-            rows.append((row.time_ms, row.kind, row.market, row.number, row.account, row.parent, row.generation, row.value, mover))
-        return rows
+        return landmark_table(&self.enter().lineage)
 
     def causes(self):
-        """Return the rows (child, parent, weight_ppm) of the causes table (rule G-6)."""
-        cdef State* state = self.enter()
-        cdef uint32_t i
-        cdef CauseRow* row
-        rows = []
-        for i in range(state.lineage.causes.count):
-            row = <CauseRow*>slab_at(&state.lineage.causes, i)
-            rows.append((row.child, row.parent, row.weight_ppm))
-        return rows
+        """Return a copy of the causes table (rule G-6): ``child``, ``parent``, ``weight_ppm``, in the order of the children."""
+        return cause_table(&self.enter().lineage)
 
     def digest(self):
         """Return the state digest (rule J-4), 64 bits."""

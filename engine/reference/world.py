@@ -494,7 +494,9 @@ class World:
         realised = position.trade(sign, qty_lots, market.notional(1, price_ticks))
         self.ledger.balances[account][asset].atoms += realised
         market.clearing -= realised
-        self.ledger.pay_fee(account, market.terms.venue_accounts, asset, market.notional(qty_lots, price_ticks), fee_ppm)
+        self.ledger.pay_fee(
+            account, market.terms.venue_accounts, asset, market.notional(qty_lots, price_ticks), fee_ppm
+        )
 
     # --- views -----------------------------------------------------------------------------------------------------
 

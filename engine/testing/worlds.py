@@ -18,6 +18,20 @@ TRADE_COLUMNS = Trade._fields
 _TICKS = 1000  # the price around which `small_world` lives
 
 
+def rows_of(table: _core.ColumnTable) -> list[tuple[int, ...]]:
+    """Return a table's rows as tuples in the order of its columns."""
+    return list(zip(*(table[name].tolist() for name in table.names), strict=True))
+
+
+def landmark_rows(native: _core.World) -> list[tuple[Any, ...]]:
+    """Return the landmarks as (time_ms, kind, market, number, account, parent, generation, value, mover).
+
+    The mover is (time_ms, kind, account, number, cause), or None; the place in the list is the landmark's id.
+    """
+    rows = rows_of(native.landmarks())
+    return [(*row[1:9], row[9:] if row[10] else None) for row in rows]
+
+
 class TwinWorld:
     """Declare a native World and keep its terms for the reference.
 

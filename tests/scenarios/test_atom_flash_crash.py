@@ -207,7 +207,7 @@ class TestCascade:
         liquidations = lineage.of_kind(LandmarkKind.LIQUIDATION)
         assert liquidations
         for row in liquidations:
-            publication = lineage.landmarks[row.parent]
+            publication = lineage.landmark(row.parent)
             assert publication.kind == LandmarkKind.PUBLICATION
             assert publication.mover is not None
             assert publication.mover.time_ms <= publication.time_ms <= row.time_ms

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from engine import __version__, cli, runfolder
 from engine.run import RunResult, run_scenario
+from engine.testing.worlds import landmark_rows, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "atom-flash-crash"
@@ -109,7 +110,7 @@ class TestRun:
         trades = world.trades()
         for column in trades:
             assert read["trades"][column].to_pylist() == trades[column].tolist()
-        rows = world.landmarks()
+        rows = landmark_rows(world)
         assert read["landmarks"]["id"].to_pylist() == list(range(len(rows)))
         for index, column in enumerate(
             ("time_ms", None, "market", "number", "account", "parent", "generation", "value")
@@ -119,7 +120,7 @@ class TestRun:
         assert set(read["landmarks"]["kind"].to_pylist()) >= {"SHOCK", "WITHDRAWAL", "LIQUIDATION", "STEP"}
         movers = [None if row[8] is None else row[8][2] for row in rows]
         assert read["landmarks"]["mover_account"].to_pylist() == movers
-        assert [tuple(row.values()) for row in read["causes"].to_pylist()] == world.causes()
+        assert [tuple(row.values()) for row in read["causes"].to_pylist()] == rows_of(world.causes())
         # A price that there was not is null, no number.
         marks = read["depth"]["mark"].to_pylist()
         assert None in marks

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = {
     "find_a_bug.py": r"Draw \d \(commands\): \[Row\(kind=1, side=-?1, .*\)\]",
     "fork_a_crash.py": r"lows of 20 futures, USD:( \d+\.\d\d){20}",
+    "lineage_of_a_crash.py": r"  \d+\.\d %  SHOCK by 'whale' at 60\.0 s",
     "replay_a_flow.py": r"200,000 commands: [\d,]+ accepted, [\d,]+ fills of [\d,]+ lots",
     "why_did_it_fall.py": r"\d+ causes back: SHOCK by 'whale' at 60\.0 s",
 }

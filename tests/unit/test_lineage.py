@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from engine import _core
-from engine.testing.worlds import TwinWorld, small_world
+from engine.testing.worlds import TwinWorld, landmark_rows, rows_of, small_world
 from engine.types import Side
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -40,7 +40,7 @@ class Landmark(NamedTuple):
 
 
 def landmarks(native) -> list[Landmark]:
-    return [Landmark(*row[:8], None if row[8] is None else Mover(*row[8])) for row in native.landmarks()]
+    return [Landmark(*row[:8], None if row[8] is None else Mover(*row[8])) for row in landmark_rows(native)]
 
 
 def first(rows, kind, account=None) -> int:
@@ -438,7 +438,7 @@ class TestWhole:
         rows = landmarks(world.native)
         weights: dict[int, int] = {}
         heaviest: dict[int, tuple[int, int]] = {}
-        for child, parent, weight_ppm in world.native.causes():
+        for child, parent, weight_ppm in rows_of(world.native.causes()):
             assert 0 < parent < child
             assert rows[parent].time_ms <= rows[child].time_ms
             weights[child] = weights.get(child, 0) + weight_ppm

@@ -24,6 +24,7 @@ from worldkit import (
     rejects,
 )
 
+from engine.testing.worlds import landmark_rows
 from engine.types import RejectReason
 
 
@@ -252,12 +253,12 @@ class TestLiquidation:
             twin.native.send_order(maker, market, SELL, 91, 1_000, at_ms=1)
             twin.native.open_trade(market, account, maker, 10, 100)
         twin.native.run(59, check=True)
-        found = [(row[0], row[2]) for row in twin.native.landmarks() if row[1] == LIQUIDATION]
+        found = [(row[0], row[2]) for row in landmark_rows(twin.native) if row[1] == LIQUIDATION]
         assert found == [(10, markets[0])]  # the other breaches just as well
         assert twin.native.position(account, markets[1])[0] == 10
         twin.native.run(200, check=True)
         # At 60 ms the first ends in phase 5, flat and with 6 left: the second is found with the next mark.
-        found = [(row[0], row[2]) for row in twin.native.landmarks() if row[1] == LIQUIDATION]
+        found = [(row[0], row[2]) for row in landmark_rows(twin.native) if row[1] == LIQUIDATION]
         assert found == [(10, markets[0]), (70, markets[1])]
         assert [twin.native.position(account, market)[0] for market in markets] == [0, 0]
         agree(twin)
@@ -319,7 +320,7 @@ class TestLiquidation:
         margin.native.open_trade(margin.markets[2], account, margin.short, 11, 100)
         margin.native.open_trade(margin.markets[1], account, margin.short, 10, 100)
         margin.native.run(1_000, check=True)
-        steps = [row[2] for row in margin.native.landmarks() if row[1] == STEP]
+        steps = [row[2] for row in landmark_rows(margin.native) if row[1] == STEP]
         assert steps == [margin.markets[2], margin.markets[0], margin.markets[1]]
         agree(margin.twin)
 

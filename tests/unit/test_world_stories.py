@@ -6,7 +6,7 @@ import pytest
 
 from engine import InputError
 from engine.reference.world import EXPOSURE_MAX
-from engine.testing.worlds import TwinWorld
+from engine.testing.worlds import TwinWorld, landmark_rows
 from engine.types import Side
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -117,7 +117,7 @@ def test_x2_a_write_off_that_comes_too_late_leaves_the_liquidation_alone():
     twin.native.run(2)
     twin.native.open_trade(market, account, maker, 100, 100)  # found in 3 ms, phase 4
     twin.native.run(60)
-    rows = twin.native.landmarks()
+    rows = landmark_rows(twin.native)
     assert [row[0] for row in rows if row[1] == LIQUIDATION] == [3]  # and again in 4 ms: two chains of steps
     assert [row[0] for row in rows if row[1] == STEP] == [3, 13, 23, 33, 43, 53]
 
@@ -145,5 +145,5 @@ def test_g4_a_quiet_interval_falls_back_to_the_last_mover():
     native.open_trade(perpetual, twin.account(50), account, 10, 100)
     native.run(200)
     assert native.market(perpetual)["mark"] == 90
-    mover = next(row[8] for row in native.landmarks() if row[1] == PUBLICATION)
+    mover = next(row[8] for row in landmark_rows(native) if row[1] == PUBLICATION)
     assert mover[:3] == (4, 1, last_mover)

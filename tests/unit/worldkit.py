@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.testing.worlds import TwinWorld
+from engine.testing.worlds import TwinWorld, landmark_rows
 from engine.types import Side
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -40,7 +40,7 @@ def rejects(twin):
 
 def landmarks(twin, *kinds):
     """Return (time_ms, account, value) of the landmarks of some kinds, in order."""
-    return [(row[0], row[4], row[7]) for row in twin.native.landmarks() if row[1] in kinds]
+    return [(row[0], row[4], row[7]) for row in landmark_rows(twin.native) if row[1] in kinds]
 
 
 def journal(twin, *kinds):
