@@ -126,7 +126,7 @@ def print_table(run: ValidationRun) -> None:
 
     size = ", quick: small sizes, wide bands" if run.quick else ""
     table = Table(title=f"firesale validate {run.what} (seed {run.seed}{size})")
-    table.add_column("line", overflow="fold")
+    table.add_column("line", no_wrap=True)
     for column in ("measured", "expected", "band"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("rule", overflow="fold")

@@ -22,7 +22,7 @@ from engine import EventQueue
 from engine.validation.clock import MS_PER_UNIT
 from engine.validation.draws import BLOCK, Stream
 from engine.validation.line import Line
-from engine.validation.statistics import KS_CRITICAL, fano_factor, ks_exponential
+from engine.validation.statistics import KS_CRITICAL, as_ints, fano_factor, ks_exponential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ def simulate_hawkes(law: HawkesLaw, seed: int, units: float) -> Ints:
 
     schedule(next(gaps), _IMMIGRANT)
     queue.run(round(units * MS_PER_UNIT), fire)
-    return np.frombuffer(times, dtype=np.int64)
+    return as_ints(times)
 
 
 def endless_poisson(stream: Stream, mean: float) -> Iterator[int]:

@@ -1,10 +1,10 @@
 """A whole book of Poisson clocks, after Cont, Stoikov and Talreja (2010), on the event queue and the real matcher.
 
-Stands on `EventQueue`, `OrderBook`, `clock`, `draws`, `queues` (Little), `line`, `plan`. One source per (side, distance)
-of limit orders, the distance counted from the opposite best; one of market orders per side; one timer per resting order
-that cancels it, removed when the order is filled. Orders are of one lot. An order keeps the cancel rate of the distance
-at which it was placed (in the paper the rate follows the distance, so figures of the stationary book are not
-compared here).
+Stands on `EventQueue`, `OrderBook`, `clock`, `draws`, `queues` (Little), `line`, `plan`. One source per (side,
+distance) of limit orders, the distance counted from the opposite best; one of market orders per side; one timer per
+resting order that cancels it, removed when the order is filled. Orders are of one lot. An order keeps the cancel rate
+of the distance at which it was placed (in the paper the rate follows the distance, so figures of the stationary book
+are not compared here).
 
 Beside the book's own events the queue may carry dummy timers that nobody answers: in pairs, of which the one that fires
 first cancels the other.
@@ -24,6 +24,7 @@ from engine.validation.clock import MS_PER_UNIT
 from engine.validation.draws import Stream
 from engine.validation.line import Line
 from engine.validation.queues import little_line
+from engine.validation.statistics import as_ints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,10 +131,10 @@ class PoissonBook:
             self._gaps.append(stream.endless_waits_ms(1.0 / rate, MS_PER_UNIT))
             self._queue.schedule(next(self._gaps[number]), number)
         self._queue.run(self._until, self._fire)
-        trades = np.frombuffer(self._trades, dtype=np.int64).reshape(-1, 4)
+        trades = as_ints(self._trades).reshape(-1, 4)
         return BookPath(
             trades=trades,
-            fired_ms=np.frombuffer(self._fired, dtype=np.int64),
+            fired_ms=as_ints(self._fired),
             levels=self._levels,
             dummies_fired=self._dummies_fired,
             dummies_cancelled=self._dummies_cancelled,
@@ -224,10 +225,10 @@ def book_level_line(path: BookPath) -> Line:
     begin, end = path.until_ms // 10, path.until_ms - path.until_ms // 10
     different = orders = 0
     for record in path.levels.values():
-        columns = (record.change_ms, record.in_level, record.arrival_ms, record.depart_ms)
-        change, count, arrival, depart = (np.frombuffer(column, dtype=np.int64) for column in columns)
-        different += not little_line("", (change, count), (arrival, depart), (begin, end)).passed
-        orders += len(arrival)
+        counted = (as_ints(record.change_ms), as_ints(record.in_level))
+        stays = (as_ints(record.arrival_ms), as_ints(record.depart_ms))
+        different += not little_line("", counted, stays, (begin, end)).passed
+        orders += len(record.arrival_ms)
     note = f"{orders} orders at {len(path.levels)} prices"
     # A run without a level has shown nothing.
     measured = float(different) if path.levels else float("nan")
@@ -250,6 +251,12 @@ def same_trades_line(path: BookPath, with_dummies: BookPath) -> Line:
     return Line("poisson-book/trades changed by dummy timers", measured, 0.0, 0.0, "byte-identical", both, note)
 
 
+def dummies_line(path: BookPath, dummies: int) -> Line:
+    """Compare the cancelled dummy timers with half of all: in each pair the first to fire cancels the other."""
+    cancelled = float(path.dummies_cancelled)
+    return Line("poisson-book/dummy timers cancelled", cancelled, 0.5 * dummies, 0.0, "half of them", dummies)
+
+
 def backward_line(name: str, fired_ms: Ints) -> Line:
     """Count the events that fired before their predecessor."""
     backwards = int((np.diff(fired_ms) < 0).sum())
@@ -270,11 +277,9 @@ def check_poisson_book(plan: Plan) -> list[Line]:
     minutes = plan.size(MINUTES, MINUTES_QUICK)
     alone = PoissonBook(plan.seed).run(minutes)
     beside = PoissonBook(plan.seed, plan.size(DUMMIES, DUMMIES_QUICK)).run(minutes)
-    half = plan.size(DUMMIES, DUMMIES_QUICK) / 2
-    cancelled = float(beside.dummies_cancelled)
     return [
         same_trades_line(alone, beside),
-        Line("poisson-book/dummy timers cancelled", cancelled, half, 0.0, "half of them", 2 * int(half)),
+        dummies_line(beside, plan.size(DUMMIES, DUMMIES_QUICK)),
         trade_rate_line(alone),
         book_level_line(alone),
         backward_line("poisson-book", beside.fired_ms),

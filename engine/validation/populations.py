@@ -25,7 +25,14 @@ from engine.validation.clock import MS_PER_UNIT
 from engine.validation.draws import Stream
 from engine.validation.line import Line
 from engine.validation.queues import BATCHES, little_line
-from engine.validation.statistics import batch_means, chi_square, chi_square_critical, chi_square_tail, time_area
+from engine.validation.statistics import (
+    as_ints,
+    batch_means,
+    chi_square,
+    chi_square_critical,
+    chi_square_tail,
+    time_area,
+)
 
 if TYPE_CHECKING:
     from engine._core import QueuedEvent
@@ -175,8 +182,8 @@ def simulate_level(law: LevelLaw, seed: int, units: float) -> LevelPath:
         market_gaps = Stream(seed, f"{who}/markets").endless_waits_ms(1.0 / law.market_rate, MS_PER_UNIT)
         schedule(next(market_gaps), _MARKET)
     queue.run(until, fire)
-    columns = [np.frombuffer(column, dtype=np.int64) for column in (change, in_level, arrival, depart)]
-    return LevelPath(*columns, book.trade_count, until)
+    counted, stays = (as_ints(change), as_ints(in_level)), (as_ints(arrival), as_ints(depart))
+    return LevelPath(*counted, *stays, book.trade_count, until)
 
 
 def population_lines(name: str, counts: Ints, law: LevelLaw) -> list[Line]:

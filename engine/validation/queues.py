@@ -1,7 +1,7 @@
 """Waiting lines on the event queue: M/M/1, M/M/4, M/D/1, and Little's law on each.
 
-Stands on `EventQueue`, `clock`, `draws`, `statistics`, `line`, `plan`. Customers arrive one by one, wait in the order of
-their arrival for one of `servers` equal servers, and leave. Arrivals and departures are events of the queue; a
+Stands on `EventQueue`, `clock`, `draws`, `statistics`, `line`, `plan`. Customers arrive one by one, wait in the order
+of their arrival for one of `servers` equal servers, and leave. Arrivals and departures are events of the queue; a
 departure is scheduled when its service starts. Two events of one millisecond happen in the order in which they were
 scheduled.
 """
@@ -20,7 +20,7 @@ from engine import EventQueue
 from engine.validation.clock import COARSE_MS_PER_UNIT, MS_PER_UNIT, lattice_queue, to_ms
 from engine.validation.draws import Stream
 from engine.validation.line import Line
-from engine.validation.statistics import batch_means, time_area
+from engine.validation.statistics import as_ints, batch_means, time_area
 
 if TYPE_CHECKING:
     from engine._core import QueuedEvent
@@ -203,8 +203,8 @@ def simulate_station(gaps_ms: Ints, services_ms: Ints, servers: int, ms_per_unit
 
     schedule(gaps[0], _ARRIVAL)
     queue.run(END_MS, fire)
-    columns = [np.frombuffer(column, dtype=np.int64) for column in (arrival, start, depart, change, in_system)]
-    return StationPath(*columns, servers, ms_per_unit)
+    customers_ms = (as_ints(arrival), as_ints(start), as_ints(depart))
+    return StationPath(*customers_ms, as_ints(change), as_ints(in_system), servers, ms_per_unit)
 
 
 def measure_station(path: StationPath) -> dict[str, float]:

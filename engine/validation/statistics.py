@@ -6,11 +6,15 @@ Stands on numpy. Small and exact on purpose; SciPy is no dependency.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from array import array
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,6 +24,11 @@ KS_CRITICAL = 1.63
 
 CELL_MIN = 5.0
 """Chi-square: cells are joined until each is expected to hold this many."""
+
+
+def as_ints(column: array[int]) -> Ints:
+    """View a column that a handler has filled as an array; the column can grow no more while the view lives."""
+    return np.frombuffer(column, dtype=np.int64)
 
 
 def ks_distance(probabilities: Floats) -> float:

@@ -98,11 +98,11 @@ def superposition_lines(times_ms: Ints, source: Ints, rates: tuple[float, ...]) 
     list of Line
     """
     lines = poisson_lines("superposition", times_ms, sum(rates))
-    count = max(len(source), 1)
+    count = len(source)
     for number, rate in enumerate(rates):
         share = rate / sum(rates)
-        band = 4.0 * share_error(share, count)
-        measured = float(np.count_nonzero(source == number)) / count
+        band = 4.0 * share_error(share, max(count, 1))
+        measured = np.count_nonzero(source == number) / count if count else math.nan
         lines.append(Line(f"superposition/share of source {number}", measured, share, band, "4 s.e.", count))
     return lines
 
