@@ -41,7 +41,7 @@ class Line:
     @property
     def passed(self) -> bool:
         """Whether the measured number lies within the band."""
-        return abs(self.measured - self.expected) <= self.band
+        return bool(abs(self.measured - self.expected) <= self.band)  # a bool, not NumPy's: it goes into JSON
 
     def to_json(self) -> dict[str, Any]:
         """Return the line as `firesale validate --json` prints it.

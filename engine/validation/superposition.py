@@ -102,7 +102,7 @@ def superposition_lines(times_ms: Ints, source: Ints, rates: tuple[float, ...]) 
     for number, rate in enumerate(rates):
         share = rate / sum(rates)
         band = 4.0 * share_error(share, max(count, 1))
-        measured = np.count_nonzero(source == number) / count if count else math.nan
+        measured = float(np.count_nonzero(source == number)) / count if count else math.nan
         lines.append(Line(f"superposition/share of source {number}", measured, share, band, "4 s.e.", count))
     return lines
 
