@@ -1,9 +1,9 @@
 """First in, first out within a price level, through partial fills and through orders that are made smaller.
 
-Stands on `OrderBook`, `draws`, `line`, `plan`. Orders of several lots arrive at one price; market orders of random
-size eat from the front; orders anywhere in the queue are reduced, or replaced by smaller ones at the same price, and
-some are cancelled. None of these may let an order pass another (M-1, M-15, M-16): makers are filled in the order of their arrival,
-each to its end before the next.
+Stands on `OrderBook`, `draws`, `line`, `plan`. Orders of several lots arrive at one price; market orders of random size
+eat from the front; orders anywhere in the queue are reduced, or replaced by smaller ones at the same price, and some
+are cancelled. None of these may let an order pass another (M-1, M-15, M-16): makers are filled in the order of their
+arrival, each to its end before the next.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 
 RATES = (0.94, 0.94, 1.85, 1.85, 1.51, 1.51)
 EVENTS, EVENTS_QUICK = 1_000_000, 50_000
+TAKEN_AT_ONCE = 50_000
 
 
 def simulate_superposition(rates: tuple[float, ...], seed: int, units: float) -> tuple[Ints, Ints]:
@@ -51,8 +52,14 @@ def simulate_superposition(rates: tuple[float, ...], seed: int, units: float) ->
         count = math.ceil(rate * units + 6.0 * math.sqrt(rate * units) + 10.0)
         gaps = Stream(seed, "validation/superposition", source).exponentials(count, 1.0 / rate)
         queue.schedule_batch(np.cumsum(to_ms(gaps)), np.full(count, source, dtype=np.int64))
-    fired = queue.pop_batch(until)
-    return fired["time_ms"], fired["data"]
+    times, sources = [], []
+    while True:
+        # In pieces, so that Ctrl-C finds a gap.
+        fired = queue.pop_batch(until, TAKEN_AT_ONCE)
+        times.append(fired["time_ms"])
+        sources.append(fired["data"])
+        if len(fired) < TAKEN_AT_ONCE:
+            return np.concatenate(times), np.concatenate(sources)
 
 
 def poisson_lines(name: str, times_ms: Ints, rate: float) -> list[Line]:
