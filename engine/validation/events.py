@@ -9,11 +9,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from engine.validation.clock_bias import check_clock
 from engine.validation.fifo import check_fifo
 from engine.validation.hawkes import LAWS, check_hawkes
 from engine.validation.poisson_book import check_poisson_book
 from engine.validation.populations import check_birth_death, check_mm_infinity
-from engine.validation.queues import STATIONS, check_station, clock_lines
+from engine.validation.queues import STATIONS, check_station
 from engine.validation.superposition import check_superposition
 from engine.validation.ties import check_ties
 from engine.validation.timers import check_timers
@@ -37,5 +38,5 @@ CHECKS: dict[str, Callable[[Plan], list[Line]]] = {
     "timers": check_timers,
     "ties": check_ties,
     "fifo": check_fifo,
-    "clock": clock_lines,
+    "clock": check_clock,
 }

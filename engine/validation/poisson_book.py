@@ -1,10 +1,10 @@
 """A whole book of Poisson clocks, after Cont, Stoikov and Talreja (2010), on the event queue and the real matcher.
 
-Stands on `EventQueue`, `OrderBook`, `clock`, `draws`, `queues` (Little), `line`, `plan`. One source per (side,
-distance) of limit orders, the distance counted from the opposite best; one of market orders per side; one timer per
-resting order that cancels it, removed when the order is filled. Orders are of one lot. An order keeps the cancel rate
-of the distance at which it was placed (in the paper the rate follows the distance, so figures of the stationary book
-are not compared here).
+Stands on `EventQueue`, `OrderBook`, `clock`, `draws`, `little`, `line`, `plan`. One source per (side, distance) of
+limit orders, the distance counted from the opposite best; one of market orders per side; one timer per resting order
+that cancels it, removed when the order is filled. Orders are of one lot. An order keeps the cancel rate of the distance
+at which it was placed (in the paper the rate follows the distance, so figures of the stationary book are not compared
+here).
 
 Beside the book's own events the queue may carry dummy timers that nobody answers: in pairs, of which the one that fires
 first cancels the other.
@@ -23,7 +23,7 @@ from engine import EventQueue, OrderBook, Side
 from engine.validation.clock import MS_PER_UNIT
 from engine.validation.draws import Stream
 from engine.validation.line import Line
-from engine.validation.queues import little_line
+from engine.validation.little import little_line
 from engine.validation.statistics import as_ints
 
 if TYPE_CHECKING:

@@ -1,9 +1,8 @@
 """The number of orders at one level of a real book: births, exponential lives, and market orders that eat the oldest.
 
-Stands on `EventQueue`, `OrderBook`, `clock`, `draws`, `queues` (Little), `statistics`, `line`, `plan`. Limit orders of
-one lot arrive at rate lambda; each has a timer of rate theta that cancels it; market orders of one lot arrive at rate
-mu. A fill cancels the timer of its maker. What is counted is the book's own number of resting orders, read after every
-event.
+Stands on `EventQueue`, `OrderBook`, `clock`, `draws`, `little`, `statistics`, `line`, `plan`. Limit orders of one lot
+arrive at rate lambda; each has a timer of rate theta that cancels it; market orders of one lot arrive at rate mu. A
+fill cancels the timer of its maker. What is counted is the book's own number of resting orders, read after every event.
 
 * no market orders (a level that no trade reaches): M/M/infinity, the number is Poisson with mean lambda / theta;
 * with market orders: a birth-death chain with death rate ``mu + n theta`` above its floor of 0.
@@ -24,8 +23,9 @@ from engine import EventQueue, OrderBook, Side
 from engine.validation.clock import MS_PER_UNIT
 from engine.validation.draws import Stream
 from engine.validation.line import Line
-from engine.validation.queues import BATCHES, little_line
+from engine.validation.little import little_line
 from engine.validation.statistics import (
+    BATCHES,
     as_ints,
     batch_means,
     chi_square,

@@ -1,9 +1,9 @@
 """Waiting lines on the event queue: M/M/1, M/M/4, M/D/1, and Little's law on each.
 
-Stands on `EventQueue`, `clock`, `draws`, `statistics`, `line`, `plan`. Customers arrive one by one, wait in the order
-of their arrival for one of `servers` equal servers, and leave. Arrivals and departures are events of the queue; a
-departure is scheduled when its service starts. Two events of one millisecond happen in the order in which they were
-scheduled.
+Stands on `EventQueue`, `clock`, `draws`, `statistics`, `little`, `line`, `plan`. Customers arrive one by one, wait in
+the order of their arrival for one of `servers` equal servers, and leave. Arrivals and departures are events of the
+queue; a departure is scheduled when its service starts. Two events of one millisecond happen in the order in which they
+were scheduled.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import EventQueue
-from engine.validation.clock import COARSE_MS_PER_UNIT, MS_PER_UNIT, lattice_queue, to_ms
+from engine.validation.clock import MS_PER_UNIT, to_ms
 from engine.validation.draws import Stream
 from engine.validation.line import Line
-from engine.validation.statistics import as_ints, batch_means, time_area
+from engine.validation.little import little_line
+from engine.validation.statistics import as_ints, time_area
 
 if TYPE_CHECKING:
     from engine._core import QueuedEvent
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 
 CUSTOMERS, CUSTOMERS_QUICK = 1_000_000, 100_000
-BATCHES = 50
 END_MS = 1 << 62
 _ARRIVAL = -1
 
@@ -257,79 +257,3 @@ def station_lines(path: StationPath, law: StationLaw, plan: Plan) -> list[Line]:
 def check_station(law: StationLaw, plan: Plan) -> list[Line]:
     """Run a station and judge it."""
     return station_lines(draw_station(law, plan.seed, plan.size(CUSTOMERS, CUSTOMERS_QUICK)), law, plan)
-
-
-def little_line(name: str, counted: tuple[Ints, Ints], stays: tuple[Ints, Ints], window_ms: tuple[int, int]) -> Line:
-    """Compare the time average of a count with arrival rate times mean stay, residues counted.
-
-    Parameters
-    ----------
-    name : str
-        Of the line.
-    counted : tuple of array
-        (when the count changed, ms; the count from then on).
-    stays : tuple of array
-        (arrivals, ms; departures, ms) of every customer.
-    window_ms : tuple of int
-        Begin and end of the observation, ms.
-
-    Returns
-    -------
-    Line
-        Both sides are whole lot-milliseconds over the same length, so the band is 0.
-
-    Notes
-    -----
-    Right side: the whole stays of those who arrived within the window (arrival rate times mean stay), plus what those
-    who were there before spend in it, minus what is spent after its end.
-    """
-    begin, end = window_ms
-    arrival, depart = stays
-    came = (arrival >= begin) & (arrival < end)
-    earlier = arrival < begin
-    whole = int((depart[came] - arrival[came]).sum())
-    residue_before = int(np.clip(np.minimum(depart[earlier], end) - begin, 0, None).sum())
-    residue_after = int(np.clip(depart[came] - end, 0, None).sum())
-    length = end - begin
-    note = f"rate x stay {whole / length:.6f}, residues {residue_before / length:+.2e} {-residue_after / length:+.2e}"
-    right = whole + residue_before - residue_after
-    return Line(name, time_area(*counted, begin, end) / length, right / length, 0.0, "exact", int(came.sum()), note)
-
-
-def clock_bias_lines(fine: StationPath, coarse: StationPath, law: StationLaw) -> list[Line]:
-    """Show what a millisecond clock costs an M/M/1 queue: the same draws on two clocks.
-
-    Parameters
-    ----------
-    fine, coarse : StationPath
-        The same draws at `MS_PER_UNIT` and at `COARSE_MS_PER_UNIT`.
-    law : StationLaw
-        M/M/1.
-
-    Returns
-    -------
-    list of Line
-        Measured: the difference, pair by pair. Expected: the exact difference of the two lattice queues.
-    """
-    exact_fine = lattice_queue(law.arrival_rate, law.service_rate, fine.ms_per_unit)
-    exact_coarse = lattice_queue(law.arrival_rate, law.service_rate, coarse.ms_per_unit)
-    wait_fine = (fine.start_ms - fine.arrival_ms) / fine.ms_per_unit
-    wait_coarse = (coarse.start_ms - coarse.arrival_ms) / coarse.ms_per_unit
-    pairs = {
-        "P(wait>0)": (wait_fine > 0.0, wait_coarse > 0.0, exact_coarse.waits - exact_fine.waits),
-        "P(wait>1)": (wait_fine > 1.0, wait_coarse > 1.0, exact_coarse.waits_over_one - exact_fine.waits_over_one),
-        "Wq": (wait_fine, wait_coarse, exact_coarse.mean_wait - exact_fine.mean_wait),
-    }
-    lines = []
-    for what, (on_fine, on_coarse, expected) in pairs.items():
-        difference, error = batch_means(on_coarse.astype(np.float64) - on_fine.astype(np.float64), BATCHES)
-        note = f"bias of {law.name} at {coarse.ms_per_unit} ms a unit against {fine.ms_per_unit}"
-        lines.append(Line(f"clock/bias of {what}", difference, expected, 4.0 * error, "4 s.e.", len(wait_fine), note))
-    return lines
-
-
-def clock_lines(plan: Plan) -> list[Line]:
-    """Run M/M/1 at load 0.5 on both clocks and compare."""
-    law, customers = STATIONS[0], plan.size(CUSTOMERS, CUSTOMERS_QUICK)
-    fine, coarse = (draw_station(law, plan.seed, customers, unit) for unit in (MS_PER_UNIT, COARSE_MS_PER_UNIT))
-    return clock_bias_lines(fine, coarse, law)

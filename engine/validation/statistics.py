@@ -22,6 +22,9 @@ Ints = NDArray[np.int64]
 KS_CRITICAL = 1.63
 """Kolmogorov-Smirnov: ``sqrt(n) * distance`` exceeds this with probability 0.01."""
 
+BATCHES = 50
+"""Equal stretches for batch means."""
+
 CELL_MIN = 5.0
 """Chi-square: cells are joined until each is expected to hold this many."""
 

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from validationkit import quick_lines
 
-from engine.validation import clock, events, hawkes, poisson_book, populations, queues, superposition
+from engine.validation import (
+    clock,
+    clock_bias,
+    events,
+    hawkes,
+    little,
+    poisson_book,
+    populations,
+    queues,
+    superposition,
+)
 from engine.validation.plan import Plan
 
 HALF_DIGIT = 0.51
@@ -94,7 +104,7 @@ class TestClock:
         assert clock.to_ms(np.array([0.0, 0.4999e-6, 0.5e-6, 1.5e-6, 2.0])).tolist() == [0, 0, 1, 2, 2_000_000]
 
     def test_a_fine_lattice_is_the_continuous_queue(self):
-        exact = clock.lattice_queue(0.8, 1.0, 10**6)
+        exact = clock_bias.lattice_queue(0.8, 1.0, 10**6)
         assert (exact.waits, exact.waits_over_one) == (pytest.approx(0.8, abs=1e-6), pytest.approx(0.65498, abs=1e-5))
 
     def test_a_coarse_lattice_by_iteration(self):
@@ -108,14 +118,14 @@ class TestClock:
         for _ in range(400):
             walked = np.convolve(wait, net)
             wait = np.concatenate([[walked[:steps].sum()], walked[steps : 2 * steps - 1]])
-        exact = clock.lattice_queue(0.5, 1.0, per_unit)
+        exact = clock_bias.lattice_queue(0.5, 1.0, per_unit)
         assert 1 - wait[0] == pytest.approx(exact.waits, abs=1e-9)
         assert wait[per_unit + 1 :].sum() == pytest.approx(exact.waits_over_one, abs=1e-9)
         assert wait @ np.arange(steps) / per_unit == pytest.approx(exact.mean_wait, abs=1e-8)
 
     def test_a_second_a_unit_costs_a_quarter_of_a_thousandth(self):
         # The share that waits longer than a unit is too small by lambda h / 2 = 2.5e-4 of itself; the mean is not.
-        coarse = clock.lattice_queue(0.5, 1.0, clock.COARSE_MS_PER_UNIT)
+        coarse = clock_bias.lattice_queue(0.5, 1.0, clock.COARSE_MS_PER_UNIT)
         assert coarse.waits_over_one / (0.5 * math.exp(-0.5)) - 1 == pytest.approx(-2.5e-4, rel=1e-3)
         assert abs(coarse.mean_wait - 1.0) < 1e-7
 
@@ -146,7 +156,7 @@ class TestStation:
     def test_little_counts_the_residues(self):
         # One stays 0 .. 10, one 4 .. 20; of the window 5 .. 15 they fill 5 and 10, and nobody arrives in it.
         counted = np.array([0, 4, 10, 20]), np.array([1, 2, 1, 0])
-        line = queues.little_line("x", counted, (np.array([0, 4]), np.array([10, 20])), (5, 15))
+        line = little.little_line("x", counted, (np.array([0, 4]), np.array([10, 20])), (5, 15))
         assert (line.measured, line.expected, line.n) == (1.5, 1.5, 0)
 
 

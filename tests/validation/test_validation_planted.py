@@ -11,7 +11,18 @@ from validationkit import quick_lines
 from engine import EventQueue
 from engine.reference import EventQueue as ReferenceQueue
 from engine.reference import OrderBook as ReferenceBook
-from engine.validation import events, fifo, hawkes, poisson_book, populations, queues, superposition, ties, timers
+from engine.validation import (
+    clock_bias,
+    events,
+    fifo,
+    hawkes,
+    poisson_book,
+    populations,
+    queues,
+    superposition,
+    ties,
+    timers,
+)
 from engine.validation.clock import COARSE_MS_PER_UNIT, MS_PER_UNIT, to_ms
 from engine.validation.draws import Stream
 from engine.validation.plan import Plan
@@ -142,7 +153,7 @@ def clock_that_rounds_up():
     services = Stream(SEED, f"validation/{law.name}/services").exponentials(queues.CUSTOMERS_QUICK, 1.0)
     up = np.ceil(services * COARSE_MS_PER_UNIT).astype(np.int64)
     coarse = queues.simulate_station(to_ms(gaps, COARSE_MS_PER_UNIT), up, 1, COARSE_MS_PER_UNIT)
-    return queues.clock_bias_lines(fine, coarse, law)
+    return clock_bias.clock_bias_lines(fine, coarse, law)
 
 
 ALL_OF_HAWKES = ("Fano factor, T=1", "Fano factor, T=10", "Fano factor, T=100", "rescaled time, KS")
