@@ -154,6 +154,22 @@ def bench(only: tuple[str, ...], as_json: bool, quick: bool) -> None:
     sys.exit(EXIT_FAILED if result.failed else 0)
 
 
+@main.command()
+@click.argument("what")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
+@click.option("--seed", type=int, default=None, help="Key of every random draw; the set's own by default.")
+@click.option("--only", multiple=True, metavar="NAME", help="Run this check only; may be given several times.")
+@click.option("--quick", is_flag=True, help="Small sizes, wider bands.")
+def validate(what: str, as_json: bool, seed: int | None, only: tuple[str, ...], quick: bool) -> None:
+    """Check the engine against published laws; WHAT names a set of them: events.
+
+    Exits with 1 if a line lies outside its band.
+    """
+    from engine.validation.command import validate as run_set
+
+    sys.exit(run_set(what, as_json=as_json, seed=seed, only=only, quick=quick))
+
+
 def _on_ctrl_c(handler: Any) -> None:
     """Set what Ctrl-C does from now on; a thread may not, and leaves it."""
     if threading.current_thread() is threading.main_thread():
