@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from engine import _core
 from engine._build import VERSION as __version__
 from engine._build import check_sources
-from engine.errors import InputError, InvariantError
+from engine.errors import AgentError, InputError, InvariantError
 from engine.records import Cancel, Fill, RestingOrder, Trigger, WaitingStop
 from engine.types import (
     CancelReason,
@@ -28,13 +28,16 @@ from engine.types import (
 
 if TYPE_CHECKING:
     from engine._core import EventQueue, OrderBook, World
+    from engine.agents import Agent, ArrayAgent
     from engine.lineage import Lineage
     from engine.simulation import Simulation
 
-_core.install(InputError, InvariantError, Fill, RestingOrder, Cancel, Trigger, WaitingStop)
+_core.install(InputError, InvariantError, AgentError, Fill, RestingOrder, Cancel, Trigger, WaitingStop)
 check_sources(_core.source_digest())
 
 _LATER = {
+    "Agent": "engine.agents",
+    "ArrayAgent": "engine.agents",
     "EventQueue": "engine._core",
     "Lineage": "engine.lineage",
     "OrderBook": "engine._core",
@@ -43,6 +46,9 @@ _LATER = {
 }
 
 __all__ = [
+    "Agent",
+    "AgentError",
+    "ArrayAgent",
     "CancelReason",
     "CommandKind",
     "EventQueue",

@@ -1,4 +1,4 @@
-"""The two exceptions: the caller's misuse and our own fault.
+"""The three exceptions: the caller's misuse, a Python agent's, and our own fault.
 
 Stands on nothing; the compiled core is not imported here.
 
@@ -75,3 +75,33 @@ class InvariantError(RuntimeError):
     def __reduce__(self) -> tuple[type[InvariantError], tuple[str, str]]:
         """Rebuild from the two parts, so that the error survives the trip from a worker process."""
         return type(self), (self.broken, self.state)
+
+
+class AgentError(RuntimeError):
+    """Report an exception that a Python agent's callback raised; it is the cause of this one.
+
+    The run stands behind the event that the agent was called for, valid in every part, and can be read or go on.
+
+    Parameters
+    ----------
+    name : str
+        The agent's name.
+    number : int
+        Its number in the world.
+    time_ms : int
+        When it was called, ms.
+    error : Exception
+        What it raised.
+    """
+
+    def __init__(self, name: str, number: int, time_ms: int, error: Exception) -> None:
+        self.name = name
+        self.number = number
+        self.time_ms = time_ms
+        self.error = error
+        whom = f"agent {name!r} (number {number})" if name else f"agent {number}"
+        super().__init__(f"{whom} at {time_ms} ms: {type(error).__name__}: {error}")
+
+    def __reduce__(self) -> tuple[type[AgentError], tuple[str, int, int, Exception]]:
+        """Rebuild from the parts, so that the error survives the trip from a worker process."""
+        return type(self), (self.name, self.number, self.time_ms, self.error)

@@ -7,16 +7,20 @@ quantities and amounts are given as people write them and are exact or refused. 
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from engine import _core
+from engine.agents import Agent
 from engine.errors import InputError
 from engine.units import EXACT, Amount, Grid, exact, whole_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterator, Sequence
 
+    from engine._core import World
+    from engine.agents import ArrayAgent
     from engine.types import Side
 
 __all__ = ["Asset", "Market", "Simulation"]
@@ -244,9 +248,78 @@ class Simulation:
         """Send a cancel from outside."""
         self.world.send_cancel(ticket, at_ms=at_ms)
 
+    def add(
+        self, agent: Agent | ArrayAgent, account: int | Sequence[int], *, name: str | None = None, **options: Any
+    ) -> int:
+        """Add a Python agent, or a population that is stepped together; returns its number.
+
+        Parameters
+        ----------
+        agent : Agent or ArrayAgent
+            What is called.
+        account : int or sequence of int
+            Its account; for an `ArrayAgent` one for each member.
+        name : str, optional
+            Key of its random draws and what stands in errors; by default the account's name.
+        **options
+            `watches`, `start_ms`, `latency_ms`, `latency_law`, `picture_ms`, `picture_law`: see `World.add_python`.
+        """
+        as_array = not isinstance(agent, Agent)
+        accounts = [account] if isinstance(account, int) else list(account)
+        called = name if name is not None else self.accounts.get(accounts[0], "") if accounts else ""
+        keys = [_core.member_key(called, ordinal) for ordinal in range(len(accounts))]
+        watches = [market.number if isinstance(market, Market) else market for market in options.pop("watches", ())]
+        return self.world.add_python(agent, accounts, keys, name=called, as_array=as_array, watches=watches, **options)
+
     def run(self, *, until_ms: int, check: bool = False) -> int:
         """Run to a time; `check` walks the whole world after every event."""
         return self.world.run(until_ms, check=check)
+
+    def snapshot(self) -> bytes:
+        """Return the whole state, names and Python agents included, as bytes (J-3); output tables are not part of it.
+
+        Raises
+        ------
+        InputError
+            A Python agent cannot be pickled.
+        """
+        names = pickle.dumps((self.seed, self.assets, self.markets, self.accounts), protocol=5)
+        return len(names).to_bytes(8, "little") + names + self.world.snapshot()
+
+    @classmethod
+    def restore(cls, data: bytes) -> Self:
+        """Make a simulation from `snapshot`; it runs on as the original does.
+
+        It is unpickled: only from a source that you trust.
+
+        Raises
+        ------
+        InputError
+            Says why the bytes are no snapshot of this build.
+        """
+        if not isinstance(data, bytes):
+            raise InputError("data", "bytes from Simulation.snapshot", type(data).__name__)
+        length = 8 + int.from_bytes(data[:8], "little")
+        if not 8 < length < len(data):
+            raise InputError("data", "a snapshot of this build", "bytes of another kind")
+        world = _core.World.restore(data[length:])  # it has a checksum: nothing is unpickled before it holds
+        return cls._of_parts(world, *pickle.loads(data[8:length]))  # noqa: S301  # said in the docstring
+
+    def fork(self, *, seed: int | None = None) -> Self:
+        """Copy the simulation; copy and original go on independently. A new seed changes every draw from now on."""
+        return self._of_parts(
+            self.world.fork(seed=seed), self.seed if seed is None else seed, self.assets, self.markets, self.accounts
+        )
+
+    @classmethod
+    def _of_parts(
+        cls, world: World, seed: int, assets: dict[str, Asset], markets: dict[str, Market], accounts: dict[int, str]
+    ) -> Self:
+        simulation = cls.__new__(cls)
+        simulation.world, simulation.seed = world, seed
+        simulation.assets, simulation.markets, simulation.accounts = dict(assets), dict(markets), dict(accounts)
+        simulation._account_names = set(accounts.values())  # noqa: SLF001  # its own class
+        return simulation
 
     def draw(self, law: str, first: float, second: float, population: str, count: int, k: int) -> Iterator[float]:
         """Draw one parameter for each member of a population (R-5)."""

@@ -16,9 +16,10 @@ for step in range(1, 90):  # bids and asks that never move
     sim.place(stale, perp, Side.BUY, 100 - step, "40", at_ms=0)
     sim.place(stale, perp, Side.SELL, 100 + step, "40", at_ms=0)
 for i in range(4):  # makers who cancel their bids when the price falls 2 % within 0.8 s
-    maker = sim.world.add_agents("maker", sim.account(f"maker {i}", USD=10**7), _core.member_key("makers", i), levels=3, half_spread=0.001, spacing=0.002,
-        wake_every_ms=100, window_ms=800, drawdown=0.02, return_after_ms=3000, return_size=0.5, anchor=0.3,
-        fair_tau_ms=5000.0, latency_ms=0, latency_law=("lognormal", 20.0, 0.8),
+    maker = sim.world.add_agents(
+        "maker", sim.account(f"maker {i}", USD=10**7), _core.member_key("makers", i), levels=3, half_spread=0.001,
+        spacing=0.002, wake_every_ms=100, window_ms=800, drawdown=0.02, return_after_ms=3000, return_size=0.5,
+        anchor=0.3, fair_tau_ms=5000.0, latency_ms=0, latency_law=("lognormal", 20.0, 0.8),
     )  # fmt: skip
     sim.world.add_quotes(maker, perp.number, perp.lots("30"), inventory_max=perp.lots("300"))
 for i in range(60):  # longs of 20 coins, leverage 3 to 14

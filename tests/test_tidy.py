@@ -38,7 +38,7 @@ FLOORS = [
     "state",
     "settle publish link",
     "venue lending",
-    "mass_quote agent",
+    "mass_quote agent replay",
     "liquidation backstop agents/*",
     "kernel",
     "snapshot verify",

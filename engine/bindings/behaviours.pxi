@@ -2,12 +2,14 @@
 #
 # `World.add_agents` fills whole columns by it, so that a population costs one call and a new behaviour costs a table.
 
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memset
 
 from engine.native.kernel cimport *
 from engine.native.law cimport *
 from engine.native.link cimport *
+from engine.native.replay cimport *
 from engine.native.settle cimport *
 from engine.native.snapshot cimport *
 from engine.native.state cimport *

@@ -17,6 +17,7 @@ cdef extern from "stdint.h":
 
 cdef object _input_error = ValueError
 cdef object _invariant_error = RuntimeError
+cdef object _agent_error = RuntimeError
 cdef object _fill_record = tuple
 cdef object _order_record = tuple
 cdef object _cancel_record = tuple
@@ -24,7 +25,7 @@ cdef object _trigger_record = tuple
 cdef object _stop_record = tuple
 
 
-def install(input_error, invariant_error, fill_record, order_record, cancel_record, trigger_record, stop_record):
+def install(input_error, invariant_error, agent_error, fill_record, order_record, cancel_record, trigger_record, stop_record):
     """Register the package's exceptions and records; called once by the package, so that this module imports nothing of it.
 
     Parameters
@@ -33,12 +34,15 @@ def install(input_error, invariant_error, fill_record, order_record, cancel_reco
         Called with (field, expected, was).
     invariant_error : type
         Called with (message).
+    agent_error : type
+        Called with (name, number, time_ms, error).
     fill_record, order_record, cancel_record, trigger_record, stop_record : type
         Named tuples of what `OrderBook` hands out.
     """
-    global _input_error, _invariant_error, _fill_record, _order_record, _cancel_record, _trigger_record, _stop_record
+    global _input_error, _invariant_error, _agent_error, _fill_record, _order_record, _cancel_record, _trigger_record, _stop_record
     _input_error = input_error
     _invariant_error = invariant_error
+    _agent_error = agent_error
     _fill_record = fill_record._make
     _order_record = order_record._make
     _cancel_record = cancel_record._make

@@ -1,12 +1,15 @@
 # World: the simulator by numbers; engine/simulation.py gives it names and units.
 #
-# One class in six files, each a floor: behaviours <- state <- declaring <- agents <- reading <- World (running, snapshot, fork);
-# reading has the tables of the lineage from a file of their own.
+# One class in several files, each a floor: behaviours <- state <- declaring <- agents <- replay <- callers (Python agents, with their
+# contexts) <- reading (with the tables of lineage) <- World: running, snapshot, fork.
 
 include "behaviours.pxi"
 include "world_state.pxi"
 include "world_declare.pxi"
 include "world_agents.pxi"
+include "world_replay.pxi"
+include "context.pxi"
+include "world_callers.pxi"
 include "world_lineage.pxi"
 include "world_read.pxi"
 
@@ -70,7 +73,7 @@ cdef class World(_WorldReading):
         cdef State* state = self.enter()
         cdef int64_t until = border_int(until_ms, "until_ms", state.now_ms, TIME_MAX >> 1)
         cdef int64_t most = INT64_MAX_ if events is None else border_int(events, "events", 0, INT64_MAX_)
-        cdef int64_t total = 0, ran, block
+        cdef int64_t total = 0, ran, block, polled = 0
         cdef bint checks = bool(check)
         cdef int64_t step = 1 if checks else POLL_EVENTS
         self.busy = True
@@ -84,24 +87,58 @@ cdef class World(_WorldReading):
                 total += ran
                 if state.fault:
                     self.raise_fault()
-                PyErr_CheckSignals()
-                if ran < block:
+                if self.world.has_call:
+                    self.call_pending()
+                elif ran < block:
                     break
+                if total >= polled:
+                    PyErr_CheckSignals()
+                    polled = total + POLL_EVENTS
         finally:
             self.busy = False
         return total
 
-    def snapshot(self):
+    def snapshot(self, *, into=None):
         """Return the whole state as bytes (rule J-3); output tables are not part of it.
+
+        Parameters
+        ----------
+        into : bytearray, optional
+            Written instead of new memory, and returned: its pages are there already, which is half of the time.
+
+        Returns
+        -------
+        bytes or bytearray
+
+        Raises
+        ------
+        InputError
+            A Python agent cannot be pickled.
 
         Notes
         -----
         O(state).
         """
         cdef State* state = self.enter()
-        cdef uint64_t size = snapshot_bytes(&self.world)
-        cdef bytes data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>size)
-        snapshot_save(&self.world, PyBytes_AS_STRING(data))
+        cdef bytes callers = self.pickled_callers()
+        cdef uint64_t size = snapshot_bytes(&self.world), tail = len(callers), sum
+        cdef char* at
+        cdef object data
+        if into is None:
+            data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(size + tail + 16))
+            at = PyBytes_AS_STRING(data)
+        elif isinstance(into, bytearray):
+            data = into
+            PyByteArray_Resize(data, <Py_ssize_t>(size + tail + 16))
+            at = PyByteArray_AS_STRING(data)
+        else:
+            raise bad_input("into", "a bytearray", type(into).__name__)
+        with nogil:
+            snapshot_save(&self.world, at)
+        memcpy(at + size, PyBytes_AS_STRING(callers), tail)
+        sum = checksum(at + size, tail)
+        memcpy(at + size + tail, &tail, 8)
+        memcpy(at + size + tail + 8, &sum, 8)
         return data
 
     @staticmethod
@@ -110,8 +147,8 @@ cdef class World(_WorldReading):
 
         Parameters
         ----------
-        data : bytes
-            From `snapshot`, of the same build.
+        data : bytes or bytearray
+            From `snapshot`, of the same build. Python agents are loaded with pickle: only from a source that you trust.
 
         Returns
         -------
@@ -123,14 +160,30 @@ cdef class World(_WorldReading):
             Says why the bytes are no snapshot of this build.
         """
         cdef World world = World.__new__(World)
-        cdef int fault
-        if not isinstance(data, bytes):
+        cdef const char* at
+        cdef uint64_t length, tail = 0, sum = 0
+        cdef int fault = SNAPSHOT_SHORT
+        if isinstance(data, bytes):
+            at, length = PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
+        elif isinstance(data, bytearray):
+            at, length = PyByteArray_AS_STRING(data), PyByteArray_GET_SIZE(data)
+        else:
             raise bad_input("data", "bytes from World.snapshot", type(data).__name__)
-        fault = snapshot_load(&world.world, PyBytes_AS_STRING(data), <uint64_t>PyBytes_GET_SIZE(data))
+        if length >= sizeof(SnapshotHeader) + sizeof(WorldData) + 24:
+            memcpy(&tail, at + length - 16, 8)
+            memcpy(&sum, at + length - 8, 8)
+            tail = 0 if tail > length - 16 else tail     # damaged: the header will say what is wrong
+            fault = SNAPSHOT_SOUND
+        if fault == SNAPSHOT_SOUND:
+            with nogil:
+                fault = snapshot_load(&world.world, at, length - 16 - tail)
+        if fault == SNAPSHOT_SOUND and sum != checksum(at + length - 16 - tail, tail):
+            fault = SNAPSHOT_DAMAGED
         if fault == SNAPSHOT_NO_MEMORY:
             raise MemoryError("World.restore: no memory")
         if fault:
             raise bad_input("data", "a snapshot of this build", _SNAPSHOT_TEXTS[fault])
+        world.unpickle_callers(PyBytes_FromStringAndSize(at + length - 16 - tail, <Py_ssize_t>tail))
         return world
 
     def fork(self, *, seed=None):

@@ -1,7 +1,7 @@
 # World, reading: balances, books, tables, landmarks, digest.
 
 
-cdef class _WorldReading(_WorldAgents):
+cdef class _WorldReading(_WorldCallers):
     """Read a world; nothing here changes it."""
 
     @property
@@ -49,19 +49,7 @@ cdef class _WorldReading(_WorldAgents):
             of its terms ``quote_asset`` and ``atoms_per_tick_lot``.
         """
         cdef State* state = self.enter()
-        cdef Market* row = market_at(state, self.market_number(market))
-        prices = {
-            "best_bid": book_best(&row.book, 0), "best_ask": book_best(&row.book, 1), "last": row.book.last_price,
-            "index": row.index_ticks, "mark": row.mark_ticks,
-        }
-        result = {name: None if value == NO_PRICE else value for name, value in prices.items()}
-        result["clearing"] = row.clearing
-        result["trades"] = row.book.trade_count
-        result["traded_lots"] = row.book.traded_lots
-        result["orders"] = row.book.ladder[0].order_count + row.book.ladder[1].order_count
-        result["quote_asset"] = row.quote_asset
-        result["atoms_per_tick_lot"] = row.atoms_per_tick_lot
-        return result
+        return market_state(market_at(state, self.market_number(market)))
 
     def depth(self, market, levels=10):
         """Return (bids, asks) of a market, each (price_ticks, qty_lots), best first."""

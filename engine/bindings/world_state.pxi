@@ -76,6 +76,9 @@ cdef class _WorldState:
         slab_init(&state.notices, sizeof(Notice), 0)
         slab_init(&state.mass_quotes, sizeof(MassQuote), 0)
         slab_init(&state.quotes, sizeof(Quote), 0)
+        slab_init(&state.watchers, sizeof(Watcher), 0)
+        slab_init(&state.replays, sizeof(Replay), 0)
+        slab_init(&state.replay_rows, sizeof(ReplayRow), 0)
         for behaviour, size, _, _ in _BEHAVIOURS.values():
             slab_init(&state.rows[<int>behaviour], size, 0)
         self.new_venue(stage_ppm, stage_lots_min, stage_interval_ms, 0)

@@ -20,12 +20,15 @@ from engine.native.liquidation cimport *
 from engine.native.mass_quote cimport *
 from engine.native.publish cimport *
 from engine.native.queue cimport *
+from engine.native.replay cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.venue cimport *
 
 cdef struct WorldData:
     State state
+    Event call                   # what a Python agent is called for
+    bint has_call                # the loop has stopped for it
 
 
 cdef inline void world_release(WorldData* world) noexcept nogil:
@@ -47,6 +50,9 @@ cdef inline void world_release(WorldData* world) noexcept nogil:
     slab_release(&state.laws)
     slab_release(&state.notices)
     slab_release(&state.mass_quotes)
+    slab_release(&state.watchers)
+    slab_release(&state.replays)
+    slab_release(&state.replay_rows)
     slab_release(&state.quotes)
     for i in range(BEHAVIOURS):
         slab_release(&state.rows[i])
@@ -90,7 +96,13 @@ cdef inline void agent_hear(State* state, slot_t slot) noexcept nogil:
         arbitrage_hear(state, notice)
     elif behaviour == BEHAVIOUR_VALUE:
         value_hear(state, notice)
-    slab_give(&state.notices, slot)
+    notice_done(state, slot)
+
+
+cdef inline void world_call(WorldData* world, Event* event) noexcept nogil:
+    """Stop the loop: this event is for a Python agent."""
+    world.call = event[0]
+    world.has_call = 1
 
 
 cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
@@ -105,9 +117,15 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
     elif event.kind == EVENT_MASS_QUOTE:
         mass_quote_arrives(state, event.a)
     elif event.kind == EVENT_WAKE:
-        agent_wake(state, event.a, event.b)
+        if agent_at(state, event.a).behaviour == BEHAVIOUR_PYTHON:
+            world_call(world, event)
+        else:
+            agent_wake(state, event.a, event.b)
     elif event.kind == EVENT_NOTICE:
-        agent_hear(state, event.a)
+        if agent_at(state, notice_at(state, event.a).agent).behaviour == BEHAVIOUR_PYTHON:
+            world_call(world, event)
+        else:
+            agent_hear(state, event.a)
     elif event.kind == EVENT_TIMER:
         flow_timer(state, event.cause, event.a, event.b)
     elif event.kind == EVENT_SAMPLE_PRICE:
@@ -122,6 +140,10 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         liquidation_cover(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_CANCEL_ACCOUNT:
         venue_cancel_account(state, event.a, event.cause)
+    elif event.kind == EVENT_REPLAY:
+        replay_begins(state, event.a)
+    elif event.kind == EVENT_REPLAY_ROWS:
+        replay_arrives(state, event.a)
     elif event.kind == EVENT_SAMPLE_DEPTH:
         venue_sample_depth(state)
     else:
@@ -129,13 +151,13 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
 
 
 # Run events due by `until_ms`, at most `most` of them. Returns how many ran; fewer than `most` means that none is left
-# by then (now_ms is then `until_ms`) or that a fault is latched. O(events).
+# by then (now_ms is then `until_ms`), that a fault is latched, or that a Python agent is to be called (has_call). O(events).
 cdef inline int64_t kernel_run(WorldData* world, time_ms_t until_ms, int64_t most) noexcept nogil:
     cdef State* state = &world.state
     cdef Event event
     cdef int64_t ran = 0
     # invariant: everything before (now_ms, phase) has happened, in order
-    while ran < most and state.fault == FAULT_NONE:
+    while ran < most and state.fault == FAULT_NONE and not world.has_call:
         if not queue_take(&state.queue, until_ms, &event):
             state.now_ms = until_ms
             state.phase = PHASE_OBSERVERS

@@ -102,3 +102,29 @@ cdef inline Notice* notice_send(State* state, Agent* agent, Holding* holding, ui
     state.notice_count += 1
     venue_schedule(state, holding.in_due_ms, PHASE_OBSERVERS, EVENT_NOTICE, slot, 0, 0)
     return notice
+
+
+cdef inline void notice_done(State* state, slot_t slot) noexcept nogil:
+    """Free a notice that was handed over; a watcher may be told anew."""
+    if notice_at(state, slot).kind == NOTICE_BOOK:
+        watcher_at(state, notice_at(state, slot).slot).is_told = 0
+    slab_give(&state.notices, slot)
+
+
+# Tell the watchers of a market that its touch has changed, unless a notice is on its way already. O(watchers).
+cdef inline void tell_watchers(State* state, Market* market) noexcept nogil:
+    cdef slot_t slot = market.watchers
+    cdef Watcher* watcher
+    cdef Agent* agent
+    cdef Notice* notice
+    while slot != NIL:
+        watcher = watcher_at(state, slot)
+        if not watcher.is_told:
+            agent = agent_at(state, watcher.agent)
+            notice = notice_send(state, agent, holding_at(&state.accounts, holding_find(&state.accounts, <uint32_t>agent.account, watcher.market)),
+                                 NOTICE_BOOK)
+            if notice == NULL:
+                return
+            watcher.is_told = 1
+            notice.slot = slot
+        slot = watcher.next

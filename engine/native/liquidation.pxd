@@ -78,6 +78,7 @@ cdef inline void liquidation_check(State* state, uint32_t market_id, slot_t publ
             breach = <Breach*>slab_at(&found, i)
             liquidation = venue_landmark(state, LANDMARK_LIQUIDATION, market_id, <int32_t>breach.account, published, breach.equity)
             account_at(&state.accounts, breach.account).liquidation = liquidation
+            tell(state, HEARS_ENDS, NOTICE_LIQUIDATION, breach.account, market_id, NIL, 0, 0, 0, publication.price_ticks, 0, 0, liquidation, 0)
             venue_schedule(state, state.now_ms, PHASE_LIQUIDATION, EVENT_STEP, breach.account, market_id, liquidation)
     slab_release(&found)
 

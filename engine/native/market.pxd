@@ -51,6 +51,7 @@ cdef struct Market:
     slot_t holdings              # first holding in this market
     uint32_t kind                # MarketKind
     uint32_t venue               # its venue
+    slot_t watchers              # first Watcher of its touch, NIL none
 
 # What an account is in a market: its position, its numbers, and its link there (N-1).
 cdef struct Holding:
@@ -135,7 +136,7 @@ cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     market.clearing = 0
     market.index_ticks = market.mark_ticks = NO_PRICE
     market.index_ms = market.mark_ms = -1
-    market.holdings = NIL
+    market.holdings = market.watchers = NIL
     market.landmark_count = 0
 
 

@@ -17,7 +17,7 @@ from engine.native.state cimport BEHAVIOURS, State
 
 cdef enum:
     SNAPSHOT_VERSION = 3
-    SNAPSHOT_SLABS = 27 + 9      # the behaviours' rows last
+    SNAPSHOT_SLABS = 30 + 9      # the behaviours' rows last
 
 cdef extern from *:
     """
@@ -84,8 +84,11 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[24] = &state.pools.free_slots
     slabs[25] = &state.mass_quotes
     slabs[26] = &state.quotes
+    slabs[27] = &state.watchers
+    slabs[28] = &state.replays
+    slabs[29] = &state.replay_rows
     for behaviour in range(BEHAVIOURS):
-        slabs[27 + behaviour] = &state.rows[behaviour]
+        slabs[30 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 

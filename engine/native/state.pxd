@@ -190,6 +190,35 @@ cdef struct Notice:
     uint8_t reason               # RejectReason
     uint8_t pad
 
+# An agent that wants to know when a market's touch changes: one notice at a time is on its way to it (N-6).
+cdef struct Watcher:
+    uint32_t agent
+    uint32_t market
+    uint32_t is_told             # a notice is on its way
+    slot_t next                  # next watcher of the market
+
+# One row of replayed data, and the order that it placed (T-6).
+cdef struct ReplayRow:
+    time_ms_t time_ms
+    qty_t qty_lots
+    price_t price_ticks
+    int32_t account
+    int32_t ref                  # cancel: the row, within its replay, that placed the order
+    slot_t slot                  # place: its order
+    uint32_t generation
+    uint16_t market
+    int8_t side
+    uint8_t kind                 # CommandKind: PLACE or CANCEL
+    uint32_t flags               # ORDER_IS_MARKET, ORDER_IS_IOC
+    uint32_t is_done
+
+# A cursor over its rows: no event stands in the queue but that of its next millisecond.
+cdef struct Replay:
+    uint32_t first               # its first row
+    uint32_t count
+    uint32_t next                # rows done
+    uint32_t pad
+
 cdef enum:
     MASS_QUOTE_MOST = 64         # messages in one
 
@@ -220,6 +249,9 @@ cdef struct State:
     Slab laws                    # Law
     Slab notices                 # Notice
     Slab mass_quotes             # MassQuote
+    Slab watchers                # Watcher
+    Slab replays                 # Replay
+    Slab replay_rows             # ReplayRow
     Slab rows[BEHAVIOURS]        # records of each behaviour
     Slab quotes                  # a maker's markets (agents/maker)
     Table journal
@@ -265,6 +297,10 @@ cdef inline Slab* rows_of(State* state, int behaviour) noexcept nogil:
 
 cdef inline Notice* notice_at(State* state, slot_t slot) noexcept nogil:
     return <Notice*>(state.notices.base) + slot
+
+
+cdef inline Watcher* watcher_at(State* state, slot_t slot) noexcept nogil:
+    return <Watcher*>(state.watchers.base) + slot
 
 
 cdef inline MassQuote* mass_quote_at(State* state, slot_t slot) noexcept nogil:

@@ -144,6 +144,17 @@ cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, 
     return REJECT_NOTIONAL_OUT_OF_BOUNDS
 
 
+# A command of this kind is through: if best bid or ask is another than these keys, it is the market's last mover (G-3), and watchers are told.
+cdef inline void touch_follows(State* state, Market* market, uint32_t kind, int32_t account, int64_t number, uint32_t cause, int64_t bid,
+                               int64_t ask) noexcept nogil:
+    if market.book.ladder[0].best_key == bid and market.book.ladder[1].best_key == ask:
+        return
+    set_mover(state, &market.touch_mover, kind, account, number, cause)
+    note_touch(market, bid, ask)
+    if market.watchers != NIL:
+        tell_watchers(state, market)
+
+
 # Take a resting order off, release its reservation, note the mover; `hears`: who is told of it. Needs: it rests. Cannot fail. O(1).
 cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause, uint32_t hears) noexcept nogil:
     cdef Order* order = order_at(&state.pools, slot)
@@ -164,9 +175,7 @@ cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause, uint32_
          order.leaves_lots, 0, cause, 0)
     book_end(&state.pools, &market.book, slot, number)
     state.cancel_count += 1
-    if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
-        set_mover(state, &market.touch_mover, MOVER_CANCEL, account, number, cause)
-        note_touch(market, bid, ask)
+    touch_follows(state, market, MOVER_CANCEL, account, number, cause, bid, ask)
 
 
 # Cancel every resting order of an account, on all its markets (X-4). O(its orders).
@@ -248,9 +257,7 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
         set_mover(state, &market.last_mover, MOVER_TRADE, command.owner, command.name, command.cause)
         extremes_note(&market.last_moves, &market.last_mover, last, market.book.last_price)
         venue_settle(state, market_id, &command, first)
-    if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
-        set_mover(state, &market.touch_mover, MOVER_TRADE if out.filled_lots else MOVER_PLACE, command.owner, command.name, command.cause)
-        note_touch(market, bid, ask)
+    touch_follows(state, market, MOVER_TRADE if out.filled_lots else MOVER_PLACE, command.owner, command.name, command.cause, bid, ask)
     if out.filled_lots:
         tell_fills(state, market_id, &command, slot, generation, first)
     if out.leaves_lots:

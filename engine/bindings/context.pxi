@@ -1,0 +1,433 @@
+# Contexts: what a Python agent sees and does while it is called.
+#
+# A context acts within its agent's callback only, and only by messages over its links: nothing that it does touches a book before the
+# callback has returned, so no agent sees a half-changed book and none can re-enter one.
+
+
+cdef dict market_state(Market* row):
+    """What `World.market` says of a market."""
+    prices = {
+        "best_bid": book_best(&row.book, 0), "best_ask": book_best(&row.book, 1), "last": row.book.last_price,
+        "index": row.index_ticks, "mark": row.mark_ticks,
+    }
+    result = {name: None if value == NO_PRICE else value for name, value in prices.items()}
+    result["clearing"] = row.clearing
+    result["trades"] = row.book.trade_count
+    result["traded_lots"] = row.book.traded_lots
+    result["orders"] = row.book.ladder[0].order_count + row.book.ladder[1].order_count
+    result["quote_asset"] = row.quote_asset
+    result["atoms_per_tick_lot"] = row.atoms_per_tick_lot
+    return result
+
+
+@cython.final
+@cython.freelist(256)
+cdef class SentOrder:
+    """An order of a Python agent, as far as the agent has been told (rule N-4).
+
+    Attributes
+    ----------
+    market, side, price_ticks, qty_lots : int
+        As sent; the price of a market order is 0.
+    number : int
+        Its number, per account and market from 1.
+    leaves_lots : int
+        What is open, in flight or resting; 0 once a fill, refusal or cancel of all of it has been heard of.
+    """
+
+    cdef readonly int64_t number
+    cdef readonly int64_t qty_lots
+    cdef readonly int64_t leaves_lots
+    cdef readonly int64_t price_ticks
+    cdef readonly int market
+    cdef readonly int side
+    cdef uint32_t slot
+    cdef uint32_t generation
+
+    @property
+    def is_open(self):
+        """Whether something of it may still trade, as far as is known."""
+        return self.leaves_lots > 0
+
+    def __repr__(self):
+        return (f"SentOrder(number={self.number}, market={self.market}, side={self.side}, price_ticks={self.price_ticks}, "
+                f"qty_lots={self.qty_lots}, leaves_lots={self.leaves_lots})")
+
+
+@cython.final
+@cython.freelist(64)
+cdef class AgentNotice:
+    """What a Python agent is told.
+
+    Attributes
+    ----------
+    kind : int
+        1 fill, 2 refused, 3 taken off, 6 liquidation has begun.
+    time_ms : int
+        When it happened, ms; it is heard of later.
+    order : SentOrder or None
+        The agent's order, already brought up to date.
+    market, side, price_ticks, lots : int
+        Where, and of a fill the agent's side, price and quantity.
+    reason : int
+        `RejectReason` of a refusal.
+    cause : int
+        Landmark behind it, 0 background.
+    """
+
+    cdef readonly int64_t time_ms
+    cdef readonly int64_t lots
+    cdef readonly int64_t price_ticks
+    cdef readonly object order
+    cdef readonly int kind
+    cdef readonly int market
+    cdef readonly int side
+    cdef readonly int reason
+    cdef readonly int64_t cause
+
+    def __repr__(self):
+        return (f"AgentNotice(kind={self.kind}, time_ms={self.time_ms}, market={self.market}, side={self.side}, "
+                f"price_ticks={self.price_ticks}, lots={self.lots}, reason={self.reason}, order={self.order!r})")
+
+
+cdef class _ContextBase:
+    """What single and array contexts share: the clock, waking, looking."""
+
+    cdef _WorldAgents world
+    cdef uint32_t first          # number of its (first) agent
+    cdef int64_t count           # agents
+    cdef bint is_called
+    cdef bint sees_late          # it woke: its messages leave when the picture has arrived (N-2)
+    cdef uint32_t draws
+    cdef int64_t drawn_ms
+
+    def __reduce__(self):
+        raise TypeError("a context belongs to its world and cannot be kept or pickled: keep orders and numbers instead")
+
+    cdef State* act(self) except NULL:
+        """The state, for a context whose agent is being called."""
+        if not self.is_called:
+            raise RuntimeError("a context acts only while its agent is called")
+        return &self.world.world.state
+
+    cdef time_ms_t left_ms(self, State* state, Agent* agent, uint32_t market):
+        return picture_left_ms(state, agent, market) if self.sees_late else state.now_ms
+
+    @property
+    def time_ms(self):
+        """The clock, ms."""
+        return self.world.world.state.now_ms
+
+    def touch(self, market):
+        """Return (best bid, best ask) of a market, ticks, None for an empty side. O(1)."""
+        cdef State* state = self.act()
+        cdef Market* row = market_at(state, self.world.market_number(market))
+        cdef int64_t bid = book_best(&row.book, 0), ask = book_best(&row.book, 1)
+        return None if bid == NO_PRICE else bid, None if ask == NO_PRICE else ask
+
+    def book(self, market):
+        """Return a market's prices and sizes, as `World.market`."""
+        return market_state(market_at(self.act(), self.world.market_number(market)))
+
+    def depth(self, market, levels=10):
+        """Return (bids, asks) of a market, each (price_ticks, qty_lots), best first."""
+        cdef State* state = self.act()
+        cdef Market* row = market_at(state, self.world.market_number(market))
+        cdef int64_t most = border_int(levels, "levels", 0, INT64_MAX_)
+        return book_depth_list(&state.pools, &row.book, 0, most), book_depth_list(&state.pools, &row.book, 1, most)
+
+    def wake_in(self, ms):
+        """Be woken after a time, ms, at least 1."""
+        cdef State* state = self.act()
+        agent_wake_at(state, self.first, state.now_ms + border_int(ms, "ms", 1, TIME_MAX >> 20), 1)
+
+    def wake_at(self, time_ms):
+        """Be woken at a time, ms, later than now."""
+        cdef State* state = self.act()
+        agent_wake_at(state, self.first, border_int(time_ms, "time_ms", state.now_ms + 1, TIME_MAX >> 1), 1)
+
+    cdef uint32_t next_draw(self, State* state):
+        """The how-manieth draw of this millisecond comes next."""
+        if self.drawn_ms != state.now_ms:
+            self.drawn_ms = state.now_ms
+            self.draws = 0
+        self.draws += 1
+        return self.draws - 1
+
+
+@cython.final
+cdef class Context(_ContextBase):
+    """What a Python agent sees and does while it is called; made by the engine."""
+
+    cdef dict open               # (market, number) -> SentOrder that may still trade
+
+    @property
+    def account(self):
+        """The agent's account."""
+        return agent_at(&self.world.world.state, self.first).account
+
+    @property
+    def orders(self):
+        """Its orders that may still trade, as far as it knows, oldest first."""
+        return list(self.open.values())
+
+    def position(self, market):
+        """Return (position_lots, cost_atoms) of its account in a market."""
+        cdef State* state = self.act()
+        cdef slot_t slot = holding_find(&state.accounts, <uint32_t>agent_at(state, self.first).account, self.world.market_number(market))
+        if slot == NIL:
+            return 0, 0
+        return holding_at(&state.accounts, slot).position_lots, holding_at(&state.accounts, slot).cost_atoms
+
+    def balance(self, asset):
+        """Return (atoms, reserved) of its account in an asset."""
+        cdef State* state = self.act()
+        cdef Balance* row = balance_at(&state.ledger, <uint32_t>agent_at(state, self.first).account, self.world.asset_number(asset, "asset"))
+        return row.atoms, row.reserved
+
+    def uniform(self):
+        """Return the next random number of this millisecond, between 0 and 1: keyed, so another agent's draws change none of it."""
+        cdef State* state = self.act()
+        return uniform01(draw_bits(agent_at(state, self.first).stream, PURPOSE_PYTHON, state.now_ms, self.next_draw(state)))
+
+    def place(self, market, side, qty_lots, price_ticks=None, *, immediate=False):
+        """Send an order over the link.
+
+        Parameters
+        ----------
+        market : int
+            Where.
+        side : Side
+            BUY or SELL.
+        qty_lots : int
+            Lots.
+        price_ticks : int, optional
+            Limit; without it a market order.
+        immediate : bool
+            IOC instead of GTC.
+
+        Returns
+        -------
+        SentOrder
+            What the venue refuses on arrival is told later (`on_reject`).
+        """
+        cdef State* state = self.act()
+        cdef uint32_t market_ = self.world.market_number(market), flags = 0
+        cdef Agent* agent = agent_at(state, self.first)
+        cdef SentOrder order
+        cdef price_t price = 0
+        cdef slot_t holding
+        cdef int8_t side_ = self.world.side_of(side)
+        cdef qty_t qty = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
+        if price_ticks is None:
+            flags = ORDER_IS_MARKET
+        else:
+            price = <price_t>border_int(price_ticks, "price_ticks", -0x80000000, 0x7FFFFFFF)
+            if immediate:
+                flags = ORDER_IS_IOC
+        self.world.check_venue(<uint32_t>agent.account, market_)
+        holding = holding_of(&state.accounts, market_at(state, market_), <uint32_t>agent.account, market_)
+        if holding == NIL:
+            raise MemoryError("Context.place: no memory")
+        order = SentOrder.__new__(SentOrder)
+        order.slot = agent_send(state, agent, holding_at(&state.accounts, holding), side_, flags, price, qty,
+                                self.left_ms(state, agent, market_), 0)
+        if order.slot == NIL:
+            raise MemoryError("Context.place: no memory")
+        order.generation = cold_at(&state.pools, order.slot).generation
+        order.number = holding_at(&state.accounts, holding).orders_sent
+        order.market = market_
+        order.side = side_
+        order.price_ticks = price
+        order.qty_lots = order.leaves_lots = qty
+        self.open[(<int64_t>market_ << 48) | order.number] = order
+        return order
+
+    def cancel(self, SentOrder order not None):
+        """Send a cancel of an order; if it is gone when the cancel arrives, it is a miss."""
+        cdef State* state = self.act()
+        cdef Agent* agent = agent_at(state, self.first)
+        if order.leaves_lots == 0 or self.open.get((<int64_t>order.market << 48) | order.number) is not order:
+            return
+        agent_cancel(state, agent, holding_at(&state.accounts, holding_find(&state.accounts, <uint32_t>agent.account, order.market)),
+                     order.slot, order.generation, self.left_ms(state, agent, order.market), 0)
+
+    def cancel_all(self, market=None):
+        """Send a cancel of each of its orders, on one market or on all."""
+        cdef int64_t only = -1 if market is None else <int64_t>self.world.market_number(market)
+        cdef SentOrder order
+        for order in list(self.open.values()):
+            if only < 0 or order.market == only:
+                self.cancel(order)
+
+    cdef AgentNotice hear(self, Notice* notice):
+        """Bring the order of a notice up to date, and make the notice."""
+        cdef AgentNotice told = AgentNotice.__new__(AgentNotice)
+        cdef int64_t key = (<int64_t>notice.market << 48) | notice.number
+        cdef SentOrder order = self.open.get(key)
+        told.time_ms = notice.time_ms
+        told.kind = notice.kind
+        told.market = notice.market
+        told.side = notice.side
+        told.lots = notice.lots
+        told.price_ticks = notice.price_ticks
+        told.reason = notice.reason
+        told.cause = notice.cause
+        told.order = order
+        if order is not None and notice.kind != NOTICE_ACK:
+            order.leaves_lots -= notice.lots
+            if notice.kind != NOTICE_FILL or order.leaves_lots <= 0:
+                order.leaves_lots = 0
+                del self.open[key]
+        return told
+
+
+@cython.final
+cdef class ArrayContext(_ContextBase):
+    """What a population that is stepped together sees and does while it is called; made by the engine."""
+
+    @property
+    def count(self):
+        """Members of the population."""
+        return self.count
+
+    @property
+    def accounts(self):
+        """The members' accounts, int64, shape (count,), a copy."""
+        import numpy
+        cdef int64_t i
+        return numpy.array([agent_at(&self.world.world.state, self.first + <uint32_t>i).account for i in range(self.count)], dtype=numpy.int64)
+
+    def positions(self, market):
+        """Return the members' positions in a market, lots, int64, shape (count,), a copy. O(count)."""
+        cdef State* state = self.act()
+        cdef uint32_t market_ = self.world.market_number(market)
+        cdef int64_t i
+        cdef slot_t slot
+        import numpy
+        values = numpy.zeros(self.count, dtype=numpy.int64)
+        cdef int64_t[::1] out = values
+        for i in range(self.count):
+            slot = holding_find(&state.accounts, <uint32_t>agent_at(state, self.first + <uint32_t>i).account, market_)
+            if slot != NIL:
+                out[i] = holding_at(&state.accounts, slot).position_lots
+        return values
+
+    def balances(self, asset):
+        """Return what the members own of an asset, atoms, int64, shape (count,), a copy. O(count)."""
+        cdef State* state = self.act()
+        cdef uint32_t asset_ = self.world.asset_number(asset, "asset")
+        cdef int64_t i
+        import numpy
+        values = numpy.zeros(self.count, dtype=numpy.int64)
+        cdef int64_t[::1] out = values
+        for i in range(self.count):
+            out[i] = balance_at(&state.ledger, <uint32_t>agent_at(state, self.first + <uint32_t>i).account, asset_).atoms
+        return values
+
+    def uniform(self):
+        """Return a random number between 0 and 1 for each member, float64, shape (count,): each of the member's own stream. O(count)."""
+        cdef State* state = self.act()
+        cdef int64_t i
+        cdef uint32_t k = self.next_draw(state)
+        import numpy
+        values = numpy.zeros(self.count)
+        cdef double[::1] out = values
+        for i in range(self.count):
+            out[i] = uniform01(draw_bits(agent_at(state, self.first + <uint32_t>i).stream, PURPOSE_PYTHON, state.now_ms, k))
+        return values
+
+    def place(self, market, members, sides, qty_lots, price_ticks=None, *, immediate=False):
+        """Send an order for each of some members, over their links.
+
+        Parameters
+        ----------
+        market : int
+            Where.
+        members : array of int64, shape (n,)
+            Who: 0 .. count - 1; a member may stand several times.
+        sides : array of int8, shape (n,)
+            BUY (1) or SELL (-1).
+        qty_lots : array of int64, shape (n,)
+            Lots.
+        price_ticks : array of int32, shape (n,), optional
+            Limits; without them market orders.
+        immediate : bool
+            IOC instead of GTC.
+
+        Returns
+        -------
+        array of int64, shape (n,)
+            Tickets for `cancel`.
+
+        Notes
+        -----
+        Everything is checked before anything is sent. O(n).
+        """
+        cdef State* state = self.act()
+        cdef uint32_t market_ = self.world.market_number(market), flags = ORDER_IS_MARKET, number
+        cdef Column who = border_column(members, "members", "int64", -1)
+        cdef int64_t n = who.length, i
+        cdef Column side = border_column(sides, "sides", "int8", n), qty = border_column(qty_lots, "qty_lots", "int64", n), price = None
+        cdef slot_t holding, slot
+        cdef Agent* agent
+        import numpy
+        if price_ticks is not None:
+            price = border_column(price_ticks, "price_ticks", "int32", n)
+            flags = ORDER_IS_IOC if immediate else 0
+        for i in range(n):
+            if not 0 <= (<const int64_t*>who.data)[i] < self.count:
+                raise bad_input("members", f"numbers between 0 and {self.count - 1}", (<const int64_t*>who.data)[i])
+            if (<const int8_t*>side.data)[i] != 1 and (<const int8_t*>side.data)[i] != -1:
+                raise bad_input("sides", "BUY (1) or SELL (-1)", (<const int8_t*>side.data)[i])
+        self.world.check_venue(<uint32_t>agent_at(state, self.first).account, market_)
+        tickets = numpy.empty(n, dtype=numpy.int64)
+        cdef int64_t[::1] out = tickets
+        for i in range(n):
+            number = self.first + <uint32_t>(<const int64_t*>who.data)[i]
+            agent = agent_at(state, number)
+            holding = holding_of(&state.accounts, market_at(state, market_), <uint32_t>agent.account, market_)
+            slot = NIL if holding == NIL else agent_send(
+                state, agent, holding_at(&state.accounts, holding), (<const int8_t*>side.data)[i], flags,
+                0 if price is None else (<const int32_t*>price.data)[i], (<const int64_t*>qty.data)[i], self.left_ms(state, agent, market_), 0)
+            if slot == NIL:
+                state.fault = FAULT_NO_MEMORY
+                self.world.raise_fault()
+            out[i] = slot_handle(&state.pools, slot)
+        return tickets
+
+    def cancel(self, market, members, tickets):
+        """Send cancels.
+
+        Parameters
+        ----------
+        market : int
+            Where the orders are.
+        members, tickets : array of int64, shape (n,)
+            Whose orders, and their tickets from `place`.
+        """
+        cdef State* state = self.act()
+        cdef uint32_t market_ = self.world.market_number(market)
+        cdef Column who = border_column(members, "members", "int64", -1)
+        cdef int64_t n = who.length, i, name
+        cdef Column named = border_column(tickets, "tickets", "int64", n)
+        cdef uint64_t slot
+        cdef Agent* agent
+        cdef slot_t holding
+        for i in range(n):
+            name = (<const int64_t*>named.data)[i]
+            if not 0 <= (<const int64_t*>who.data)[i] < self.count:
+                raise bad_input("members", f"numbers between 0 and {self.count - 1}", (<const int64_t*>who.data)[i])
+            slot = 2 * <uint64_t><uint32_t>name
+            if name < 0 or slot >= state.pools.orders.count or order_at(&state.pools, <slot_t>slot).owner \
+                    != agent_at(state, self.first + <uint32_t>(<const int64_t*>who.data)[i]).account \
+                    and cold_at(&state.pools, <slot_t>slot).generation == <uint32_t>(name >> 32):
+                raise bad_input("tickets", "tickets of these members' orders", name)
+        for i in range(n):
+            name = (<const int64_t*>named.data)[i]
+            agent = agent_at(state, self.first + <uint32_t>(<const int64_t*>who.data)[i])
+            holding = holding_of(&state.accounts, market_at(state, market_), <uint32_t>agent.account, market_)
+            if holding == NIL:
+                raise MemoryError("ArrayContext.cancel: no memory")
+            agent_cancel(state, agent, holding_at(&state.accounts, holding), 2 * <slot_t><uint32_t>name, <uint32_t>(name >> 32),
+                         self.left_ms(state, agent, market_), 0)
