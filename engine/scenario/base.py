@@ -1,0 +1,59 @@
+"""The base of every scenario object: a frozen pydantic model that knows its name and refuses unknown keys.
+
+A model made in Python raises `ScenarioError` (an `InputError`) with everything that is wrong in it, never pydantic's own
+error, and takes its first arguments by position where that reads better.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from engine.scenario.problems import ScenarioError, problems_of
+
+__all__ = ["Model", "Named"]
+
+_PydanticMeta: Any = type(BaseModel)
+
+
+class _Meta(_PydanticMeta):  # type: ignore[misc]  # pydantic's metaclass has no public name
+    """Turn what pydantic says about a constructor's arguments into our error."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        names = cls.POSITIONAL
+        if len(args) > len(names):
+            raise TypeError(f"{cls.__name__} takes {len(names)} positional arguments, was given {len(args)}")
+        given = dict(zip(names, args, strict=False))
+        twice = sorted(given.keys() & kwargs.keys())
+        if twice:
+            raise TypeError(f"{cls.__name__} was given {', '.join(twice)} twice")
+        try:
+            return super().__call__(**given, **kwargs)
+        except ValidationError as error:
+            raise ScenarioError(problems_of(error, cls)) from None  # type: ignore[arg-type]
+
+
+class Model(BaseModel, metaclass=_Meta):
+    """A frozen part of a scenario."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+    POSITIONAL: ClassVar[tuple[str, ...]] = ()
+
+
+class Named(Model):
+    """An object of a scenario: it has a name that is unique in its section, and can be switched off."""
+
+    enabled: bool = Field(True, strict=True, description="false switches the object off")
+    _name: str = PrivateAttr("")
+
+    @property
+    def name(self) -> str:
+        """The name under which the scenario holds the object; empty before it does."""
+        return self._name
+
+    def named(self, name: str) -> Self:
+        """Return the object under a name."""
+        copy = self.model_copy()
+        copy._name = name
+        return copy

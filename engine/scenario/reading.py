@@ -1,0 +1,115 @@
+"""Read a scenario from TOML, and say of every mistake where in the file it stands."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from decimal import Decimal
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from engine.errors import InputError
+from engine.scenario.located import locate
+from engine.scenario.problems import Problem, ScenarioError
+
+if TYPE_CHECKING:
+    from engine.scenario.scenario import Scenario
+
+__all__ = ["read_toml", "shown_name"]
+
+AnyScenario = TypeVar("AnyScenario", bound="Scenario")
+_WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_TWICE = re.compile(r"Cannot declare (\(.*\)) twice")
+TEXT_NAME = "<text>"
+
+
+class _SyntaxError(ScenarioError):
+    """TOML that cannot be read: one problem, with its place."""
+
+    def __init__(self, problem: Problem, file: str, line: int, column: int) -> None:
+        super().__init__([problem], file)
+        self.places = [(line, column)]
+
+
+def is_text(source: object) -> bool:
+    """Tell a TOML text from the name of a file."""
+    return isinstance(source, str) and ("\n" in source or "=" in source)
+
+
+def shown_name(source: str | FilePath) -> str:
+    """Return the name of a source in messages."""
+    return TEXT_NAME if is_text(source) else str(source)
+
+
+def text_of(source: str | FilePath) -> tuple[str, FilePath | None]:
+    r"""Return the text of a source with line ends ``\n``, and the folder that it is in."""
+    if is_text(source):
+        return str(source).replace("\r\n", "\n"), None
+    path = FilePath(source)
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"), path.resolve().parent
+    except OSError as error:
+        raise InputError("scenario", "a file that can be read", f"{source}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError("scenario", "a file in UTF-8", f"{source}: byte {error.start}") from None
+
+
+def parse(text: str, file: str) -> dict[str, Any]:
+    """Return the data of a TOML text; a syntax error is told with its place."""
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        where = _WHERE.search(message)
+        lines = text.split("\n")
+        at_end = (len(lines), len(lines[-1]) + 1)
+        line, column = (int(where[1]), int(where[2])) if where and where[1] else at_end
+        twice = _TWICE.search(message)
+        if twice or "Cannot overwrite a value" in message:
+            problem = Problem(("TOML",), "a name that is used once", lines[line - 1].strip())
+        else:
+            said = message[: where.start()] if where else message
+            problem = Problem(("TOML",), f"TOML that can be read ({said})", lines[line - 1].strip() or "an end")
+        raise _SyntaxError(problem, file, line, column) from None
+    except RecursionError:
+        raise InputError("TOML", "tables that are not nested without end", file) from None
+
+
+def read_toml(cls: type[AnyScenario], source: str | FilePath) -> AnyScenario:
+    """Read and check a scenario; raises `ScenarioError` with every problem located."""
+    file = shown_name(source)
+    text, folder = text_of(source)
+    data = parse(text, file)
+    scenario, problems = cls.checked(data, folder=folder)
+    if not problems:
+        problems = _variant_problems(scenario, data)
+    if problems:
+        raise ScenarioError(problems, file, text, locate(text))
+    return scenario
+
+
+def _variant_problems(scenario: Scenario, data: dict[str, Any]) -> list[Problem]:
+    """Return what is wrong with the variants once they are applied, each at the value that the variant sets."""
+    problems = []
+    for name, variant in scenario.variants.items():
+        if not variant.enabled:
+            continue
+        try:
+            scenario.variant(name)
+        except ScenarioError as error:
+            problems += [_in_variant(name, problem, data) for problem in error.problems]
+        except InputError as error:
+            problems.append(Problem(("variants", name), error.expected, error.was))
+    return problems
+
+
+def _in_variant(name: str, problem: Problem, data: dict[str, Any]) -> Problem:
+    from engine.scenario.paths import format_path
+
+    set_here = data["variants"][name].get("set", {})
+    text = format_path(problem.path)
+    fitting = [path for path in set_here if text == path or text.startswith((f"{path}.", f"{path}["))]
+    place = ("variants", name, "set", max(fitting, key=len)) if fitting else ("variants", name)
+    return Problem(place, f"{text}: {problem.expected}", problem.was, problem.is_key)
+
+
