@@ -149,7 +149,16 @@ class _OnSeveral(PopulationBase):
 class MarketMaker(_OnSeveral):
     """Quote several levels on each side of one or more markets; leave, and come back."""
 
-    DRAWN = ("half_spread", "spacing", "skew", "anchor", "leaves.drawdown", "returns.after", "returns.size", "wake_every")
+    DRAWN = (
+        "half_spread",
+        "spacing",
+        "skew",
+        "anchor",
+        "leaves.drawdown",
+        "returns.after",
+        "returns.size",
+        "wake_every",
+    )
     kind: Literal["market-maker"] = "market-maker"
     levels: int = Field(5, strict=True, ge=1, le=8, description="quotes on each side")
     half_spread: DrawnHalf = Field(Decimal("0.0008"), description="distance of the best quote from its centre")

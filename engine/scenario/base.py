@@ -6,7 +6,7 @@ error, and takes its first arguments by position where that reads better.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
@@ -14,10 +14,13 @@ from engine.scenario.problems import ScenarioError, problems_of
 
 __all__ = ["Model", "Named"]
 
-_PydanticMeta: Any = type(BaseModel)
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass as _PydanticMeta
+else:
+    _PydanticMeta = type(BaseModel)  # it has no public name
 
 
-class _Meta(_PydanticMeta):  # type: ignore[misc]  # pydantic's metaclass has no public name
+class _Meta(_PydanticMeta):
     """Turn what pydantic says about a constructor's arguments into our error."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:

@@ -123,6 +123,8 @@ def build(scenario: Scenario) -> Simulation:
     """
     building = _Building(scenario)
     _declare(building)
+    if not building.markets:
+        raise InputError("markets", "at least one market that is switched on", "none")
     _open_accounts(building)
     on = [event for event in scenario.events.values() if event.enabled]
     for event in on:
@@ -147,7 +149,9 @@ def _liquidation(scenario: Scenario) -> Any:
     rules = {name: venue for name, venue in scenario.venues.items() if venue.enabled}
     for name, venue in rules.items():
         if venue.gateway.service:
-            raise InputError(f"venues.{name}.gateway.service", "0us: the world has no gateway yet", f"{venue.gateway.service}us")
+            raise InputError(
+                f"venues.{name}.gateway.service", "0us: the world has no gateway yet", f"{venue.gateway.service}us"
+            )
         if venue.liquidation != next(iter(rules.values())).liquidation:
             raise InputError(f"venues.{name}.liquidation", "one rule for all venues, which are one venue yet", name)
     return next((venue.liquidation for venue in rules.values()), Liquidation())
@@ -390,7 +394,9 @@ def _market_makers(building: _Building, makers: Any) -> None:
     leaves = ("volatility", "inventory", "margin_ratio", "latency", "adl")
     _refuse_not_yet(makers, (*(f"leaves.{field}" for field in leaves), "mass_quotes", "returns.spread_decay"))
     if makers.mode != "ladder" or makers.returns.spread != 1.0 or isinstance(makers.size, Law):
-        raise InputError("mode", "a ladder of fixed size that returns with its own spread, for the time being", makers.mode)
+        raise InputError(
+            "mode", "a ladder of fixed size that returns with its own spread, for the time being", makers.mode
+        )
     if makers.leaves is not None and makers.leaves.sides != "bids":
         raise InputError("leaves.sides", "bids: the world cannot do both yet", makers.leaves.sides)
     median, sigma = _latency_law(makers)

@@ -6,6 +6,7 @@ that one mistake is told once. What is switched off is not looked at, and nothin
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ __all__ = ["Whole", "check_whole"]
 
 ATOMS_MAX = 2**61
 LOTS = "lots"
+VARIANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]*")  # it names a folder of the run
 
 
 def check_whole(scenario: Scenario, names: dict[str, set[str]]) -> list[Problem]:
@@ -111,7 +113,9 @@ def assets(whole: Whole) -> Iterator[Problem]:
         atoms, is_whole = whole_steps(asset.supply, Decimal(1).scaleb(-asset.decimals), "supply")
         if not is_whole or not 1 <= atoms <= ATOMS_MAX:
             most = Decimal(ATOMS_MAX).scaleb(-asset.decimals)
-            yield Problem(("assets", name, "supply"), f"whole atoms, at most {most:f} with these decimals", asset.supply)
+            yield Problem(
+                ("assets", name, "supply"), f"whole atoms, at most {most:f} with these decimals", asset.supply
+            )
 
 
 def markets(whole: Whole) -> Iterator[Problem]:
@@ -159,7 +163,9 @@ def oracles(whole: Whole) -> Iterator[Problem]:
     """P-3: an index has a source, a mark is of a perpetual."""
     for name, oracle in whole.on("oracles").items():
         path = ("oracles", name)
-        yield from whole.reference((*path, "market"), "markets", oracle.market, kind="perp" if oracle.kind == "mark" else "")
+        yield from whole.reference(
+            (*path, "market"), "markets", oracle.market, kind="perp" if oracle.kind == "mark" else ""
+        )
         if oracle.kind == "index":
             yield from whole.reference((*path, "source"), "markets", oracle.source)
 
@@ -280,6 +286,8 @@ def parts(whole: Whole) -> Iterator[Problem]:
         elif name in whole.scenario.parts[:place]:
             yield Problem(("parts", place), "each part once", name)
     for name, variant in whole.on("variants").items():
+        if not VARIANT_NAME.fullmatch(name):
+            yield Problem(("variants", name), "a name of letters, digits, blanks, . _ + and -", name, is_key=True)
         if name == BASE:
             yield Problem(("variants", name), f"another name: {BASE} is the scenario itself", name, is_key=True)
         if variant.extends is not None and variant.extends not in known:

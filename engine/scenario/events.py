@@ -23,7 +23,9 @@ ROW_COLUMNS = ("at", "market", "side", "price", "quantity", "immediate", "cancel
 
 class _Event(Named):
     at: Annotated[int | str, MOMENT] = Field(0, description='when, such as "60s" or "20:50"')
-    account: Ref | None = Field(None, description="population whose first member acts; an account of its own if not given")
+    account: Ref | None = Field(
+        None, description="population whose first member acts; an account of its own if not given"
+    )
     brings: dict[str, Annotated[Decimal | Law, Drawn(SUPPLY)]] = Field(
         default_factory=dict, description="deposit of the event's own account, by asset"
     )

@@ -53,7 +53,9 @@ class Gateway(Model):
 class Liquidation(Model):
     """How an account below maintenance is reduced (X-4)."""
 
-    stage: Annotated[Decimal, _POSITIVE_SHARE] = Field(Decimal("0.25"), description="share of a position that a step closes")
+    stage: Annotated[Decimal, _POSITIVE_SHARE] = Field(
+        Decimal("0.25"), description="share of a position that a step closes"
+    )
     stage_min: int = Field(1, strict=True, ge=1, le=2**61, description="least lots of a step")
     every: Annotated[int, CADENCE] = Field(1000, description="time between steps")
 
@@ -141,5 +143,3 @@ Oracle = Annotated[IndexOracle | MarkOracle, Field(discriminator="kind")]
 
 MARKET_KINDS: dict[str, type[Named]] = {"spot": Spot, "perp": Perp}
 ORACLE_KINDS: dict[str, type[Named]] = {"index": IndexOracle, "mark": MarkOracle}
-
-

@@ -111,5 +111,3 @@ def _in_variant(name: str, problem: Problem, data: dict[str, Any]) -> Problem:
     fitting = [path for path in set_here if text == path or text.startswith((f"{path}.", f"{path}["))]
     place = ("variants", name, "set", max(fitting, key=len)) if fitting else ("variants", name)
     return Problem(place, f"{text}: {problem.expected}", problem.was, problem.is_key)
-
-

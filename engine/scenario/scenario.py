@@ -93,7 +93,9 @@ class Scenario(Model):
     start: Annotated[datetime, START] = Field(description='start, such as "2025-10-10T20:45Z"')
     duration: Annotated[int, CADENCE] = Field(description='duration, such as "105min"')
     seed: int = Field(strict=True, ge=-(2**63), lt=2**64, description="seed, a whole number")
-    parts: list[str] = Field(default_factory=lambda: [BASE], description="what a run runs: base, and variants", min_length=1)
+    parts: list[str] = Field(
+        default_factory=lambda: [BASE], description="what a run runs: base, and variants", min_length=1
+    )
     assets: dict[str, Asset] = Field(default_factory=dict)
     venues: dict[str, Venue] = Field(default_factory=dict)
     markets: dict[str, Market] = Field(default_factory=dict)
@@ -403,5 +405,3 @@ def _model_of(section: str, data: dict[str, Any]) -> type[Named] | Problem:
     if found is None:
         return Problem(("kind",), f"one of {', '.join(kinds)}{did_you_mean(kind, kinds)}", kind)
     return found
-
-
