@@ -1,9 +1,9 @@
 """The command `firesale`.
 
 Stands on click; the bodies are in `engine.commands`. `--json` puts one object on stdout; everything for people goes to
-stderr. Exit codes: 0 good, 1 an invariant or a bar failed, 2 usage or scenario error, 4 an extra is missing (named), 130
-interrupted after writing what there was. numpy, pydantic and all that stands on them are imported inside the commands
-only, so `--help` is quick.
+stderr. Exit codes: 0 good, 1 an invariant or a bar failed, 2 usage or scenario error, 4 an extra is missing (named),
+130 interrupted after writing what there was. numpy, pydantic and all that stands on them are imported inside the
+commands only, so `--help` is quick.
 
 Ctrl-C: while libraries load it ends the process at once, while the scenario runs it is a `KeyboardInterrupt`, and while
 the rest is written it waits.
@@ -42,7 +42,7 @@ class _Process(click.Group):
             raise
 
 
-class _Source(click.ParamType):
+class _Source(click.ParamType[str]):
     """A shipped scenario's name, or a TOML file; the shell completes both."""
 
     name = "scenario"
@@ -54,7 +54,7 @@ class _Source(click.ParamType):
         return found or [CompletionItem(incomplete, type="file")]
 
 
-class _VariantName(click.ParamType):
+class _VariantName(click.ParamType[str]):
     """A variant of the scenario that the command line names before it."""
 
     name = "variant"

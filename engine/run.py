@@ -1,8 +1,8 @@
 """Run a scenario: build its parts, run them, fold their digests, gather figures and timeline.
 
-Stands on `engine.scenarios`, `engine.scenario`, `engine.lineage`. Promises: the same scenario, seed and version give the same
-`RunResult.digest`; Ctrl-C leaves what has been done readable (`RunResult.interrupted`), the part that was running
-included.
+Stands on `engine.scenarios`, `engine.scenario`, `engine.lineage`. Promises: the same scenario, seed and version give
+the same `RunResult.digest`; Ctrl-C leaves what has been done readable (`RunResult.interrupted`), the part that was
+running included.
 """
 
 from __future__ import annotations
@@ -163,9 +163,7 @@ def timeline_of(part: Part) -> list[tuple[float, str]]:
     return sorted(rows)
 
 
-def new_result(
-    scenario: str | Scenario, seed: int | None = None, *, parts: Sequence[str] | None = None
-) -> RunResult:
+def new_result(scenario: str | Scenario, seed: int | None = None, *, parts: Sequence[str] | None = None) -> RunResult:
     """Return the empty result of a scenario; `carry_out` fills it.
 
     Parameters

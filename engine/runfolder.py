@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine._core import ColumnTable, World
-    from engine.run import RunResult
     from engine.part import Part
+    from engine.run import RunResult
 
 __all__ = ["RunFolder", "load_libraries", "missing_extras"]
 

@@ -1,4 +1,4 @@
-"""Ctrl-C: at once while libraries load, a `KeyboardInterrupt` while a scenario runs, later while the rest is written."""
+"""Ctrl-C: at once while libraries load, `KeyboardInterrupt` while a scenario runs, later while the rest is written."""
 
 from __future__ import annotations
 

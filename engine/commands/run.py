@@ -6,7 +6,6 @@ import json
 import signal
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +17,7 @@ from engine.errors import InputError, InvariantError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from engine.run import RunResult
     from engine.runfolder import RunFolder

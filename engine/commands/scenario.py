@@ -112,13 +112,16 @@ def contents(scenario: Scenario) -> dict[str, list[str]]:
     held = {}
     for section in SECTIONS:
         objects = getattr(scenario, section)
-        shown = [name if each.enabled else f"({name})" for name, each in objects.items()]
-        if shown:
-            held[section] = [
-                f"{name} x {objects[name].count}" if getattr(objects.get(name), "count", 1) > 1 else name for name in shown
-            ]
+        if objects:
+            held[section] = [_shown(name, each) for name, each in objects.items()]
     held["parts"] = list(scenario.parts)
     return held
+
+
+def _shown(name: str, each: Any) -> str:
+    count = getattr(each, "count", 1)
+    text = f"{name} x {count}" if count > 1 else name
+    return text if each.enabled else f"({text})"
 
 
 def _building_problems(scenario: Scenario, file: str) -> InputError | None:

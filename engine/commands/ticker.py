@@ -1,7 +1,7 @@
 """A run as it goes, on a terminal: simulated time, events per second, time left, and landmarks as they come.
 
-Stands on rich. It reads between two blocks of events and changes nothing; reading the landmarks takes time that grows with
-their number, so it looks less often as they grow.
+Stands on rich. It reads between two blocks of events and changes nothing; reading the landmarks takes time that grows
+with their number, so it looks less often as they grow.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ __all__ = ["Ticker"]
 
 LOOK_EVERY_S = 0.25
 LOOK_SHARE = 0.05  # of the wall clock at most
-KIND_COLUMN, TIME_COLUMN, ACCOUNT_COLUMN = 1, 0, 4
-TOLD = (LandmarkKind.SHOCK, LandmarkKind.WITHDRAWAL, LandmarkKind.RETURN, LandmarkKind.LIQUIDATION, LandmarkKind.BAD_DEBT)
+TOLD = (
+    LandmarkKind.SHOCK,
+    LandmarkKind.WITHDRAWAL,
+    LandmarkKind.RETURN,
+    LandmarkKind.LIQUIDATION,
+    LandmarkKind.BAD_DEBT,
+)
 
 
 class Ticker:
@@ -92,14 +97,14 @@ class Ticker:
     def _landmarks(self, part: Part) -> str:
         """Tell the first landmark of each kind, and return how many there are of each."""
         rows = part.simulation.world.landmarks()
-        counts = {kind: 0 for kind in TOLD}
-        for row in rows:
-            kind = LandmarkKind(row[KIND_COLUMN])
+        counts = dict.fromkeys(TOLD, 0)
+        for time_ms, number, _, _, account, *_ in rows:
+            kind = LandmarkKind(number)
             if kind not in counts:
                 continue
             counts[kind] += 1
             if kind not in self._told:
                 self._told.add(kind)
-                who = part.simulation.accounts.get(row[ACCOUNT_COLUMN], "-")
-                self.say(f"{row[TIME_COLUMN] / 1000:10.3f} s  first {kind.name.lower().replace('_', ' ')} ({who})")
+                who = part.simulation.accounts.get(account, "-")
+                self.say(f"{time_ms / 1000:10.3f} s  first {kind.name.lower().replace('_', ' ')} ({who})")
         return ", ".join(f"{n} {kind.name.lower()}" for kind, n in counts.items() if n)

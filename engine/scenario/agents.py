@@ -107,6 +107,7 @@ def when(**rules: Any) -> Leaves:
 class PopulationBase(Named):
     """What every population has."""
 
+    kind: str
     DRAWN: ClassVar[tuple[str, ...]] = ()  # parameters that a law may give, in the order of their draws
     count: int = Field(1, strict=True, ge=1, le=COUNT_MAX, description="members")
     brings: dict[str, Annotated[Decimal | Law, Drawn(SUPPLY)]] = Field(

@@ -1,7 +1,7 @@
 """The base of every scenario object: a frozen pydantic model that knows its name and refuses unknown keys.
 
-A model made in Python raises `ScenarioError` (an `InputError`) with everything that is wrong in it, never pydantic's own
-error, and takes its first arguments by position where that reads better.
+A model made in Python raises `ScenarioError` (an `InputError`) with everything that is wrong in it, never pydantic's
+own error, and takes its first arguments by position where that reads better.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ else:
 
 
 class _Meta(_PydanticMeta):
+    POSITIONAL: tuple[str, ...]
+
     """Turn what pydantic says about a constructor's arguments into our error."""
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        names = cls.POSITIONAL
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        names = self.POSITIONAL
         if len(args) > len(names):
-            raise TypeError(f"{cls.__name__} takes {len(names)} positional arguments, was given {len(args)}")
+            raise TypeError(f"{self.__name__} takes {len(names)} positional arguments, was given {len(args)}")
         given = dict(zip(names, args, strict=False))
         twice = sorted(given.keys() & kwargs.keys())
         if twice:
-            raise TypeError(f"{cls.__name__} was given {', '.join(twice)} twice")
+            raise TypeError(f"{self.__name__} was given {', '.join(twice)} twice")
         try:
             return super().__call__(**given, **kwargs)
         except ValidationError as error:
-            raise ScenarioError(problems_of(error, cls)) from None  # type: ignore[arg-type]
+            raise ScenarioError(problems_of(error, self)) from None  # type: ignore[arg-type]
 
 
 class Model(BaseModel, metaclass=_Meta):
@@ -58,5 +60,5 @@ class Named(Model):
     def named(self, name: str) -> Self:
         """Return the object under a name."""
         copy = self.model_copy()
-        copy._name = name
+        copy._name = name  # noqa: SLF001  # a copy of itself
         return copy

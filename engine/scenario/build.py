@@ -1,8 +1,8 @@
 """Build a scenario: the only file of this package that calls the native world.
 
 The order is fixed, because it numbers accounts and settles ties: assets, markets and oracles; the accounts of the
-populations in the file's order, then those of events; the orders from outside; the populations' behaviours, in the file's
-order; the shocks. Each population's kind has one small function here; `BUILDERS` is the list.
+populations in the file's order, then those of events; the orders from outside; the populations' behaviours, in the
+file's order; the shocks. Each population's kind has one small function here; `BUILDERS` is the list.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import _core
 from engine.errors import InputError
-from engine.scenario.events import Orders, OrderRow, Shock, read_rows
+from engine.scenario.events import OrderRow, Orders, Shock, read_rows
 from engine.scenario.laws import Choice, Exponential, Integers, Law, Lognormal, Pareto, Uniform
 from engine.scenario.paths import format_path
 from engine.simulation import Simulation

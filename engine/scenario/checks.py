@@ -29,7 +29,18 @@ LOTS = "lots"
 VARIANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]*")  # it names a folder of the run
 
 
-def check_whole(scenario: Scenario, names: dict[str, set[str]]) -> list[Problem]:
+# Which section a key's name or names are of, for objects that could not be read as a whole.
+REFERENCES = {
+    **dict.fromkeys(("market", "source", "on", "long", "short"), "markets"),
+    **dict.fromkeys(("account", "rest"), "populations"),
+    **dict.fromkeys(("base", "quote", "settle", "brings"), "assets"),
+    "venue": "venues",
+}
+
+
+def check_whole(
+    scenario: Scenario, names: dict[str, set[str]], broken: list[tuple[Path, dict[str, Any]]] | None = None
+) -> list[Problem]:
     """Return everything that is wrong between a scenario's objects.
 
     Parameters
@@ -38,6 +49,8 @@ def check_whole(scenario: Scenario, names: dict[str, set[str]]) -> list[Problem]
         Its sections hold what could be read.
     names : dict
         All names of each section, those that could not be read included.
+    broken : list of (path, data), optional
+        The objects that could not be read: of them only the names of others are looked at.
 
     Returns
     -------
@@ -45,7 +58,19 @@ def check_whole(scenario: Scenario, names: dict[str, set[str]]) -> list[Problem]
     """
     whole = Whole(scenario, names)
     rules = (assets, markets, oracles, populations, events, parts)
-    return [problem for rule in rules for problem in rule(whole)]
+    problems = [problem for rule in rules for problem in rule(whole)]
+    return problems + [problem for path, data in broken or () for problem in _raw_references(whole, path, data)]
+
+
+def _raw_references(whole: Whole, path: Path, data: dict[str, Any]) -> Iterator[Problem]:
+    for key, section in REFERENCES.items():
+        value = data.get(key)
+        if isinstance(value, str):
+            yield from whole.reference((*path, key), section, value)
+        elif isinstance(value, (list, dict)):
+            for place, name in enumerate(value):
+                if isinstance(name, str):
+                    yield from whole.reference((*path, key, name if isinstance(value, dict) else place), section, name)
 
 
 class Whole:

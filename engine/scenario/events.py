@@ -78,8 +78,8 @@ class OrderRow(Model):
 class Orders(_Event):
     """Send orders from outside: rows here, or a CSV file of them.
 
-    The order in place i arrives at ``at + i x every`` plus its own ``at``. With `shuffle` the places are drawn, keyed by the
-    event's name; rows that differ in quantity only keep their order.
+    The order in place i arrives at ``at + i x every`` plus its own ``at``. With `shuffle` the places are drawn, keyed
+    by the event's name; rows that differ in quantity only keep their order.
     """
 
     POSITIONAL: ClassVar[tuple[str, ...]] = ("rows",)
@@ -103,7 +103,9 @@ Event = Annotated[Shock | Orders, Field(discriminator="kind")]
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
     """Return a CSV row without its empty cells, its flag as a bool."""
-    cells = {name: value.strip() for name, value in row.items() if isinstance(value, str) and value.strip()}
+    cells: dict[str, Any] = {
+        name: value.strip() for name, value in row.items() if isinstance(value, str) and value.strip()
+    }
     flags = {"true": True, "false": False, "1": True, "0": False}
     if "immediate" in cells:
         cells["immediate"] = flags.get(cells["immediate"].lower(), cells["immediate"])

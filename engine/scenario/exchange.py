@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
@@ -11,6 +10,8 @@ from engine.scenario.markets import IndexOracle, MarkOracle, Perp, Spot
 from engine.units import exact
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from engine.scenario.markets import Venue
     from engine.scenario.scenario import Scenario
 
@@ -39,7 +40,8 @@ class Exchange:
             raise InputError("name", "a name such as ATOM/USDT, or base and quote", name)
         self._declare(market.quote_asset, _QUOTE_DECIMALS)
         self._declare(market.base_asset, _decimals_of(market.lot))
-        return self._open(name, market)
+        self._open(name, market)
+        return market.named(name)
 
     def perp(self, name: str, *, index: Any = None, every: str = "1s", lag: str = "0ms", **options: Any) -> Perp:
         """Open a perpetual; with `index`, a spot market, also its index and its mark.
@@ -64,18 +66,18 @@ class Exchange:
             options["settle"] = self.scenario.markets[source].quote_asset
         market = Perp(venue=self.name, **options)
         self._declare(market.settle, _QUOTE_DECIMALS)
-        opened = self._open(name, market)
+        self._open(name, market)
         if source is not None:
             oracles = {
-                "index": IndexOracle(market=name, source=source, every=every, lag=lag),  # type: ignore[arg-type]
-                "mark": MarkOracle(market=name, every=every, lag=lag),  # type: ignore[arg-type]
+                "index": IndexOracle(market=name, source=source, every=every, lag=lag),
+                "mark": MarkOracle(market=name, every=every, lag=lag),
             }
             for word, oracle in oracles.items():
                 self.scenario._hold("oracles", f"{word} {name}", oracle)  # noqa: SLF001  # the scenario's own helper
-        return opened
+        return market.named(name)
 
-    def _open(self, name: str, market: Any) -> Any:
-        return self.scenario._hold("markets", name, market)  # noqa: SLF001  # the scenario's own helper
+    def _open(self, name: str, market: Any) -> None:
+        self.scenario._hold("markets", name, market)  # noqa: SLF001  # the scenario's own helper
 
     def _declare(self, asset: str, decimals: int) -> None:
         if asset not in self.scenario.assets:

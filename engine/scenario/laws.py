@@ -1,7 +1,8 @@
 """Distributions, wherever a number may stand: in Python, as an inline table, or as a compact string.
 
-``en.lognormal("5ms", 0.5)``, ``{ law = "lognormal", median = "5ms", sigma = 0.5 }`` and ``"lognormal(5ms, 0.5)"`` are the
-same. A law's arguments are in the unit of the field in which it stands: `Drawn` reads them with that field's quantity.
+``en.lognormal("5ms", 0.5)``, ``{ law = "lognormal", median = "5ms", sigma = 0.5 }`` and ``"lognormal(5ms, 0.5)"`` are
+the same. A law's arguments are in the unit of the field in which it stands: `Drawn` reads them with that field's
+quantity.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Law(Model):
             except RefusedError as refused:
                 raise expected_error(refused.expected, value, name) from None
         copy = self.model_copy(update=read)
-        copy._unit = unit
+        copy._unit = unit  # noqa: SLF001  # a copy of itself
         copy.check()
         return copy
 

@@ -1,7 +1,7 @@
 """Where everything of a TOML text stands: key path to line and column.
 
-`tomllib` gives values without positions, and no library on the index gives them for Python, so this walks the text once more. It needs a
-text that `tomllib` has accepted and therefore checks nothing: it only keeps count of where keys and values begin.
+`tomllib` gives values without positions, so this walks the text once more. It needs a text that `tomllib` has accepted
+and therefore checks nothing: it only keeps count of where keys and values begin.
 Promises: every path of the parsed document is located (a property test compares the two on generated documents).
 """
 

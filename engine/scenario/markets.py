@@ -88,7 +88,6 @@ class _Market(Named):
 class Spot(_Market):
     """A spot market; base and quote are read from a name such as ATOM/USDT if they are not given."""
 
-    POSITIONAL: ClassVar[tuple[str, ...]] = ()
     kind: Literal["spot"] = "spot"
     quote: Ref | None = Field(None, description="asset in which prices are")
     price_min: Annotated[Decimal, PRICE] | None = Field(None, description="least legal price; one tick by default")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import typing
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -35,8 +36,13 @@ class Problem:
     was: object
     is_key: bool = False  # the key itself is wrong, not its value
 
+    @property
+    def found(self) -> object:
+        """What was found, as people write it."""
+        return f"{self.was:f}" if isinstance(self.was, Decimal) else self.was
+
     def __str__(self) -> str:
-        return str(InputError(format_path(self.path) or "scenario", self.expected, self.was))
+        return str(InputError(format_path(self.path) or "scenario", self.expected, self.found))
 
 
 class ScenarioError(InputError):
@@ -83,7 +89,7 @@ class ScenarioError(InputError):
                 "column": column,
                 "path": format_path(problem.path),
                 "expected": problem.expected,
-                "was": str(InputError("", "", problem.was)).rpartition("was ")[2],
+                "was": str(InputError("", "", problem.found)).rpartition("was ")[2],
             }
             for problem, (line, column) in zip(self.problems, self.places, strict=True)
         ]

@@ -150,7 +150,7 @@ def read_milliseconds(value: object, expected: str) -> Decimal:
     return total
 
 
-def format_duration(milliseconds: int | float | Decimal) -> str:
+def format_duration(milliseconds: float | Decimal) -> str:
     """Return a duration in its largest unit that gives a whole number.
 
     Examples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import tomllib
 from decimal import Decimal
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import InputError
 from engine.scenario.located import locate
+from engine.scenario.paths import EVERY, format_path, parse_path, set_value
 from engine.scenario.problems import Problem, ScenarioError
 
 if TYPE_CHECKING:
-    from engine.scenario.scenario import Scenario
+    from engine.scenario.located import Path
+    from engine.scenario.scenario import Scenario, Variant
 
 __all__ = ["read_toml", "shown_name"]
 
@@ -81,33 +84,59 @@ def read_toml(cls: type[AnyScenario], source: str | FilePath) -> AnyScenario:
     text, folder = text_of(source)
     data = parse(text, file)
     scenario, problems = cls.checked(data, folder=folder)
-    if not problems:
-        problems = _variant_problems(scenario, data)
+    problems += _variant_problems(scenario, data, problems)
     if problems:
         raise ScenarioError(problems, file, text, locate(text))
     return scenario
 
 
-def _variant_problems(scenario: Scenario, data: dict[str, Any]) -> list[Problem]:
+def _variant_problems(scenario: Scenario, data: dict[str, Any], known: list[Problem]) -> list[Problem]:
     """Return what is wrong with the variants once they are applied, each at the value that the variant sets."""
-    problems = []
+    problems: list[Problem] = []
+    seen = {str(problem) for problem in known}
     for name, variant in scenario.variants.items():
         if not variant.enabled:
             continue
         try:
-            scenario.variant(name)
-        except ScenarioError as error:
-            problems += [_in_variant(name, problem, data) for problem in error.problems]
+            line = scenario.line_of(name)
         except InputError as error:
-            problems.append(Problem(("variants", name), error.expected, error.was))
+            problems.append(Problem(("variants", name, "extends"), error.expected, error.was))
+            continue
+        changed, found = _applied(data, name, line)
+        if not found:  # a path that leads nowhere is told alone: what would follow from it is no news
+            found = [
+                _in_variant(name, problem, variant.set)
+                for problem in type(scenario).checked(changed, folder=scenario.folder)[1]
+                if str(problem) not in seen
+            ]
+        problems += found
     return problems
 
 
-def _in_variant(name: str, problem: Problem, data: dict[str, Any]) -> Problem:
-    from engine.scenario.paths import format_path
+def _applied(data: dict[str, Any], name: str, line: list[Variant]) -> tuple[dict[str, Any], list[Problem]]:
+    """Return a copy of the data with a line of variants applied, and the paths of the last one that lead nowhere."""
+    changed, problems = copy.deepcopy(data), []
+    for variant in line:
+        for text, value in variant.set.items():
+            try:
+                set_value(changed, parse_path(text), copy.deepcopy(value))
+            except InputError as error:
+                if variant is line[-1]:
+                    problems.append(Problem(("variants", name, "set", text), error.expected, error.was, is_key=True))
+    return changed, problems
 
-    set_here = data["variants"][name].get("set", {})
+
+def _in_variant(name: str, problem: Problem, set_here: dict[str, Any]) -> Problem:
+    """Put a problem of a changed scenario at the value that a variant sets."""
     text = format_path(problem.path)
-    fitting = [path for path in set_here if text == path or text.startswith((f"{path}.", f"{path}["))]
+    fitting = [path for path in set_here if _leads_to(path, problem.path)]
     place = ("variants", name, "set", max(fitting, key=len)) if fitting else ("variants", name)
-    return Problem(place, f"{text}: {problem.expected}", problem.was, problem.is_key)
+    return Problem(place, f"{text}: {problem.expected}", problem.found, problem.is_key)
+
+
+def _leads_to(text: str, path: Path) -> bool:
+    try:
+        prefix = parse_path(text)
+    except InputError:
+        return False
+    return len(prefix) <= len(path) and all(a in (b, EVERY) for a, b in zip(prefix, path, strict=False))

@@ -1,13 +1,12 @@
 """A scenario as data: the Python objects and the TOML file map one to one.
 
-`Scenario` holds sections of named objects. It is made from a file (`from_toml`), from plain data (`from_data`) or in Python
-(`exchange`, `add`, `at`); `but` returns a changed copy; `simulation` and `run` build it. Promises: a scenario that was read
-is whole (every rule of `checks` holds), and `from_toml(sc.to_toml()) == sc`.
+`Scenario` holds sections of named objects. It is made from a file (`from_toml`), from plain data (`from_data`) or in
+Python (`exchange`, `add`, `at`); `but` returns a changed copy; `simulation` and `run` build it. Promises: a scenario
+that was read is whole (every rule of `checks` holds), and `from_toml(sc.to_toml()) == sc`.
 """
 
 from __future__ import annotations
 
-import tomllib
 from datetime import datetime
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -18,7 +17,7 @@ from engine.errors import InputError
 from engine.scenario.agents import POPULATION_KINDS, Holders, Population, PopulationBase
 from engine.scenario.base import Model, Named
 from engine.scenario.checks import check_whole
-from engine.scenario.events import EVENT_KINDS, Event
+from engine.scenario.events import EVENT_KINDS, Event, Orders, Shock
 from engine.scenario.markets import MARKET_KINDS, ORACLE_KINDS, Asset, Market, Oracle, Venue
 from engine.scenario.paths import SECTIONS, parse_path, set_value
 from engine.scenario.problems import NOTHING, Problem, ScenarioError, problems_of
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from engine.run import RunResult
     from engine.scenario.exchange import Exchange
+    from engine.scenario.located import Path
     from engine.simulation import Simulation
 
 __all__ = ["BASE", "Record", "Scenario", "Variant"]
@@ -158,8 +158,9 @@ class Scenario(Model):
         """Return what could be read of plain data, and everything that is wrong with it."""
         values: dict[str, Any] = {name: value for name, value in data.items() if name not in SECTIONS}
         problems: list[Problem] = []
+        broken: list[tuple[Path, dict[str, Any]]] = []
         for section in SECTIONS:
-            values[section], found = _read_section(section, data.get(section, {}))
+            values[section], found = _read_section(section, data.get(section, {}), broken)
             problems += found
         try:
             scenario = cls.model_validate(values)
@@ -168,9 +169,9 @@ class Scenario(Model):
             problems = head + problems
             wrong = {problem.path[0] for problem in head}
             scenario = cls.model_construct(**{name: value for name, value in values.items() if name not in wrong})
-        scenario._folder = folder
+        scenario._folder = folder  # noqa: SLF001  # one of itself
         names = {section: set(_table(data.get(section))) for section in SECTIONS}
-        return scenario, problems + check_whole(scenario, names)
+        return scenario, problems + check_whole(scenario, names, broken)
 
     def to_data(self) -> dict[str, Any]:
         """Return the scenario as plain data: what was said, not the defaults."""
@@ -234,12 +235,12 @@ class Scenario(Model):
         if name == BASE:
             return self
         changes: dict[str, Any] = {}
-        for each in self._line_of(name):
+        for each in self.line_of(name):
             # A later variant's value comes last, also where an earlier one has set it.
             changes = {**{path: old for path, old in changes.items() if path not in each.set}, **each.set}
         return self.but(changes)
 
-    def _line_of(self, name: str) -> list[Variant]:
+    def line_of(self, name: str) -> list[Variant]:
         """Return a variant and those that it extends, the first one first."""
         line: list[Variant] = []
         following: str | None = name
@@ -257,7 +258,8 @@ class Scenario(Model):
 
     def asset(self, name: str, *, decimals: int = 6, supply: object = "1bn") -> Asset:
         """Declare an asset."""
-        return self._hold("assets", name, Asset(decimals=decimals, supply=supply))  # type: ignore[arg-type]
+        asset: Asset = self._hold("assets", name, Asset(decimals=decimals, supply=supply))
+        return asset
 
     def exchange(self, name: str, **options: Any) -> Exchange:
         """Open a venue; its markets are opened on what this returns."""
@@ -284,7 +286,7 @@ class Scenario(Model):
         """
         if not isinstance(population, PopulationBase):
             raise InputError("population", "a population such as MarketMaker(...)", population)
-        own = name or self._free_name("populations", population.kind)  # type: ignore[attr-defined]
+        own = name or self._free_name("populations", population.kind)
         if rest is not None:
             if not isinstance(population, Holders):
                 raise InputError("rest", "nothing but for Holders", rest)
@@ -294,7 +296,7 @@ class Scenario(Model):
 
     def at(self, at: object, event: Any, name: str | None = None) -> Any:
         """Let an event happen at a time since the start (``"60s"``) or a clock time (``"20:50"``)."""
-        if not isinstance(event, tuple(EVENT_KINDS.values())):
+        if not isinstance(event, (Shock, Orders)):
             raise InputError("event", "an event such as Shock(...)", event)
         own = name or self._free_name("events", event.kind)
         moved = type(event)(**{**_dumped(event), "at": at})
@@ -309,7 +311,7 @@ class Scenario(Model):
     def _hold(self, section: str, name: str, value: Any) -> Any:
         """Put an object into a section under a new name."""
         held = getattr(self, section)
-        if not isinstance(name, str) or not name or name in held:
+        if not name or name in held:
             raise InputError(f"{section} name", "a new, non-empty name", name)
         held[name] = value.named(name)
         setattr(self, section, held)  # so that it counts as said
@@ -371,14 +373,16 @@ def _path_or_text(error: InputError, text: str) -> tuple[str | int, ...]:
         return (text,)
 
 
-def _read_section(section: str, table: object) -> tuple[dict[str, Named], list[Problem]]:
+def _read_section(
+    section: str, table: object, broken: list[tuple[Path, dict[str, Any]]]
+) -> tuple[dict[str, Named], list[Problem]]:
     """Read the objects of one section, each by itself, so that a wrong one hides nothing of the others."""
     if not isinstance(table, dict):
         return {}, [Problem((section,), f"a table of {section} by name", table)]
     objects: dict[str, Named] = {}
     problems: list[Problem] = []
     for name, data in table.items():
-        path = (section, name)
+        path: Path = (section, name)
         if isinstance(data, Named):
             objects[name] = data.named(name)
             continue
@@ -393,6 +397,7 @@ def _read_section(section: str, table: object) -> tuple[dict[str, Named], list[P
             objects[name] = model.model_validate(data).named(name)
         except ValidationError as error:
             problems += problems_of(error, model, path)
+            broken.append((path, data))
     return objects, problems
 
 

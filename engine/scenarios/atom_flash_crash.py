@@ -27,8 +27,9 @@ REPLAYS = ("exact", "exact-limit")
 def prints() -> list[tuple[str, str]]:
     """Return the 71 real prints, (price, quantity) in USDT and ATOM, in order.
 
-    ATOM/USDT on Binance, 10 October 2025, 21:20:37.689 UTC, from the repository yanagihalab/atom-flash-crash-research, CC BY
-    4.0. All printed in one microsecond: one seller of 9,695.33 ATOM walked a book in which only stale bids were left.
+    ATOM/USDT on Binance, 10 October 2025, 21:20:37.689 UTC, from the repository yanagihalab/atom-flash-crash-research,
+    CC BY 4.0. All printed in one microsecond: one seller of 9,695.33 ATOM walked a book in which only stale bids were
+    left.
     """
     with PRINTS_FILE.open(newline="", encoding="utf-8") as file:
         return [(row["price"], row["quantity"]) for row in csv.DictReader(file)]

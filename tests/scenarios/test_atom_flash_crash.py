@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engine.scenarios.atom_prints import PRINTS
 
 from engine.lineage import LandmarkKind, Lineage
 from engine.scenarios import atom_flash_crash as scenario
-from engine.scenarios.atom_prints import PRINTS
 from engine.types import Side
 
 ROOT = Path(__file__).resolve().parents[2]
