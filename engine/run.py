@@ -18,7 +18,7 @@ from engine import _core
 from engine._build import VERSION
 from engine.errors import InputError, InvariantError
 from engine.lineage import LandmarkKind, Lineage
-from engine.part import Part, build_part
+from engine.part import Part
 from engine.scenarios import load, story_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class RunResult:
     scenario: str
     seed: int
     source: Scenario | None = field(default=None, repr=False)
-    part_names: list[str] = field(default_factory=list)
+    variants: dict[str, Scenario] = field(default_factory=dict, repr=False)  # of each part, in order
     parts: dict[str, Part] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     timeline: list[tuple[float, str]] = field(default_factory=list)
@@ -190,10 +190,9 @@ def new_result(scenario: str | Scenario, seed: int | None = None, *, parts: Sequ
     wanted = list(source.parts if parts is None else parts)
     if not wanted or len(set(wanted)) < len(wanted):
         raise InputError("parts", "at least one part, each once", wanted)
-    for name in wanted:
-        source.variant(name)  # refused now, not when the parts before it have run
     story_of(source.story)
-    return RunResult(source.name, source.seed, source, wanted)
+    # All are checked now: a wrong one is not told only when the parts before it have run.
+    return RunResult(source.name, source.seed, source, {name: source.variant(name) for name in wanted})
 
 
 def carry_out(
@@ -218,16 +217,16 @@ def carry_out(
     """
     if result.source is None:
         raise InputError("result", "a result of new_result", result.scenario)
-    for part_name in result.part_names:
+    for part_name, scenario in result.variants.items():
         if progress is not None:
             progress(part_name)
-        part = build_part(result.source, part_name)
+        part = Part(part_name, scenario.simulation(), scenario.duration)
         result.parts[part_name] = part
         _run_part(part, watch)
         if finished is not None:
             finished(part_name, part)
     story = story_of(result.source.story)
-    told = result.part_names[0]
+    told = next(iter(result.variants))
     if story is not None:
         result.figures = story.figures(result.parts)
         told = story.TIMELINE_PART if story.TIMELINE_PART in result.parts else told

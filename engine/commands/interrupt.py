@@ -31,6 +31,7 @@ class CtrlC:
     """
 
     RETRY_S = 0.002
+    AGAIN_S = 0.02
 
     def __enter__(self) -> Self:
         self._hook = sys.unraisablehook
@@ -49,6 +50,8 @@ class CtrlC:
             sys.unraisablehook = self._hook
 
     def __call__(self, *_: object) -> None:
+        # Until it has arrived it comes again: what a compiled library makes of it nobody knows.
+        signal.setitimer(signal.ITIMER_REAL, self.AGAIN_S)
         raise KeyboardInterrupt
 
     def _went_nowhere(self, what: Any) -> None:

@@ -117,7 +117,7 @@ def _ticker(result: RunResult) -> AbstractContextManager[Any]:
         return nullcontext(_Lines())
     from engine.commands.ticker import Ticker
 
-    return Ticker(result.part_names)
+    return Ticker(list(result.variants))
 
 
 def _close(result: RunResult, folder: RunFolder | None, *, as_json: bool) -> int:

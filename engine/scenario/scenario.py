@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BASE", "Record", "Scenario", "Variant"]
 
+STAND_INS = {"name": "?", "start": "1970-01-01T00:00Z", "duration": "1d", "seed": 0}
 BASE = "base"  # the scenario itself among its parts
 
 
@@ -167,11 +168,19 @@ class Scenario(Model):
         except ValidationError as error:
             head = problems_of(error, cls)
             problems = head + problems
-            wrong = {problem.path[0] for problem in head}
-            scenario = cls.model_construct(**{name: value for name, value in values.items() if name not in wrong})
+            scenario = cls._without({str(problem.path[0]) for problem in head}, values)
         scenario._folder = folder  # noqa: SLF001  # one of itself
         names = {section: set(_table(data.get(section))) for section in SECTIONS}
         return scenario, problems + check_whole(scenario, names, broken)
+
+    @classmethod
+    def _without(cls, wrong: set[str], values: dict[str, Any]) -> Self:
+        """Return a scenario for the rules to look at although its head is wrong; what was wrong they find as None."""
+        good = {name: value for name, value in values.items() if name not in wrong}
+        scenario = cls.model_validate({**STAND_INS, **good})
+        for name in wrong & set(STAND_INS):
+            setattr(scenario, name, None)
+        return scenario
 
     def to_data(self) -> dict[str, Any]:
         """Return the scenario as plain data: what was said, not the defaults."""
