@@ -7,17 +7,18 @@ from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError
 
 from engine.scenario.base import Model, Named
 from engine.scenario.laws import Drawn, Law
 from engine.scenario.markets import Ref
-from engine.scenario.problems import Problem, expected_error, problems_of
+from engine.scenario.problems import TAG, Problem, expected_error, problems_of
 from engine.scenario.quantities import AMOUNT, DURATION, MOMENT, PRICE, SUPPLY, Amount
 
 __all__ = ["EVENT_KINDS", "OrderRow", "Orders", "Shock", "read_rows"]
 
 SHIPPED_DATA = FilePath(__file__).resolve().parent.parent / "scenarios" / "data"
+_AS_LIST, _AS_FILE = f"{TAG}list", f"{TAG}file"
 ROW_COLUMNS = ("at", "market", "side", "price", "quantity", "immediate", "cancel_after")
 
 
@@ -84,9 +85,11 @@ class Orders(_Event):
 
     POSITIONAL: ClassVar[tuple[str, ...]] = ("rows",)
     kind: Literal["orders"] = "orders"
-    rows: list[Annotated[OrderRow, BeforeValidator(_row_of_list)]] | str = Field(
-        description="rows, a list of orders or the name of a CSV file"
-    )
+    rows: Annotated[
+        Annotated[list[Annotated[OrderRow, BeforeValidator(_row_of_list)]], Tag(_AS_LIST)]
+        | Annotated[str, Tag(_AS_FILE)],
+        Discriminator(lambda value: _AS_FILE if isinstance(value, str) else _AS_LIST),
+    ] = Field(description="rows, a list of orders or the name of a CSV file")
     market: Ref | None = Field(None, description="for rows that name none")
     side: Literal["buy", "sell"] | None = Field(None, description="for rows that name none")
     every: Annotated[int, DURATION] = Field(0, description="time from one order to the next")

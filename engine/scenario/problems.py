@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Problem", "ScenarioError", "expected_error", "problems_of"]
 
 NOTHING = "nothing"
+TAG = "as:"  # begins the tag of a union's choice, which is no part of a path
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,10 @@ class ScenarioError(InputError):
 
 def _place(problem: Problem, text: str, spots: dict[Path, Spot]) -> tuple[int, int]:
     found, spot = nearest(spots, problem.path)
-    # A missing key is told at its table; of an unknown key the key is shown, of a wrong value the value.
-    at = spot.key if problem.is_key or found != problem.path else spot.start
+    # A missing key is told at its table; of an unknown key the key is shown, of a wrong value the value, and of an
+    # argument within a string the string.
+    is_string = text[spot.start : spot.start + 1] in ('"', "'") and spot.end > spot.start
+    at = spot.start if not problem.is_key and (found == problem.path or is_string) else spot.key
     return line_and_column(text, at)
 
 
@@ -114,7 +117,7 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: Path = (
     """Put pydantic's errors about one object into our words."""
     problems = []
     for row in error.errors(include_url=False):
-        loc: Path = tuple(row["loc"])
+        loc: Path = tuple(part for part in row["loc"] if not str(part).startswith(TAG))
         context = row.get("ctx", {})
         if row["type"] == "expected":
             below = (context["at"],) if context["at"] else ()

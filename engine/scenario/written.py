@@ -82,7 +82,7 @@ def write_toml(data: dict[str, Any], sections: tuple[str, ...]) -> str:
     for name, table in data.items():
         if not isinstance(table, dict):
             continue
-        if name not in sections or not all(isinstance(each, dict) for each in table.values()):
+        if name not in sections or not table or not all(isinstance(each, dict) for each in table.values()):
             text += f"\n[{_key(name)}]\n{_pairs(table)}"
             continue
         for each, rows in table.items():
