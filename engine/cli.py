@@ -64,9 +64,11 @@ class _VariantName(click.ParamType[str]):
 
         from engine.commands.scenario import source_path
 
+        # While the option has no value yet, click leaves the name among the arguments that it has not read.
+        source = ctx.params.get("source") or next(iter(ctx.args), "")
         try:
-            data = tomllib.loads(source_path(ctx.params["source"]).read_text(encoding="utf-8"))
-        except (KeyError, OSError, TypeError, ValueError):
+            data = tomllib.loads(source_path(source).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return []
         variants = data.get("variants", {})
         known = ["base", *variants] if isinstance(variants, dict) else ["base"]

@@ -6,7 +6,9 @@ from engine.lineage import LandmarkKind, Lineage
 from engine.part import build_part
 from engine.scenarios import load
 
-part = build_part(load("atom-flash-crash"), "endogenous")  # makers who withdraw their bids when the price falls too fast
+part = build_part(
+    load("atom-flash-crash"), "endogenous"
+)  # makers who withdraw their bids when the price falls too fast
 sim = part.simulation
 sim.run(until_ms=70_000)  # the outside sale starts at 60,000 ms
 

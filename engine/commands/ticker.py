@@ -73,7 +73,7 @@ class Ticker:
 
     def say(self, text: str) -> None:
         """Say a line above the bars."""
-        self._progress.console.print(text)
+        self._progress.console.print(text, highlight=False, markup=False)
 
     def watch(self, part: Part) -> None:
         """Look at the running part, if it is time to."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Whole", "check_whole"]
 
 ATOMS_MAX = 2**61
+HALF_DAY_MS = 43_200_000
 LOTS = "lots"
 VARIANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]*")  # it names a folder of the run
 
@@ -241,9 +242,12 @@ def _holders(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
 
 
 def _moment(whole: Whole, path: Path, moment: int | str) -> Iterator[Problem]:
-    duration, start = (getattr(whole.scenario, field, None) for field in ("duration", "start"))
-    if duration is not None and start is not None and whole.scenario.time_ms(moment) > duration:
-        yield Problem(path, "a time within the duration", moment if isinstance(moment, str) else f"{moment}ms")
+    """Refuse a clock time just before the start: it would be the next day's, after the end."""
+    duration, start = whole.scenario.duration, whole.scenario.start
+    if not isinstance(moment, str) or duration is None or start is None:
+        return
+    if whole.scenario.time_ms(moment) > max(duration, HALF_DAY_MS):
+        yield Problem(path, f"a clock time after the start, {start:%H:%M:%S}", moment)
 
 
 def events(whole: Whole) -> Iterator[Problem]:

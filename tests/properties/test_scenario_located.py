@@ -18,12 +18,20 @@ BARE = st.text("abcXYZ019_-", min_size=1, max_size=6)
 QUOTED = st.text(st.characters(exclude_categories=["Cs"]), max_size=6).map(
     lambda text: json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
 )
-LITERAL = st.text("ab #.=[]{},\"", max_size=6).map(lambda text: f"'{text}'")
+LITERAL = st.text('ab #.=[]{},"', max_size=6).map(lambda text: f"'{text}'")
 BLANKS = st.sampled_from(["", " ", "\t ", "  "])
-GAPS = st.sampled_from(["", " ", "\n", "\n  # a comment, with ] and \"\n", "\t"])
+GAPS = st.sampled_from(["", " ", "\n", '\n  # a comment, with ] and "\n', "\t"])
 ENDS = st.sampled_from(["\n", "\n\n", "  # [not.a.header] = 1\n", "\n# 'x\n"])
 MULTI = st.sampled_from(
-    ['"""a\n"quoted" and ]"""', "'''\nit's, raw \\'''", '"""x \\\n  y"""', '""""two""""', "''''one'''", '"""#"""', '"""\\""""']
+    [
+        '"""a\n"quoted" and ]"""',
+        "'''\nit's, raw \\'''",
+        '"""x \\\n  y"""',
+        '""""two""""',
+        "''''one'''",
+        '"""#"""',
+        '"""\\""""',
+    ]
 )
 SCALARS = st.one_of(
     st.integers(-(10**6), 10**6).map(str),

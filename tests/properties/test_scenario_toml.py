@@ -19,10 +19,15 @@ LEAVES = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.decimals(-(10**9), 10**9, places=3),
 )
-DATA = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=12)
+DATA = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=12
+)
 
 
-@given(st.dictionaries(TEXTS, DATA, max_size=4), st.dictionaries(TEXTS, st.dictionaries(TEXTS, DATA, max_size=3), max_size=3))
+@given(
+    st.dictionaries(TEXTS, DATA, max_size=4),
+    st.dictionaries(TEXTS, st.dictionaries(TEXTS, DATA, max_size=3), max_size=3),
+)
 def test_plain_data_reads_back(data, objects):
     whole = {**data, "section": objects}
     assert tomllib.loads(write_toml(whole, ("section",)), parse_float=Decimal) == as_decimals(whole)
@@ -59,13 +64,17 @@ def scenarios(draw):
     )
     cex = sc.exchange("cex")
     spot = cex.spot("A/B", tick="0.01", lot="0.1", price=draw(st.integers(1, 10**6)))
-    perp = cex.perp("A-PERP", index=spot, tick="0.01", lot="0.1", price="100", maintenance=draw(st.sampled_from(["1%", 0.05])))
+    perp = cex.perp(
+        "A-PERP", index=spot, tick="0.01", lot="0.1", price="100", maintenance=draw(st.sampled_from(["1%", 0.05]))
+    )
     names = TEXTS.filter(lambda name: name and name not in sc.populations)
     for _ in range(draw(st.integers(0, 3))):
         kind = draw(st.sampled_from(["maker", "noise", "poisson", "value"]))
         if kind == "maker":
             link = en.Link(base=draw(st.sampled_from(["0ms", "7ms"])), jitter=draw(laws_of("ms")))
-            made = en.MarketMaker([spot, perp], size=draw(st.integers(1, 10**6)), link=link, wake_every=draw(laws_of("ms")))
+            made = en.MarketMaker(
+                [spot, perp], size=draw(st.integers(1, 10**6)), link=link, wake_every=draw(laws_of("ms"))
+            )
         elif kind == "noise":
             made = en.Noise([spot], every=draw(laws_of("ms")), qty=draw(laws_of(" lots")))
         elif kind == "poisson":

@@ -256,9 +256,7 @@ class TestCascade:
     def test_the_invariants_hold_after_every_event_of_the_first_liquidations(self):
         part = part_of(SEED, "endogenous")
         part.simulation.run(until_ms=SHOCK_AT_MS - 1)
-        part.simulation.run(
-            until_ms=SHOCK_AT_MS + 2_300, check=True
-        )  # the first mark that liquidates: + 2,150
+        part.simulation.run(until_ms=SHOCK_AT_MS + 2_300, check=True)  # the first mark that liquidates: + 2,150
         assert Lineage(part.simulation.world).of_kind(LandmarkKind.LIQUIDATION)
         part.simulation.run(until_ms=part.until_ms)
         assert part.simulation.world.digest() == grown(SEED, leaves=True).simulation.world.digest()

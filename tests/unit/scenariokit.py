@@ -63,6 +63,22 @@ link = { jitter = { law = "lognormal", median = "5ms", sigma = 0.5 } }
 leaves = { drawdown = "0.5%", within = "1s" }
 brings = { EUR = "10M", COIN = "1M" }
 
+[populations.old-spot]
+kind = "stale"
+market = "COIN/EUR"
+count = 100
+distance = "uniform(2%, 60%)"
+notional = "2k"
+brings = { EUR = "10M", COIN = "1M" }
+
+[populations.old-perp]
+kind = "stale"
+market = "COIN-PERP"
+count = 100
+distance = "uniform(2%, 60%)"
+notional = "2k"
+brings = { EUR = "10M", COIN = "1M" }
+
 [populations.shorts]
 kind = "account"
 brings = { EUR = "20M" }
@@ -102,12 +118,20 @@ sell = "2M EUR"
 over = "1s"
 brings = { EUR = "10M" }
 
+[events.fall-spot]
+kind = "shock"
+market = "COIN/EUR"
+at = "5s"
+sell = "100k COIN"
+over = "1s"
+brings = { COIN = "1M" }
+
 [record]
 depth_every = "1s"
 
 [variants.calm]
 summary = "without the sale"
-set = { "events.fall.enabled" = false }
+set = { "events.fall.enabled" = false, "events.fall-spot.enabled" = false }
 
 [variants.brave]
 summary = "makers who stay"

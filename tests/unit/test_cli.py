@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -139,7 +140,9 @@ class TestRun:
 
     def test_nothing_else_is_left(self, whole):
         folder, _, _ = whole
-        assert sorted(path.name for path in folder.iterdir()) == sorted(["picture.svg", "run.json", "scenario.toml", *PARTS])
+        assert sorted(path.name for path in folder.iterdir()) == sorted(
+            ["picture.svg", "run.json", "scenario.toml", *PARTS]
+        )
         assert leftovers(folder) == []
 
     def test_no_out_writes_nothing(self, tmp_path, monkeypatch, result):
@@ -360,6 +363,12 @@ class TestCtrlC:
         with pytest.raises(KeyboardInterrupt), CtrlC():
             draw()
         assert (sys.unraisablehook, signal.getsignal(signal.SIGALRM)) == (hook, alarm)
+
+    def test_one_that_a_library_swallows_comes_again(self, handlers):
+        with pytest.raises(KeyboardInterrupt), CtrlC():
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            time.sleep(PATIENCE_S)
 
     def test_other_errors_in_destructors_are_reported_as_ever(self, handlers, monkeypatch):
         class Fails:

@@ -35,9 +35,13 @@ class TestAllAtOnce:
         said = lines_of(text, tmp_path)
         assert len(said) == 3
         assert said[0].startswith(f"mine.toml:{place_of(text, '20 parsecs', -1)} duration: expected a duration such as")
-        assert said[1].startswith(f"mine.toml:{place_of(text, 'COIN-PREP', -1)} oracles.index.market: expected a name of markets")
+        assert said[1].startswith(
+            f"mine.toml:{place_of(text, 'COIN-PREP', -1)} oracles.index.market: expected a name of markets"
+        )
         assert said[1].endswith("(did you mean COIN-PERP?), was COIN-PREP")
-        assert said[2].startswith(f"mine.toml:{place_of(text, 'half_spred')} populations.makers.half_spred: expected a known key")
+        assert said[2].startswith(
+            f"mine.toml:{place_of(text, 'half_spred')} populations.makers.half_spred: expected a known key"
+        )
         assert said[2].endswith("(did you mean half_spread?), was half_spred")
 
     def test_a_mended_file_is_read(self, tmp_path):
@@ -50,7 +54,9 @@ class TestAllAtOnce:
         assert paths == ["seed:", "populations.longs.rest:"]
 
     def test_an_object_that_cannot_be_read_still_has_its_names_looked_at(self, tmp_path):
-        text = changed(('size = "20k EUR"', "size = 1.5"), ('on = ["COIN-PERP", "COIN/EUR"]', 'on = ["COIN-PERP", "X"]'))
+        text = changed(
+            ('size = "20k EUR"', "size = 1.5"), ('on = ["COIN-PERP", "COIN/EUR"]', 'on = ["COIN-PERP", "X"]')
+        )
         paths = [line.split(" ")[1] for line in lines_of(text, tmp_path)]
         assert paths == ["populations.makers.on[1]:", "populations.makers.size:"]
 
@@ -58,7 +64,13 @@ class TestAllAtOnce:
 # What is wrong, the path that is named, what is said, and the words at whose place it is said.
 CASES = [
     # unknown keys and kinds
-    ('[record]\ndepth_every = "1s"', '[record]\ndepth_evry = "1s"', "record.depth_evry", "did you mean depth_every", "depth_evry"),
+    (
+        '[record]\ndepth_every = "1s"',
+        '[record]\ndepth_evry = "1s"',
+        "record.depth_evry",
+        "did you mean depth_every",
+        "depth_evry",
+    ),
     ('kind = "noise"', 'kind = "noize"', "populations.noise.kind", "did you mean noise", '"noize"'),
     ('kind = "noise"\n', "", "populations.noise.kind", "was nothing", "noise]"),
     ("[record]", "[rekord]", "rekord", "did you mean record", "rekord"),
@@ -69,35 +81,89 @@ CASES = [
     ('on = ["COIN-PERP", "COIN/EUR"]', 'on = "COIN-PERP"', "populations.makers.on", "valid list", '"COIN-PERP"\nhalf'),
     ('"20%"', '"120%"', "venues.cex.liquidation.stage", "above 0% to 100%", '"120%"'),
     ('median = "5ms"', 'median = "5"', "populations.makers.link.jitter.median", "a time on the way", '"5"'),
-    ('"uniform(6bps, 10bps)"', '"uniform(10bps, 6bps)"', "populations.makers.half_spread.high", "not below", '"uniform(10'),
+    (
+        '"uniform(6bps, 10bps)"',
+        '"uniform(10bps, 6bps)"',
+        "populations.makers.half_spread.high",
+        "not below",
+        '"uniform(10',
+    ),
     ("decimals = 6", "decimals = 10", "assets.EUR.decimals", "less than or equal to 9", "10\nsupply"),
     ('name = "two-markets"\n', "", "name", "expected name, a text, was nothing", 'start = "2025'),
     # references
-    ('venue = "cex"', 'venue = "dex"', 'markets.COIN/EUR.venue', "a name of venues, one of cex", '"dex"'),
+    ('venue = "cex"', 'venue = "dex"', "markets.COIN/EUR.venue", "a name of venues, one of cex", '"dex"'),
     ('settle = "EUR"', 'settle = "EUX"', "markets.COIN-PERP.settle", "did you mean EUR", '"EUX"'),
-    ("brings = { EUR = \"20M\" }", "brings = { EUX = \"20M\" }", "populations.shorts.brings.EUX", "did you mean EUR", '"20M"'),
+    (
+        'brings = { EUR = "20M" }',
+        'brings = { EUX = "20M" }',
+        "populations.shorts.brings.EUX",
+        "did you mean EUR",
+        '"20M"',
+    ),
     ('rest = "shorts"', "", "populations.longs.rest", "takes the other side", "longs]"),
     ('rest = "shorts"', 'rest = "longs"', "populations.longs.rest", "another population than itself", '"longs"'),
     ('account = "opener"', 'account = "openr"', "events.opening.account", "did you mean opener", '"openr"'),
     # rules between fields
-    ('tick = "0.001"', 'tick = "0.0001"', "markets.COIN/EUR.tick", "tick x lot to be whole atoms of EUR (0.000001)", '"0.0001"'),
+    (
+        'tick = "0.001"',
+        'tick = "0.0001"',
+        "markets.COIN/EUR.tick",
+        "tick x lot to be whole atoms of EUR (0.000001)",
+        '"0.0001"',
+    ),
     ('price = "10.000"', 'price = "10.0005"', "markets.COIN/EUR.price", "a multiple of the tick 0.001", '"10.0005"'),
     ('price = "10.000"\n', "", "markets.COIN/EUR.price", "an opening price, which makers needs", '"COIN/EUR"]'),
     ('supply = "10bn"', 'supply = "10000bn"', "assets.EUR.supply", "at most", '"10000bn"'),
     ('sell = "2M EUR"', 'sell = "2M EUR"\nbuy = "1M EUR"', "events.fall", "one of sell and buy, was both", "fall]"),
     ('sell = "2M EUR"', 'sell = "2M USD"', "events.fall.sell", "one of COIN, EUR, lots", '"2M USD"'),
-    ('at = "20:45:05"', 'at = "20:46"', "events.fall.at", "a time within the duration", '"20:46"'),
-    ('"buy", "9.99", "10"]', '"buy", "9.9905", "10"]', "events.opening.rows[0].price", "a multiple of the tick", '["0ms"'),
+    ('at = "20:45:05"', 'at = "20:44"', "events.fall.at", "a clock time after the start, 20:45:00", '"20:44"'),
+    (
+        '"buy", "9.99", "10"]',
+        '"buy", "9.9905", "10"]',
+        "events.opening.rows[0].price",
+        "a multiple of the tick",
+        '["0ms"',
+    ),
     ('"buy", "9.99", "10"]', '"bye", "9.99", "10"]', "events.opening.rows[0].side", "did you mean buy", '["0ms"'),
     ('"buy", "9.99", "10"]', '"buy", "9.99"]', "events.opening.rows[0]", "5 to 7 columns", '["0ms"'),
     ('long = "COIN-PERP"', 'long = "COIN/EUR"', "populations.longs.long", "a perp market", '"COIN/EUR"\nleverage'),
-    ('long = "COIN-PERP"', 'long = "COIN-PERP"\nshort = "COIN-PERP"', "populations.longs", "one of long and short", "longs]"),
-    ('account = "opener"\n', 'account = "opener"\nevery = 5\n', "events.opening.every", "a duration such as", "5\nrows"),
+    (
+        'long = "COIN-PERP"',
+        'long = "COIN-PERP"\nshort = "COIN-PERP"',
+        "populations.longs",
+        "one of long and short",
+        "longs]",
+    ),
+    (
+        'account = "opener"\n',
+        'account = "opener"\nevery = 5\n',
+        "events.opening.every",
+        "a duration such as",
+        "5\nrows",
+    ),
     # variants
     ('extends = "brave"', 'extends = "bold"', "variants.brave-and-slow.extends", "one of base, brave", '"bold"'),
-    ('"events.fall.enabled" = false', '"events.fal.enabled" = false', 'variants.calm.set."events.fal.enabled"', "did you mean fall", '"events.fal.'),
-    ('"oracles.mark.every" = "2s"', '"oracles.mark.every" = "2"', 'variants.brave-and-slow.set."oracles.mark.every"', "a duration", '"2"'),
-    ('extends = "brave"', 'extends = "brave-and-slow"', "variants.brave-and-slow.extends", "circle", '"brave-and-slow"'),
+    (
+        '"events.fall.enabled" = false',
+        '"events.fal.enabled" = false',
+        'variants.calm.set."events.fal.enabled"',
+        "did you mean fall",
+        '"events.fal.',
+    ),
+    (
+        '"oracles.mark.every" = "2s"',
+        '"oracles.mark.every" = "2"',
+        'variants.brave-and-slow.set."oracles.mark.every"',
+        "a duration",
+        '"2"',
+    ),
+    (
+        'extends = "brave"',
+        'extends = "brave-and-slow"',
+        "variants.brave-and-slow.extends",
+        "circle",
+        '"brave-and-slow"',
+    ),
     ("[variants.calm]", '[variants."../calm"]', "variants.../calm", "a name of letters", '"../calm"'),
 ]
 
@@ -155,7 +221,9 @@ class TestCsv:
         text = changed(("rows = [\n", 'rows = "mine.csv"\nmarket = "COIN/EUR"\n# '))
         text = text[: text.index('    ["0ms"')] + text[text.index("]\n\n[events.fall]") + 2 :]
         (line,) = lines_of(text, tmp_path)
-        assert line.endswith("events.opening.rows: expected a CSV file beside the scenario or a shipped one, was mine.csv")
+        assert line.endswith(
+            "events.opening.rows: expected a CSV file beside the scenario or a shipped one, was mine.csv"
+        )
         (tmp_path / "mine.csv").write_text("side,price,quantity\nbuy,9.99,10\nbye,9.99,1\n")
         (line,) = lines_of(text, tmp_path)
         assert "mine.csv line 3, side: one of buy, sell" in line
@@ -168,6 +236,9 @@ class TestSwitchedOff:
     def test_what_is_off_is_not_looked_at_and_nothing_may_need_it(self, tmp_path):
         off = changed(('kind = "account"\nbrings = { EUR = "20M" }', 'kind = "account"\nenabled = false'))
         (line,) = lines_of(off, tmp_path)
-        assert "populations.longs.rest: expected a name of populations that is enabled, was shorts, which is switched off" in line
+        assert (
+            "populations.longs.rest: expected a name of populations that is enabled, was shorts, which is switched off"
+            in line
+        )
         both = off.replace('kind = "holders"', 'kind = "holders"\nenabled = false')
         assert not Scenario.from_toml(both).populations["longs"].enabled

@@ -21,7 +21,11 @@ class TestWriting:
         [
             ("lognormal(5ms, 0.6)", {"law": "lognormal", "median": "5ms", "sigma": 0.6}, en.lognormal("5ms", 0.6)),
             ("pareto(2ms, 1.3)", {"law": "pareto", "min": "2ms", "alpha": 1.3}, en.pareto("2ms", alpha=1.3)),
-            ("pareto(2ms, 1.3, max=1s)", {"law": "pareto", "min": "2ms", "alpha": 1.3, "max": "1s"}, en.pareto("2ms", 1.3, "1s")),
+            (
+                "pareto(2ms, 1.3, max=1s)",
+                {"law": "pareto", "min": "2ms", "alpha": 1.3, "max": "1s"},
+                en.pareto("2ms", 1.3, "1s"),
+            ),
             ("uniform(1ms, 2ms)", {"law": "uniform", "low": "1ms", "high": "2ms"}, en.uniform("1ms", "2ms")),
             ("integers(1ms, 5ms)", {"law": "integers", "low": "1ms", "high": "5ms"}, en.integers("1ms", "5ms")),
             ("exponential(3ms)", {"law": "exponential", "mean": "3ms"}, en.exponential("3ms")),

@@ -92,7 +92,10 @@ class TestSet:
     @pytest.mark.parametrize(
         ("path", "said"),
         [
-            ("populations.maker.count", r"populations.maker.count: expected one of makers, noise \(did you mean makers\?\), was maker"),
+            (
+                "populations.maker.count",
+                r"populations.maker.count: expected one of makers, noise \(did you mean makers\?\), was maker",
+            ),
             ("populations.makers.on[2]", r"populations.makers.on\[2\]: expected an index below 2, was 2"),
             ("seed.x", "seed.x: expected a key or an index that seed has, was int"),
             ("populations.makers.on.x", "expected a key or an index that populations.makers.on has, was list"),

@@ -25,7 +25,9 @@ def made():
         rest=2 * en.Account(brings={"USDT": "20M"}),
     )
     sc.add(2 * en.Noise([spot, perp], every="100ms", qty=en.integers(10, 500), brings=money), "noise")
-    opening = [[t, m, s, p, "10"] for t, m in (("0ms", spot), ("0ms", perp)) for s, p in (("buy", "3.998"), ("sell", "4.002"))]
+    opening = [
+        [t, m, s, p, "10"] for t, m in (("0ms", spot), ("0ms", perp)) for s, p in (("buy", "3.998"), ("sell", "4.002"))
+    ]
     sc.at("0s", en.Orders(opening, brings={"USDT": "1000", "ATOM": "1000"}))
     sc.at("20:45:05", en.Shock(perp, sell="100k USDT", over="1s", brings={"USDT": "1M"}))
     return sc
@@ -104,7 +106,9 @@ class TestBut:
 
     def test_models_and_laws_are_values(self):
         sc = en.Scenario.from_toml(SMALL)
-        other = sc.but({"populations.makers.leaves": en.when(drawdown="2%"), "populations.noise.qty": en.integers(1, 2)})
+        other = sc.but(
+            {"populations.makers.leaves": en.when(drawdown="2%"), "populations.noise.qty": en.integers(1, 2)}
+        )
         assert float(other.populations["makers"].leaves.drawdown) == 0.02
         assert other.populations["noise"].qty == en.Scenario.from_toml(other.to_toml()).populations["noise"].qty
 

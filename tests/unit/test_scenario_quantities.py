@@ -35,7 +35,8 @@ class TestDurations:
         assert q.DURATION.read(text) == milliseconds
 
     @pytest.mark.parametrize(
-        "wrong", ["5", "5 parsecs", "ms", "", "-5ms", "0.5ms", "1s -5ms", "nan s", 5, 5.0, True, None, [], "9" * 30 + "d"]
+        "wrong",
+        ["5", "5 parsecs", "ms", "", "-5ms", "0.5ms", "1s -5ms", "nan s", 5, 5.0, True, None, [], "9" * 30 + "d"],
     )
     def test_anything_else_is_refused(self, wrong):
         with pytest.raises(RefusedError):
@@ -92,7 +93,15 @@ class TestMoments:
 class TestShares:
     @pytest.mark.parametrize(
         ("value", "number"),
-        [("20%", "0.2"), ("4bps", "0.0004"), ("150ppm", "0.00015"), ("0.2", "0.2"), (0.2, "0.2"), (1, "1"), ("0%", "0")],
+        [
+            ("20%", "0.2"),
+            ("4bps", "0.0004"),
+            ("150ppm", "0.00015"),
+            ("0.2", "0.2"),
+            (0.2, "0.2"),
+            (1, "1"),
+            ("0%", "0"),
+        ],
     )
     def test_units(self, value, number):
         assert q.share().read(value) == Decimal(number)
