@@ -243,7 +243,8 @@ def _holders(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
 
 def _moment(whole: Whole, path: Path, moment: int | str) -> Iterator[Problem]:
     """Refuse a clock time just before the start: it would be the next day's, after the end."""
-    duration, start = whole.scenario.duration, whole.scenario.start
+    duration: Any = whole.scenario.duration  # None where it could not be read
+    start: Any = whole.scenario.start
     if not isinstance(moment, str) or duration is None or start is None:
         return
     if whole.scenario.time_ms(moment) > max(duration, HALF_DAY_MS):

@@ -40,10 +40,10 @@ def draw(law: Law, seed: int, population: str, count: int, k: int) -> list[Any]:
 
     Examples
     --------
-    >>> from engine.scenario.laws import Drawn, integers
+    >>> from engine.scenario.laws import integers
     >>> from engine.scenario.quantities import NUMBER
     >>> draw(integers(3, 6).in_units(NUMBER), 1, "loopers", 4, 0)
-    [3.0, 5.0, 4.0, 4.0]
+    [5.0, 5.0, 3.0, 3.0]
     """
 
     def drawn(name: str, first: object, second: object) -> list[float]:

@@ -25,6 +25,24 @@ if TYPE_CHECKING:
 __all__ = ["Problem", "ScenarioError", "expected_error", "problems_of"]
 
 NOTHING = "nothing"
+# pydantic's rules in our words, by the type of its error.
+RULES = {
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "greater_than": "more than {gt}",
+    "less_than": "less than {lt}",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "too_short": "at least {min_length}",
+    "too_long": "at most {max_length}",
+    "string_too_short": "a text that is not empty",
+}
 TAG = "as:"  # begins the tag of a union's choice, which is no part of a path
 
 
@@ -133,6 +151,8 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: Path = (
             names = re.findall(r"'([^']*)'", str(context.get("expected", "")))
             hint = did_you_mean(row["input"], names)
             problems.append(Problem((*prefix, *loc), f"one of {', '.join(names)}{hint}", row["input"]))
+        elif row["type"] in RULES:
+            problems.append(Problem((*prefix, *loc), RULES[row["type"]].format(**context), row["input"]))
         else:
             text = row["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
             problems.append(Problem((*prefix, *loc), text[:1].lower() + text[1:], row["input"]))

@@ -1,4 +1,4 @@
-"""What a scenario becomes: accounts, orders, agents in the native world; and what the world cannot do yet is refused."""
+"""What a scenario becomes in the native world; and what the world cannot do yet is refused."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ class TestWorld:
 
     def test_rows_arrive_at_their_place_and_are_cancelled(self):
         row = '{ at = "3ms", side = "buy", price = "9.5", quantity = "1", cancel_after = "2ms" }'
-        event = f'[events.rows]\nkind = "orders"\naccount = "opener"\nmarket = "COIN/EUR"\nat = "1s"\nevery = "10ms"\nrows = [{row}, {row}]\n'
+        event = (
+            '[events.rows]\nkind = "orders"\naccount = "opener"\nmarket = "COIN/EUR"\nat = "1s"\nevery = "10ms"\n'
+            f"rows = [{row}, {row}]\n"
+        )
         sim = Scenario.from_toml(SMALL + event).simulation()
         sim.run(until_ms=1_100)
         opener = next(number for number, name in sim.accounts.items() if name == "opener")
@@ -98,7 +101,10 @@ class TestWorld:
         assert min(one, other) >= 10**12
 
     def test_stale_orders_rest_on_the_side_that_is_asked_for(self):
-        stale = '[populations.old]\nkind = "stale"\nmarket = "COIN/EUR"\nside = "buy"\ncount = 20\ndistance = "uniform(5%, 50%)"\nnotional = "1k"\nbrings = { EUR = "1M" }\n'
+        stale = (
+            '[populations.old]\nkind = "stale"\nmarket = "COIN/EUR"\nside = "buy"\ncount = 20\n'
+            'distance = "uniform(5%, 50%)"\nnotional = "1k"\nbrings = { EUR = "1M" }\n'
+        )
         sim = Scenario.from_toml(SMALL + stale).simulation()
         sim.run(until_ms=0)
         old = next(number for number, name in sim.accounts.items() if name == "old")

@@ -102,7 +102,7 @@ class TestSet:
         ("setting", "said"),
         [
             ("populations.maker.levels=3", "populations.maker.levels: expected one of opener, makers, "),
-            ("populations.makers.levels=30", "populations.makers.levels: expected less than or equal to 8, was 30"),
+            ("populations.makers.levels=30", "populations.makers.levels: expected at most 8, was 30"),
             ("populations.makers.level=3", "populations.makers.level: expected a known key"),
             ("oracles.mark.every=2", "oracles.mark.every: expected a duration such as"),
             ("duration", "set: expected path=value, was duration"),
@@ -167,7 +167,7 @@ class TestCheck:
             "line": SMALL[: SMALL.index("count = 4")].count("\n") + 1,
             "column": 9,
             "path": "populations.makers.count",
-            "expected": "greater than or equal to 1",
+            "expected": "at least 1",
             "was": "0",
         }
 

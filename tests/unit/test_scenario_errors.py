@@ -75,10 +75,10 @@ CASES = [
     ('kind = "noise"\n', "", "populations.noise.kind", "was nothing", "noise]"),
     ("[record]", "[rekord]", "rekord", "did you mean record", "rekord"),
     # types and units
-    ("count = 4", 'count = "4"', "populations.makers.count", "valid integer", '"4"'),
-    ("count = 4", "count = true", "populations.makers.count", "valid integer", "true"),
-    ("count = 4", "count = 0", "populations.makers.count", "greater than or equal to 1", "0\non"),
-    ('on = ["COIN-PERP", "COIN/EUR"]', 'on = "COIN-PERP"', "populations.makers.on", "valid list", '"COIN-PERP"\nhalf'),
+    ("count = 4", 'count = "4"', "populations.makers.count", "a whole number", '"4"'),
+    ("count = 4", "count = true", "populations.makers.count", "a whole number", "true"),
+    ("count = 4", "count = 0", "populations.makers.count", "at least 1", "0\non"),
+    ('on = ["COIN-PERP", "COIN/EUR"]', 'on = "COIN-PERP"', "populations.makers.on", "a list", '"COIN-PERP"\nhalf'),
     ('"20%"', '"120%"', "venues.cex.liquidation.stage", "above 0% to 100%", '"120%"'),
     ('median = "5ms"', 'median = "5"', "populations.makers.link.jitter.median", "a time on the way", '"5"'),
     (
@@ -88,7 +88,7 @@ CASES = [
         "not below",
         '"uniform(10',
     ),
-    ("decimals = 6", "decimals = 10", "assets.EUR.decimals", "less than or equal to 9", "10\nsupply"),
+    ("decimals = 6", "decimals = 10", "assets.EUR.decimals", "at most 9", "10\nsupply"),
     ('name = "two-markets"\n', "", "name", "expected name, a text, was nothing", 'start = "2025'),
     # references
     ('venue = "cex"', 'venue = "dex"', "markets.COIN/EUR.venue", "a name of venues, one of cex", '"dex"'),
