@@ -46,6 +46,11 @@ RULES = {
 TAG = "as:"  # begins the tag of a union's choice, which is no part of a path
 
 
+def one_line(text: str) -> str:
+    """Return a text with what would break or hide a line written out."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong."""
@@ -61,7 +66,7 @@ class Problem:
         return f"{self.was:f}" if isinstance(self.was, Decimal) else self.was
 
     def __str__(self) -> str:
-        return str(InputError(format_path(self.path) or "scenario", self.expected, self.found))
+        return one_line(str(InputError(format_path(self.path) or "scenario", self.expected, self.found)))
 
 
 class ScenarioError(InputError):

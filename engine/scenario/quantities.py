@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -204,6 +204,8 @@ _MOMENT = 'a time since the start such as "60s", or a clock time such as "20:50"
 
 
 def _read_moment(value: object) -> int | str:
+    if isinstance(value, time):  # TOML has clock times of its own
+        value = value.isoformat("milliseconds" if value.microsecond else "seconds")
     if isinstance(value, str) and _CLOCK.fullmatch(value.strip()):
         return value.strip()
     return int(DURATION.read(value)) if isinstance(value, str) else _refuse(_MOMENT)

@@ -120,6 +120,13 @@ class Scenario(Model):
 
     __hash__ = None  # type: ignore[assignment]  # it can be added to
 
+    def __reduce__(self) -> Any:
+        """Pickle as plain data: processes of a sweep get a scenario so."""
+        return _from_pickle, (type(self), self.to_data(), self._folder)
+
+    def __deepcopy__(self, _: object = None) -> Self:
+        return type(self).from_data(self.to_data(), folder=self._folder)
+
     # ---- from and to data --------------------------------------------------------------------------------------------
 
     @classmethod
@@ -270,6 +277,12 @@ class Scenario(Model):
         asset: Asset = self._hold("assets", name, Asset(decimals=decimals, supply=supply))
         return asset
 
+    def oracle(self, name: str, oracle: Any) -> Any:
+        """Declare an oracle such as ``MarkOracle(perp, every="1s")``."""
+        if not isinstance(oracle, tuple(ORACLE_KINDS.values())):
+            raise InputError("oracle", "an oracle such as MarkOracle(...)", oracle)
+        return self._hold("oracles", name, oracle)
+
     def exchange(self, name: str, **options: Any) -> Exchange:
         """Open a venue; its markets are opened on what this returns."""
         from engine.scenario.exchange import Exchange
@@ -347,6 +360,10 @@ class Scenario(Model):
         return result
 
 
+def _from_pickle(cls: type[Scenario], data: dict[str, Any], folder: FilePath | None) -> Scenario:
+    return cls.from_data(data, folder=folder)
+
+
 def _table(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -363,6 +380,8 @@ def _plain(value: object) -> Any:
         return _dumped(value)
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return _plain(value.tolist())  # a sweep's own numbers
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     return value

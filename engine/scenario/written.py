@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
@@ -41,6 +42,8 @@ def _value(value: Any, room: int) -> str:
         return _string(value)
     if isinstance(value, (int, float, Decimal)):
         return _number(value)
+    if isinstance(value, (date, time)):
+        return value.isoformat()
     if isinstance(value, dict):
         pairs = ", ".join(f"{_key(name)} = {_value(each, _LINE_MAX)}" for name, each in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"

@@ -18,6 +18,8 @@ LEAVES = st.one_of(
     st.integers(-(2**63), 2**63 - 1),
     st.floats(allow_nan=False, allow_infinity=False),
     st.decimals(-(10**9), 10**9, places=3),
+    st.dates(),
+    st.times().map(lambda time: time.replace(microsecond=0)),
 )
 DATA = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=12

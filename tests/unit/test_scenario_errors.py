@@ -178,6 +178,11 @@ def test_every_kind_of_error_names_its_place(tmp_path, old, new, path, said, at)
     assert rest.replace('"../calm"', "../calm").startswith(f"{path}: expected ")
 
 
+def test_a_problem_stays_on_its_line(tmp_path):
+    (line,) = lines_of(changed(('kind = "noise"', 'kind = "a\\nb\\u001b[31m"')), tmp_path)
+    assert line.endswith(r"was a\nb\x1b[31m")
+
+
 class TestSyntax:
     @pytest.mark.parametrize(
         ("text", "said"),

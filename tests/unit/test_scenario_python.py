@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
+import numpy as np
 import pytest
 from scenariokit import SMALL
 
@@ -72,6 +76,13 @@ class TestMaking:
         with pytest.raises(InputError, match="populations name: expected a new, non-empty name, was noise"):
             sc.add(en.Account(), "noise")
 
+    def test_an_oracle_is_declared_by_name(self):
+        sc = made()
+        sc.oracle("slow mark", en.MarkOracle("ATOM-PERP", every="5s"))
+        assert sc.check().oracles["slow mark"].every == 5_000
+        with pytest.raises(InputError, match="oracle: expected an oracle"):
+            sc.oracle("x", en.Account())
+
     def test_what_is_no_population_or_event_is_refused(self):
         sc = made()
         with pytest.raises(InputError, match="population"):
@@ -111,6 +122,16 @@ class TestBut:
         )
         assert float(other.populations["makers"].leaves.drawdown) == 0.02
         assert other.populations["noise"].qty == en.Scenario.from_toml(other.to_toml()).populations["noise"].qty
+
+    def test_numbers_of_numpy_are_numbers(self):
+        sc = en.Scenario.from_toml(SMALL)
+        other = sc.but({"populations.makers.levels": np.int64(3), "populations.makers.skew": np.float64(0.01)})
+        assert (other.populations["makers"].levels, float(other.populations["makers"].skew)) == (3, 0.01)
+        assert en.Scenario.from_toml(other.to_toml()) == other
+
+    def test_a_scenario_travels_to_another_process(self):
+        sc = en.Scenario.from_toml(SMALL).variant("brave")
+        assert pickle.loads(pickle.dumps(sc)) == copy.deepcopy(sc) == sc
 
     def test_every_wrong_path_is_told(self):
         sc = en.Scenario.from_toml(SMALL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -67,6 +67,10 @@ class TestMoments:
         assert moment_ms(q.MOMENT.read("20:45"), START) == 0
         assert moment_ms(q.MOMENT.read("20:44"), START) == 86_400_000 - 60_000  # tomorrow
         assert moment_ms(q.MOMENT.read("20:45:01.250"), START) == 1_250
+
+    def test_a_clock_time_may_be_tomls_own(self):
+        assert q.MOMENT.read(time(20, 50)) == "20:50:00"
+        assert q.MOMENT.read(time(20, 50, 1, 250_000)) == "20:50:01.250"
 
     def test_a_duration_counts_from_the_start(self):
         assert moment_ms(q.MOMENT.read("60s"), START) == 60_000
