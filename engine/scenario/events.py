@@ -76,6 +76,10 @@ class OrderRow(Model):
     cancel_after: Annotated[int, DURATION] | None = Field(None, description="time until it is cancelled")
 
 
+_RowInput = OrderRow | Annotated[list[Any], Field(min_length=5, max_length=len(ROW_COLUMNS))]
+_Row = Annotated[OrderRow, BeforeValidator(_row_of_list, json_schema_input_type=_RowInput)]
+
+
 class Orders(_Event):
     """Send orders from outside: rows here, or a CSV file of them.
 
@@ -86,8 +90,7 @@ class Orders(_Event):
     POSITIONAL: ClassVar[tuple[str, ...]] = ("rows",)
     kind: Literal["orders"] = "orders"
     rows: Annotated[
-        Annotated[list[Annotated[OrderRow, BeforeValidator(_row_of_list)]], Tag(_AS_LIST)]
-        | Annotated[str, Tag(_AS_FILE)],
+        Annotated[list[_Row], Tag(_AS_LIST)] | Annotated[str, Tag(_AS_FILE)],
         Discriminator(lambda value: _AS_FILE if isinstance(value, str) else _AS_LIST),
     ] = Field(description="rows, a list of orders or the name of a CSV file")
     market: Ref | None = Field(None, description="for rows that name none")

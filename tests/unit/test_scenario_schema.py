@@ -21,6 +21,14 @@ def test_every_section_and_every_kind_is_in_it():
     assert schema["additionalProperties"] is False
 
 
+def test_a_row_is_a_table_or_a_list():
+    rows = scenario_schema()["$defs"]["Orders"]["properties"]["rows"]
+    (as_list,) = [each for each in rows["oneOf"] if each["type"] == "array"]
+    table, row = as_list["items"]["anyOf"]
+    assert table == {"$ref": "#/$defs/OrderRow"}
+    assert (row["type"], row["minItems"], row["maxItems"]) == ("array", 5, 7)
+
+
 def test_every_reference_leads_somewhere():
     schema = scenario_schema()
 
