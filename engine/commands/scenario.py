@@ -125,14 +125,15 @@ def _shown(name: str, each: Any) -> str:
 
 
 def _building_problems(scenario: Scenario, file: str) -> InputError | None:
-    """Build every part, as a run would; return what the world refuses, at its place in the file."""
+    """Build the scenario and every variant, as a run would; return what the world refuses, at its place in the file."""
     from engine.scenario.located import locate
     from engine.scenario.paths import parse_path
     from engine.scenario.problems import Problem, ScenarioError
     from engine.scenario.reading import text_of
 
     problems: list[Problem] = []
-    for part in scenario.parts:
+    others = [name for name, variant in scenario.variants.items() if variant.enabled]
+    for part in dict.fromkeys(["base", *scenario.parts, *others]):
         try:
             scenario.variant(part).simulation()
         except InputError as error:

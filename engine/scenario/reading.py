@@ -36,7 +36,7 @@ class _SyntaxError(ScenarioError):
 
 def is_text(source: object) -> bool:
     """Tell a TOML text from the name of a file."""
-    return isinstance(source, str) and ("\n" in source or "=" in source)
+    return isinstance(source, str) and ("\n" in source or ("=" in source and not source.endswith(".toml")))
 
 
 def shown_name(source: str | FilePath) -> str:

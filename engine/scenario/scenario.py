@@ -136,7 +136,7 @@ class Scenario(Model):
         Parameters
         ----------
         source : Path or str
-            A path, or a text (a string with a line end or an equals sign in it).
+            A path, or a text (a string with a line end, or with an equals sign and no ``.toml`` at its end).
 
         Returns
         -------

@@ -197,6 +197,13 @@ class TestCheck:
         done = invoked("scenarios", "atom")
         assert (done.exit_code, done.stdout) == (2, "")
 
+    def test_a_variant_that_the_world_refuses_is_told(self, tmp_path):
+        path = tmp_path / "mine.toml"
+        path.write_text(SMALL + '\n[variants.new]\nset = { "populations.makers.mass_quotes" = true }\n')
+        done = invoked("check", path)
+        assert done.exit_code == 2
+        assert "populations.makers.mass_quotes: expected nothing" in done.stderr
+
 
 class TestCompletion:
     def completions(self, args, incomplete):
