@@ -208,10 +208,24 @@ def populations(whole: Whole) -> Iterator[Problem]:
             yield Problem(path, "a name that no event with an account of its own has", name, is_key=True)
         if population.kind == "holders":
             yield from _holders(whole, path, population)
-        elif population.kind == "market-maker" and population.mode == "avellaneda-stoikov":
-            for field in ("risk_aversion", "decay", "horizon"):
-                if getattr(population, field) is None:
-                    yield Problem((*path, field), f"a value, which {population.mode} needs", NOTHING)
+        else:
+            yield from _parameters(path, population)
+
+
+def _parameters(path: Path, population: Any) -> Iterator[Problem]:
+    """Refuse parameters of a kind that do not go together."""
+    if population.kind == "market-maker" and population.mode == "avellaneda-stoikov":
+        for field in ("risk_aversion", "decay", "horizon"):
+            if getattr(population, field) is None:
+                yield Problem((*path, field), f"a value, which {population.mode} needs", NOTHING)
+    elif population.kind == "zero-intelligence" and len(population.limit_rates) != len(population.cancel_rates):
+        expected = f"{len(population.limit_rates)} rates, one for each distance as in limit_rates"
+        yield Problem((*path, "cancel_rates"), expected, f"{len(population.cancel_rates)} rates")
+    elif population.kind == "hawkes-orders" and population.alpha >= population.beta:
+        expected = (
+            f"less than beta ({population.beta:g}/s): else an order brings one more or more on average, without end"
+        )
+        yield Problem((*path, "alpha"), expected, f"{population.alpha:g}/s")
 
 
 def _population_markets(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:

@@ -172,6 +172,23 @@ class TestNotYet:
             sc.but({"populations.makers.mode": "avellaneda-stoikov"})
 
 
+class TestParameters:
+    def refusal(self, made):
+        sc = Scenario.from_toml(SMALL)
+        sc.add(made, "new")
+        with pytest.raises(InputError) as caught:
+            sc.check()
+        return str(caught.value)
+
+    def test_zero_intelligence_has_a_rate_of_cancels_for_each_distance(self):
+        made = en.ZeroIntelligence("COIN/EUR", limit_rates=["1/s"] * 2, market_rate="1/s", cancel_rates=["1/s"], qty=1)
+        assert self.refusal(made).startswith("populations.new.cancel_rates: expected 2 rates")
+
+    def test_hawkes_orders_do_not_explode(self):
+        made = en.HawkesOrders("COIN/EUR", mu="1/s", alpha="2/s", beta="2/s", qty=1)
+        assert self.refusal(made).startswith("populations.new.alpha: expected less than beta (2/s)")
+
+
 class TestRun:
     def test_any_scenario_runs_and_reports(self, small):
         result = run_scenario(small, parts=["base", "calm", "brave"])
