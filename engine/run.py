@@ -1,12 +1,13 @@
-"""Run a shipped scenario: build its parts, run them, fold their digests, gather figures and timeline.
+"""Run a scenario: build its parts, run them, fold their digests, gather figures and timeline.
 
-Stands on `engine.scenarios`, `engine.lineage`. Promises: the same scenario, seed and version give the same
-`RunResult.digest`; Ctrl-C leaves what has been done readable (`RunResult.interrupted`), the part that was running
-included.
+Stands on `engine.scenarios`, `engine.scenario`, `engine.lineage`. Promises: the same scenario, seed and version give
+the same `RunResult.digest`; Ctrl-C leaves what has been done readable (`RunResult.interrupted`), the part that was
+running included.
 """
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import sys
 from collections import Counter
@@ -15,19 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from engine import _core
 from engine._build import VERSION
-from engine.errors import InvariantError
+from engine.errors import InputError, InvariantError
 from engine.lineage import LandmarkKind, Lineage
-from engine.scenarios import load
+from engine.part import Part
+from engine.scenarios import load, story_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from decimal import Decimal
 
-    from engine.scenarios.atom_flash_crash import Part
+    from engine.scenario import Scenario
 
 __all__ = ["RunResult", "carry_out", "new_result", "run_scenario"]
 
 NO_PRICE = 2**40
 MASK64 = 2**64 - 1
+WATCHED_EVENTS = 20_000  # between two looks of somebody who watches a run
 
 
 @dataclass
@@ -36,9 +40,12 @@ class RunResult:
 
     scenario: str
     seed: int
+    source: Scenario | None = field(default=None, repr=False)
+    variants: dict[str, Scenario] = field(default_factory=dict, repr=False)  # of each part, in order
     parts: dict[str, Part] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     timeline: list[tuple[float, str]] = field(default_factory=list)
+    timeline_part: str = ""
     interrupted: bool = False
     tables: dict[str, list[str]] = field(default_factory=dict)
     _measured: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
@@ -66,6 +73,7 @@ class RunResult:
             "scenario": self.scenario,
             "seed": self.seed,
             "digest": self.digest,
+            "scenario_digest": None if self.source is None else scenario_digest(self.source),
             "interrupted": self.interrupted,
             **self.figures,
             "figures": figures,
@@ -80,17 +88,27 @@ class RunResult:
         }
 
 
+def scenario_digest(scenario: Scenario) -> str:
+    """Return a digest of what a scenario says (16 hexadecimal digits)."""
+    return hashlib.blake2b(scenario.to_toml().encode(), digest_size=8).hexdigest()
+
+
 def part_figures(part: Part) -> dict[str, Any]:
-    """Return one part's figures: low, counts, liquidations by generation, bad debt, digest, invariants."""
+    """Return one part's figures: lows, counts, liquidations by generation, bad debt, digest, invariants."""
     world = part.simulation.world
     table = world.landmarks()
     kinds = Counter(zip(table["kind"].tolist()[1:], table["generation"].tolist()[1:], strict=True))
     of_kind = {kind: sum(n for (k, _), n in kinds.items() if k == kind) for kind in LandmarkKind}
     generations = sorted((generation, n) for (k, generation), n in kinds.items() if k == LandmarkKind.LIQUIDATION)
-    bad_debt = -world.balance(2, part.market.quote.number)[0]
+    bad_debts = {
+        name: float(asset.grid.value(-world.balance(2, asset.number)[0]))
+        for name, asset in part.simulation.assets.items()
+    }
+    lows = part.lows
     figures: dict[str, Any] = {
         "market": part.market.name,
-        "low": None if part.low is None else float(part.low),
+        "low": _float(lows[part.market.name]),
+        "lows": {name: _float(low) for name, low in lows.items()},
         "now_ms": world.now_ms,
         "counts": world.counts(),
         "withdrawals": of_kind[LandmarkKind.WITHDRAWAL],
@@ -98,7 +116,8 @@ def part_figures(part: Part) -> dict[str, Any]:
         "liquidations": of_kind[LandmarkKind.LIQUIDATION],
         "liquidations_by_generation": {str(generation): n for generation, n in generations},
         "liquidation_steps": of_kind[LandmarkKind.STEP],
-        "bad_debt": float(part.market.quote.grid.value(bad_debt)),
+        "bad_debt": bad_debts[part.market.quote.name],
+        "bad_debts": {name: worth for name, worth in bad_debts.items() if worth},
         "invariants": "hold",
         "digest": f"{world.digest():016x}",
     }
@@ -107,6 +126,10 @@ def part_figures(part: Part) -> dict[str, Any]:
     except InvariantError as error:
         figures["invariants"] = str(error)
     return figures
+
+
+def _float(price: Decimal | None) -> float | None:
+    return None if price is None else float(price)
 
 
 def timeline_of(part: Part) -> list[tuple[float, str]]:
@@ -140,9 +163,36 @@ def timeline_of(part: Part) -> list[tuple[float, str]]:
     return sorted(rows)
 
 
-def new_result(name: str, seed: int | None = None) -> RunResult:
-    """Return the empty result of a scenario, with its own seed if none is given; `carry_out` fills it."""
-    return RunResult(name, load(name).DEFAULT_SEED if seed is None else seed)
+def new_result(scenario: str | Scenario, seed: int | None = None, *, parts: Sequence[str] | None = None) -> RunResult:
+    """Return the empty result of a scenario; `carry_out` fills it.
+
+    Parameters
+    ----------
+    scenario : str or Scenario
+        A shipped scenario's name, or any scenario.
+    seed : int, optional
+        Else the scenario's own.
+    parts : sequence of str, optional
+        Which parts; else those that the scenario names.
+
+    Returns
+    -------
+    RunResult
+
+    Raises
+    ------
+    InputError
+        No such scenario or variant, or a seed that is no integer.
+    """
+    source = load(scenario) if isinstance(scenario, str) else scenario.check()
+    if seed is not None:
+        source = source.but({"seed": seed})
+    wanted = list(source.parts if parts is None else parts)
+    if not wanted or len(set(wanted)) < len(wanted):
+        raise InputError("parts", "at least one part, each once", wanted)
+    story_of(source.story)
+    # All are checked now: a wrong one is not told only when the parts before it have run.
+    return RunResult(source.name, source.seed, source, {name: source.variant(name) for name in wanted})
 
 
 def carry_out(
@@ -150,6 +200,7 @@ def carry_out(
     *,
     progress: Callable[[str], None] | None = None,
     finished: Callable[[str, Part], None] | None = None,
+    watch: Callable[[Part], None] | None = None,
 ) -> None:
     """Run every part of a result's scenario; after a KeyboardInterrupt the result holds what has been done.
 
@@ -158,32 +209,59 @@ def carry_out(
     result : RunResult
         From `new_result`.
     progress : callable, optional
-        Called with a part's name before it runs.
+        Called with a part's name before it is built.
     finished : callable, optional
         Called with a part's name and the part after it ran, before the next one is built.
+    watch : callable, optional
+        Called with the running part every `WATCHED_EVENTS` events; it must not change it.
     """
-    scenario = load(result.scenario)
-    for part_name, build in scenario.parts(result.seed):
+    if result.source is None:
+        raise InputError("result", "a result of new_result", result.scenario)
+    for part_name, scenario in result.variants.items():
         if progress is not None:
             progress(part_name)
-        part = build()
+        part = Part(part_name, scenario.simulation(), scenario.duration)
         result.parts[part_name] = part
-        part.simulation.run(until_ms=part.until_ms)
+        _run_part(part, watch)
         if finished is not None:
             finished(part_name, part)
-    result.figures = scenario.figures(result.parts)
-    result.timeline = timeline_of(result.parts[scenario.TIMELINE_PART])
+    story = story_of(result.source.story)
+    told = next(iter(result.variants))
+    if story is not None:
+        result.figures = story.figures(result.parts)
+        told = story.TIMELINE_PART if story.TIMELINE_PART in result.parts else told
+    result.timeline_part = told
+    result.timeline = timeline_of(result.parts[told])
 
 
-def run_scenario(name: str, *, seed: int | None = None, progress: Callable[[str], None] | None = None) -> RunResult:
-    """Run every part of a shipped scenario.
+def _run_part(part: Part, watch: Callable[[Part], None] | None) -> None:
+    """Run a part to its end, with pauses for somebody who watches: they change no byte of it."""
+    if watch is None:
+        part.simulation.run(until_ms=part.until_ms)
+        return
+    watch(part)
+    while part.simulation.world.run(part.until_ms, events=WATCHED_EVENTS) == WATCHED_EVENTS:
+        watch(part)
+    watch(part)
+
+
+def run_scenario(
+    scenario: str | Scenario,
+    *,
+    seed: int | None = None,
+    parts: Sequence[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> RunResult:
+    """Run the parts of a scenario.
 
     Parameters
     ----------
-    name : str
-        One of `engine.scenarios.names()`.
+    scenario : str or Scenario
+        One of `engine.scenarios.names()`, or any scenario.
     seed : int, optional
         Else the scenario's own.
+    parts : sequence of str, optional
+        Which parts; else those that the scenario names.
     progress : callable, optional
         Called with a part's name before it runs.
 
@@ -198,7 +276,7 @@ def run_scenario(name: str, *, seed: int | None = None, progress: Callable[[str]
     InvariantError
         The engine found an inner fault.
     """
-    result = new_result(name, seed)
+    result = new_result(scenario, seed, parts=parts)
     try:
         carry_out(result, progress=progress)
     except KeyboardInterrupt:

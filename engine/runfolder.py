@@ -18,17 +18,19 @@ import numpy as np
 
 from engine.lineage import MOVER_COLUMNS, LandmarkKind, Lineage, MoverKind
 from engine.run import NO_PRICE
+from engine.scenarios import story_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from engine._core import ColumnTable, World
+    from engine.part import Part
     from engine.run import RunResult
-    from engine.scenarios.atom_flash_crash import Part
 
 __all__ = ["RunFolder", "load_libraries", "missing_extras"]
 
+BINS_MAX = 2_000  # of the histogram of liquidations
 EVENTS_AFTER_CTRL_C = 50_000  # the tables of a part of that size take some 50 ms, of the 100 ms that Ctrl-C has
 PRICE_COLUMNS = ("best_bid", "best_ask", "last", "index", "mark")
 
@@ -113,37 +115,44 @@ def _series(part: Part) -> dict[str, np.ndarray[Any, Any]]:
     return series
 
 
-def _draw(target: Path, part: Part, stayed: Part, exact_low: float, title: str) -> None:
+def _draw(target: Path, part: Part, stayed: Part | None, exact_low: float | None, title: str) -> None:
+    """Draw price, depth and liquidations of a part; beside it its calm twin and a real low, if there are any."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "firesale"  # the same picture has the same bytes
     import matplotlib.pyplot as plt
 
-    seen, calm = _series(part), _series(stayed)
+    quote = part.market.quote.name
+    seen, calm = _series(part), None if stayed is None else _series(stayed)
     figure, (price, depth, forced) = plt.subplots(3, 1, figsize=(10, 9), sharex=True, height_ratios=(3, 2, 2))
-    price.plot(calm["time_s"], calm["last"], color="#4c9f70", lw=1.2, label="last, makers stay")
-    price.plot(seen["time_s"], seen["mark"], color="#d98c21", lw=1.0, label="mark, makers leave")
-    price.plot(seen["time_s"], seen["last"], color="#b3261e", lw=1.2, label="last, makers leave")
-    price.axhline(exact_low, color="#555555", ls=":", lw=1.0, label=f"low of the real sell, {exact_low}")
-    price.set_ylabel("price, USDT")
+    names = [part.name, "" if stayed is None else stayed.name]
+    if calm is not None:
+        price.plot(calm["time_s"], calm["last"], color="#4c9f70", lw=1.2, label=f"last, {names[1]}")
+    price.plot(seen["time_s"], seen["mark"], color="#d98c21", lw=1.0, label=f"mark, {names[0]}")
+    price.plot(seen["time_s"], seen["last"], color="#b3261e", lw=1.2, label=f"last, {names[0]}")
+    if exact_low is not None:
+        price.axhline(exact_low, color="#555555", ls=":", lw=1.0, label=f"low of the real sell, {exact_low}")
+    price.set_ylabel(f"{part.market.name}, {quote}")
     price.set_ylim(bottom=0)
     price.legend(loc="lower right", fontsize=8)
     price.set_title(title, loc="left", fontsize=10)
-    for series, color, width, label in ((seen, "#1f5fa8", 1.2, "leave"), (calm, "#9bbce0", 1.0, "stay")):
-        worth = series["bid_lots_1pct"] * series["last"] + 1
-        depth.plot(series["time_s"], worth, color=color, lw=width, label=f"bids, makers {label}")
+    for series, color, width, label in ((seen, "#1f5fa8", 1.2, names[0]), (calm, "#9bbce0", 1.0, names[1])):
+        if series is not None:
+            worth = series["bid_lots_1pct"] * series["last"] + 1
+            depth.plot(series["time_s"], worth, color=color, lw=width, label=f"bids, {label}")
     depth.set_yscale("log")
-    depth.set_ylabel("bids within 1 %, USDT + 1")
+    depth.set_ylabel(f"bids within 1 %, {quote} + 1")
     depth.legend(loc="lower right", fontsize=8)
     rows = Lineage(part.simulation.world).of_kind(LandmarkKind.LIQUIDATION)
-    edges = np.arange(0.0, part.until_ms / 1000 + 1.0, 1.0)
+    seconds = part.until_ms / 1000
+    edges = np.linspace(0.0, seconds, min(BINS_MAX, int(np.ceil(seconds))) + 1)
     generations = sorted({row.generation for row in rows})
     counts = [[row.time_ms / 1000 for row in rows if row.generation == generation] for generation in generations]
     if rows:
         forced.hist(counts, bins=edges, stacked=True, label=[f"generation {g}" for g in generations])
         forced.legend(loc="upper right", fontsize=8)
-    forced.set_ylabel("liquidations per second")
+    forced.set_ylabel("liquidations")
     forced.set_xlabel("seconds since the start")
     figure.tight_layout()
     figure.savefig(target, format="svg", metadata={"Date": None})
@@ -185,8 +194,10 @@ class RunFolder:
     def write_picture(self, result: RunResult) -> None:
         """Draw a finished run's picture."""
         title = f"{result.scenario}, seed {result.seed}, digest {result.digest}"
-        low = result.figures["low"]["exact"]
-        part, stayed = result.parts["endogenous"], result.parts["makers-stayed"]
+        story = None if result.source is None else story_of(result.source.story)
+        pair = (result.timeline_part, "") if story is None else story.PICTURE_PARTS
+        part = result.parts.get(pair[0]) or result.parts[result.timeline_part]
+        stayed, low = result.parts.get(pair[1]), result.figures.get("low", {}).get("exact")
         _write_whole(self.path / "picture.svg", lambda target: _draw(target, part, stayed, low, title))
 
     def close(self, result: RunResult) -> None:
@@ -198,6 +209,9 @@ class RunFolder:
             if not result.interrupted or part.simulation.world.counts()["events"] <= EVENTS_AFTER_CTRL_C:
                 self.write_part(name, part)
         result.tables = self._written
+        if result.source is not None:
+            said = result.source.to_toml()
+            _write_whole(self.path / "scenario.toml", lambda target: _write_text(target, said))
         text = json.dumps(result.to_json(), indent=2) + "\n"
         _write_whole(self.path / "run.json", lambda target: _write_text(target, text))
 

@@ -61,6 +61,11 @@ class Market:
     atoms_per_tick_lot: int
     quote: Asset
     base: Asset | None
+    venue: int = 0
+
+    def __index__(self) -> int:
+        """Stand for the market's number wherever the core wants one."""
+        return self.number
 
     def ticks(self, price: Amount, field: str = "price") -> int:
         """Return a price in ticks."""
@@ -129,6 +134,7 @@ class Simulation:
         self.markets: dict[str, Market] = {}
         self.accounts: dict[int, str] = {0: "fees", 1: "insurance fund", 2: "bad debt"}
         self._account_names = set(self.accounts.values())
+        self.venues: list[str] = [""]
 
     def _new_name(self, name: object, names: Container[str]) -> None:
         if not isinstance(name, str) or not name or name in names:
@@ -168,8 +174,45 @@ class Simulation:
             raise InputError("tick", expected, f"{tick} x {lot}")
         return Grid(str(sizes[0])), Grid(str(sizes[1])), worth
 
-    def spot(self, name: str, base: Asset, quote: Asset, *, tick: str, lot: str, price_min: int = 1) -> Market:
-        """Open a spot market without fees."""
+    def venue(
+        self,
+        name: str,
+        *,
+        stage: Amount = "0.25",
+        stage_lots_min: int = 1,
+        stage_interval_ms: int = 1000,
+        service_us: int = 0,
+    ) -> int:
+        """Open another venue, once there is an asset; venue 0, without a name, is there from the start (V-8)."""
+        self._new_name(name, self.venues)
+        number = self.world.add_venue(
+            stage_ppm=_ppm(stage, "stage", least=1),
+            stage_lots_min=stage_lots_min,
+            stage_interval_ms=stage_interval_ms,
+            service_us=service_us,
+        )
+        self.venues.append(name)
+        for offset, what in enumerate(("fees", "insurance fund", "bad debt")):
+            own = f"{what} of {name}"
+            self._new_name(own, self._account_names)
+            self.accounts[self.world.account_count - 3 + offset] = own
+            self._account_names.add(own)
+        return number
+
+    def spot(
+        self,
+        name: str,
+        base: Asset,
+        quote: Asset,
+        *,
+        tick: str,
+        lot: str,
+        price_min: int = 1,
+        taker_fee: Amount = 0,
+        maker_fee: Amount = 0,
+        venue: int = 0,
+    ) -> Market:
+        """Open a spot market; fees are shares of what a side receives (L-4)."""
         self._new_name(name, self.markets)
         self._own_asset(base, "base")
         price, quantity, worth = self._grids(self._own_asset(quote, "quote"), tick, lot)
@@ -179,8 +222,11 @@ class Simulation:
             atoms_per_tick_lot=worth,
             base_atoms_per_lot=base.grid.count(lot, "lot"),
             price_min=price_min,
+            taker_fee_ppm=_ppm(taker_fee, "taker_fee"),
+            maker_fee_ppm=_ppm(maker_fee, "maker_fee"),
+            venue=venue,
         )
-        self.markets[name] = Market(name, number, price, quantity, worth, quote, base)
+        self.markets[name] = Market(name, number, price, quantity, worth, quote, base, venue)
         return self.markets[name]
 
     def perpetual(
@@ -193,6 +239,7 @@ class Simulation:
         maintenance: Amount,
         taker_fee: Amount = 0,
         maker_fee: Amount = 0,
+        venue: int = 0,
     ) -> Market:
         """Open a linear perpetual; rates are shares (``"0.02"`` is 2 %)."""
         self._new_name(name, self.markets)
@@ -203,12 +250,13 @@ class Simulation:
             maintenance_ppm=_ppm(maintenance, "maintenance"),
             taker_fee_ppm=_ppm(taker_fee, "taker_fee"),
             maker_fee_ppm=_ppm(maker_fee, "maker_fee"),
+            venue=venue,
         )
-        self.markets[name] = Market(name, number, price, quantity, worth, settle, None)
+        self.markets[name] = Market(name, number, price, quantity, worth, settle, None, venue)
         return self.markets[name]
 
-    def account(self, name: str, **deposits: Amount) -> int:
-        """Open an account with deposits by asset name; returns its number."""
+    def account(self, name: str, venue: int = 0, /, **deposits: Amount) -> int:
+        """Open an account at a venue with deposits by asset name; returns its number."""
         self._new_name(name, self._account_names)
         brought: list[tuple[Asset, int]] = []
         for asset_name, amount in deposits.items():
@@ -219,7 +267,7 @@ class Simulation:
             if not 1 <= atoms <= asset.supply_atoms - self.world.net_deposits(asset.number):
                 raise InputError(asset_name, "a positive amount that the asset's supply has left", amount)
             brought.append((asset, atoms))
-        number = self.world.add_accounts(1)
+        number = self.world.add_accounts(1, venue=venue)
         self.accounts[number] = name
         self._account_names.add(name)
         for asset, atoms in brought:
@@ -283,7 +331,7 @@ class Simulation:
         InputError
             A Python agent cannot be pickled.
         """
-        names = pickle.dumps((self.seed, self.assets, self.markets, self.accounts), protocol=5)
+        names = pickle.dumps((self.seed, self.assets, self.markets, self.accounts, self.venues), protocol=5)
         return len(names).to_bytes(8, "little") + names + self.world.snapshot()
 
     @classmethod
@@ -308,15 +356,26 @@ class Simulation:
     def fork(self, *, seed: int | None = None) -> Self:
         """Copy the simulation; copy and original go on independently. A new seed changes every draw from now on."""
         return self._of_parts(
-            self.world.fork(seed=seed), self.seed if seed is None else seed, self.assets, self.markets, self.accounts
+            self.world.fork(seed=seed),
+            self.seed if seed is None else seed,
+            self.assets,
+            self.markets,
+            self.accounts,
+            self.venues,
         )
 
     @classmethod
     def _of_parts(
-        cls, world: World, seed: int, assets: dict[str, Asset], markets: dict[str, Market], accounts: dict[int, str]
+        cls,
+        world: World,
+        seed: int,
+        assets: dict[str, Asset],
+        markets: dict[str, Market],
+        accounts: dict[int, str],
+        venues: list[str],
     ) -> Self:
         simulation = cls.__new__(cls)
-        simulation.world, simulation.seed = world, seed
+        simulation.world, simulation.seed, simulation.venues = world, seed, list(venues)
         simulation.assets, simulation.markets, simulation.accounts = dict(assets), dict(markets), dict(accounts)
         simulation._account_names = set(accounts.values())  # noqa: SLF001  # its own class
         return simulation

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from engine.lineage import LandmarkKind, Lineage
-from engine.scenarios.atom_flash_crash import DEFAULT_SEED, endogenous_part
+from engine.part import build_part
+from engine.scenarios import load
 
-part = endogenous_part(DEFAULT_SEED, leaves=True)  # makers who withdraw their bids when the price falls too fast
+part = build_part(
+    load("atom-flash-crash"), "endogenous"
+)  # makers who withdraw their bids when the price falls too fast
 sim = part.simulation
 sim.run(until_ms=70_000)  # the outside sale starts at 60,000 ms
 

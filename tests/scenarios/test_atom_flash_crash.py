@@ -18,21 +18,28 @@ import numpy as np
 import pytest
 
 from engine.lineage import LandmarkKind, Lineage
-from engine.scenarios import atom_flash_crash as scenario
-from engine.scenarios.atom_prints import PRINTS
+from engine.part import build_part
+from engine.scenarios import atom_flash_crash as story
+from engine.scenarios import load
 from engine.types import Side
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("FIRESALE_DATA", ROOT.parent / "shared" / "data"))
 SELL_FILE = DATA / "atom_flash_sell_20251010.csv"
 
-SEEDS = (scenario.DEFAULT_SEED, 1, 2)
+SCENARIO = load("atom-flash-crash")
+SEED = SCENARIO.seed
+SHOCK_AT_MS = SCENARIO.events["shock ATOM-PERP"].at
+MAKERS = SCENARIO.populations["makers"]
+USUAL_DEPTH = MAKERS.count * MAKERS.levels * float(MAKERS.size.number)
+SEEDS = (SEED, 1, 2)
 PRINT_COUNT = 71
 PROCEEDS_USDT = Decimal("9170.080188")
 SOLD_ATOM = Decimal("9695.33")
 JOURNAL_PLACE, JOURNAL_CANCEL = 3, 4
 FLOOR_USDT = Decimal("0.001")
-BEFORE_SHOCK = slice(30_000, scenario.SHOCK_AT_MS)
+DECOYS = 500
+BEFORE_SHOCK = slice(30_000, SHOCK_AT_MS)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +51,12 @@ def prints():
         return [(Decimal(row["price_usdt"]), Decimal(row["quantity_atom"])) for row in csv.DictReader(file)]
 
 
+def part_of(seed, name):
+    return build_part(SCENARIO.but({"seed": seed}), name)
+
+
 def built(seed, variant):
-    return scenario.exact_part(seed, as_limit=variant == "limit")
+    return part_of(seed, "exact-limit" if variant == "limit" else "exact")
 
 
 @functools.cache
@@ -57,7 +68,7 @@ def replayed(seed, variant):
 
 @functools.cache
 def grown(seed, *, leaves):
-    part = scenario.endogenous_part(seed, leaves=leaves)
+    part = part_of(seed, "endogenous" if leaves else "makers-stayed")
     part.simulation.run(until_ms=part.until_ms)
     return part
 
@@ -111,14 +122,14 @@ class TestReplay:
         assert decoys not in set(trades["maker_account"].tolist()) | set(trades["taker_account"].tolist())
         resting = [order for order in world.orders(part.market.number) if order.owner == decoys]
         cancels = world.counts()["cancels"]
-        assert world.position(decoys, part.market.number)[2] == scenario.DECOYS == len(resting) + cancels
+        assert world.position(decoys, part.market.number)[2] == DECOYS == len(resting) + cancels
         assert {order.leaves_lots for order in resting} == {part.market.lots("1")}
         asks = [order for order in resting if order.side == Side.SELL]
         below = [order for order in resting if order.side == Side.BUY and order.price_ticks == 0]
         behind = [order for order in resting if order.price_ticks == part.market.ticks(FLOOR_USDT)]
         kinds = [len(asks), len(below), len(behind), cancels]
         assert min(kinds) >= 1
-        assert sum(kinds) == scenario.DECOYS
+        assert sum(kinds) == DECOYS
 
     def test_a_cancelled_decoy_stood_where_it_would_have_traded(self, seed, variant):
         part = replayed(seed, variant)
@@ -131,7 +142,7 @@ class TestReplay:
                 placed[number] = (price, time_ms)
             elif account == decoys and kind == JOURNAL_CANCEL:
                 cancelled[number] = (price, time_ms)
-        levels = {part.market.ticks(price) for price, _ in PRINTS}
+        levels = {part.market.ticks(price) for price, _ in story.prints()}
         sold_at = int(part.simulation.world.trades()["time_ms"][0])
         assert cancelled
         assert {placed[number][0] for number in cancelled} <= levels
@@ -144,15 +155,17 @@ class TestReplay:
         part.simulation.run(until_ms=part.until_ms)
         assert planted in part.simulation.world.trades()["maker_account"].tolist()
         assert fills(part) != prints
-        assert scenario._prints_equal(part) < PRINT_COUNT
-        assert scenario._prints_equal(replayed(seed, variant)) == PRINT_COUNT
+        assert story.prints_equal(part) < PRINT_COUNT
+        assert story.prints_equal(replayed(seed, variant)) == PRINT_COUNT
 
 
 class TestInput:
     def test_what_is_typed_into_the_scenario_is_the_file(self, prints):
-        assert [(Decimal(price), Decimal(quantity)) for price, quantity in PRINTS] == prints
-        assert Decimal(scenario.SELL_QUANTITY) == SOLD_ATOM
-        assert Decimal(scenario.SELL_LIMIT) == FLOOR_USDT
+        assert [(Decimal(price), Decimal(quantity)) for price, quantity in story.prints()] == prints
+        (market_order,), (limit,) = (SCENARIO.variant(name).events["sell"].rows for name in ("exact", "exact-limit"))
+        assert market_order.quantity.number == limit.quantity.number == SOLD_ATOM
+        assert (market_order.price, limit.price, limit.immediate) == (None, FLOOR_USDT, True)
+        assert len(SCENARIO.variant("exact").events) == len(SCENARIO.events)
 
     def test_seeds_insert_in_another_order(self):
         orders = set()
@@ -168,12 +181,12 @@ class TestInput:
 
 class TestCounterfactual:
     def test_the_same_sell_with_the_makers_there_hardly_moves_the_price(self):
-        part = scenario.same_sell_part(scenario.DEFAULT_SEED)
+        part = part_of(SEED, "same-sell")
         part.simulation.run(until_ms=part.until_ms, check=True)
         sold = part.simulation.world.trades()
         lots = sold["qty_lots"][sold["taker_account"] == account_of(part, "seller")]
         assert int(lots.sum()) == part.market.lots(SOLD_ATOM)
-        assert part.low > Decimal(scenario.PRICE_AT_SELL) * Decimal("0.99")
+        assert part.low > SCENARIO.variant("same-sell").markets["ATOM/USDT"].price * Decimal("0.99")
 
 
 class TestCascade:
@@ -190,12 +203,12 @@ class TestCascade:
         for row in lineage.of_kind(LandmarkKind.WITHDRAWAL):
             gone.setdefault(row.account, row.time_ms)
         first_liquidation = lineage.of_kind(LandmarkKind.LIQUIDATION)[0].time_ms
-        assert len(gone) == scenario.MAKERS
-        assert scenario.SHOCK_AT_MS < min(gone.values())
+        assert len(gone) == MAKERS.count
+        assert SHOCK_AT_MS < min(gone.values())
         assert max(gone.values()) < first_liquidation
 
     def test_liquidations_reach_the_third_generation(self):
-        generations = Lineage(grown(scenario.DEFAULT_SEED, leaves=True).simulation.world).generations()
+        generations = Lineage(grown(SEED, leaves=True).simulation.world).generations()
         assert sum(generations.values()) >= 20
         assert generations[1] >= 1
         assert generations[2] >= 1
@@ -227,12 +240,12 @@ class TestCascade:
         assert lineage.of_kind(LandmarkKind.SHOCK)
 
     def test_depth_is_usual_before_the_shock_and_collapses_after_it(self):
-        time_ms, usdt = bids_usdt(grown(scenario.DEFAULT_SEED, leaves=True))
+        time_ms, usdt = bids_usdt(grown(SEED, leaves=True))
         before = usdt[(time_ms >= BEFORE_SHOCK.start) & (time_ms < BEFORE_SHOCK.stop)]
         after = usdt[time_ms >= BEFORE_SHOCK.stop]
-        assert np.abs(before / scenario.USUAL_DEPTH - 1).max() < 0.05
+        assert np.abs(before / USUAL_DEPTH - 1).max() < 0.05
         assert after.min() * 100 < before.min()
-        _, stayed = bids_usdt(grown(scenario.DEFAULT_SEED, leaves=False))
+        _, stayed = bids_usdt(grown(SEED, leaves=False))
         assert stayed[time_ms >= BEFORE_SHOCK.stop].min() * 100 > before.min()
 
     @pytest.mark.parametrize("leaves", [True, False])
@@ -241,14 +254,12 @@ class TestCascade:
             grown(seed, leaves=leaves).simulation.world.check_invariants()
 
     def test_the_invariants_hold_after_every_event_of_the_first_liquidations(self):
-        part = scenario.endogenous_part(scenario.DEFAULT_SEED, leaves=True)
-        part.simulation.run(until_ms=scenario.SHOCK_AT_MS - 1)
-        part.simulation.run(
-            until_ms=scenario.SHOCK_AT_MS + 2_300, check=True
-        )  # the first mark that liquidates: + 2,150
+        part = part_of(SEED, "endogenous")
+        part.simulation.run(until_ms=SHOCK_AT_MS - 1)
+        part.simulation.run(until_ms=SHOCK_AT_MS + 2_300, check=True)  # the first mark that liquidates: + 2,150
         assert Lineage(part.simulation.world).of_kind(LandmarkKind.LIQUIDATION)
         part.simulation.run(until_ms=part.until_ms)
-        assert part.simulation.world.digest() == grown(scenario.DEFAULT_SEED, leaves=True).simulation.world.digest()
+        assert part.simulation.world.digest() == grown(SEED, leaves=True).simulation.world.digest()
 
 
 class TestSameSeed:
@@ -270,16 +281,16 @@ class TestSameSeed:
         assert answers[0]["prints_equal"] == PRINT_COUNT
         digests = {name: figures["digest"] for name, figures in answers[0]["figures"].items()}
         here = {
-            "exact": replayed(scenario.DEFAULT_SEED, "market"),
-            "exact-limit": replayed(scenario.DEFAULT_SEED, "limit"),
-            "endogenous": grown(scenario.DEFAULT_SEED, leaves=True),
-            "makers-stayed": grown(scenario.DEFAULT_SEED, leaves=False),
+            "exact": replayed(SEED, "market"),
+            "exact-limit": replayed(SEED, "limit"),
+            "endogenous": grown(SEED, leaves=True),
+            "makers-stayed": grown(SEED, leaves=False),
         }
         for name, part in here.items():
             assert digests[name] == f"{part.simulation.world.digest():016x}"
 
     def test_twice_in_one_process(self):
-        again = scenario.endogenous_part(scenario.DEFAULT_SEED, leaves=True)
+        again = part_of(SEED, "endogenous")
         again.simulation.run(until_ms=again.until_ms)
-        assert again.simulation.world.digest() == grown(scenario.DEFAULT_SEED, leaves=True).simulation.world.digest()
+        assert again.simulation.world.digest() == grown(SEED, leaves=True).simulation.world.digest()
         assert grown(1, leaves=True).simulation.world.digest() != again.simulation.world.digest()

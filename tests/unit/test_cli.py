@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 from engine import __version__, cli, runfolder
+from engine.commands.interrupt import CtrlC
+from engine.commands.run import Wish, run
 from engine.run import RunResult, run_scenario
 from engine.testing.worlds import landmark_rows, rows_of
 
@@ -138,7 +141,9 @@ class TestRun:
 
     def test_nothing_else_is_left(self, whole):
         folder, _, _ = whole
-        assert sorted(path.name for path in folder.iterdir()) == sorted(["picture.svg", "run.json", *PARTS])
+        assert sorted(path.name for path in folder.iterdir()) == sorted(
+            ["picture.svg", "run.json", "scenario.toml", *PARTS]
+        )
         assert leftovers(folder) == []
 
     def test_no_out_writes_nothing(self, tmp_path, monkeypatch, result):
@@ -165,7 +170,7 @@ class TestUsage:
     def test_an_unknown_scenario_exits_2_and_names_the_field(self, tmp_path):
         done = invoked("run", "atom-flash", "--out", tmp_path / "out")
         assert done.exit_code == 2
-        assert "scenario: expected one of atom-flash-crash, was atom-flash" in done.output
+        assert "scenario: expected one of atom-flash-crash, or a file such as mine.toml, was atom-flash" in done.output
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize(
@@ -211,7 +216,7 @@ class TestUsage:
     def test_version(self):
         assert invoked("--version").output.strip().endswith(__version__)
 
-    @pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["bench", "--help"]])
+    @pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["check", "--help"], ["bench", "--help"]])
     def test_help_loads_no_library(self, args):
         program = (
             "import sys\n"
@@ -228,7 +233,7 @@ class TestUsage:
         assert done.stdout.startswith("Usage: ")
         loaded = set(eval(done.stderr))
         assert (
-            loaded & {"numpy", "pyarrow", "matplotlib", "engine.run", "engine.runfolder", "engine.simulation"} == set()
+            loaded & {"numpy", "pydantic", "rich", "pyarrow", "matplotlib", "engine.run", "engine.simulation"} == set()
         )
 
     def test_the_handler_is_put_back(self):
@@ -238,7 +243,7 @@ class TestUsage:
 
     def test_a_thread_may_run_it(self):
         codes = []
-        thread = threading.Thread(target=lambda: codes.append(cli._run(NAME, None, None, as_json=False)))
+        thread = threading.Thread(target=lambda: codes.append(run(Wish(NAME))))
         thread.start()
         thread.join(PATIENCE_S)
         assert codes == [0]
@@ -289,18 +294,14 @@ class TestInterrupt:
             assert not (tmp_path / "picture.svg").exists()
 
     def test_a_long_part_stops_between_two_events(self, tmp_path):
-        program = (
-            "import engine.scenarios.atom_flash_crash as scenario\n"
-            "scenario.DURATION_MS = 10**9\n"  # eleven days instead of five minutes
-            "from engine.cli import main\n"
-            "main()\n"
-        )
-        process = firesale("run", NAME, "--json", "--out", tmp_path, program=("-c", program))
+        shown = firesale("scenarios", NAME)
+        (tmp_path / "long.toml").write_text(shown.communicate(timeout=PATIENCE_S)[0].replace('"5min"', '"12d"'))
+        process = firesale("run", tmp_path / "long.toml", "--json", "--out", tmp_path)
         code, out, err = interrupted(process, "running endogenous", after_s=0.5)
         assert (code, "Traceback" in err) == (130, False), err
         told = self.check_folder(tmp_path, out)
         assert list(told["figures"]) == PARTS[:4]
-        assert 0 < told["figures"]["endogenous"]["now_ms"] < 10**9
+        assert 0 < told["figures"]["endogenous"]["now_ms"] < 12 * 86_400_000
         assert told["figures"]["endogenous"]["counts"]["trades"] > 0
         # What would take longer to write than Ctrl-C has is left out.
         assert told["figures"]["endogenous"]["counts"]["events"] > runfolder.EVENTS_AFTER_CTRL_C
@@ -345,7 +346,7 @@ def handlers():
 
 class TestCtrlC:
     def test_it_is_a_keyboard_interrupt_and_waits_afterwards(self, handlers):
-        with pytest.raises(KeyboardInterrupt), cli._CtrlC():
+        with pytest.raises(KeyboardInterrupt), CtrlC():
             signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)  # what is left is being written: nothing happens
 
@@ -360,9 +361,18 @@ class TestCtrlC:
             Swallows()
             time.sleep(PATIENCE_S)
 
-        with pytest.raises(KeyboardInterrupt), cli._CtrlC():
+        with pytest.raises(KeyboardInterrupt), CtrlC():
             draw()
         assert (sys.unraisablehook, signal.getsignal(signal.SIGALRM)) == (hook, alarm)
+
+    def test_one_that_a_library_swallows_comes_again(self, handlers):
+        def swallows():
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            time.sleep(PATIENCE_S)
+
+        with pytest.raises(KeyboardInterrupt), CtrlC():
+            swallows()
 
     def test_other_errors_in_destructors_are_reported_as_ever(self, handlers, monkeypatch):
         class Fails:
@@ -371,7 +381,7 @@ class TestCtrlC:
 
         seen = []
         monkeypatch.setattr(sys, "unraisablehook", lambda what: seen.append(what.exc_type))
-        with cli._CtrlC():
+        with CtrlC():
             Fails()
         assert seen == [ValueError]
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from engine import InputError, InvariantError
+from engine import run as engine_run
+from engine.part import Part, build_part
 from engine.run import RunResult, carry_out, new_result, part_figures, run_scenario, timeline_of
-from engine.scenarios import atom_flash_crash as scenario
-from engine.scenarios import check_name, load, names
+from engine.scenarios import check_name, load, names, story_of, summary_of
 from engine.testing.worlds import landmark_rows
 
 NAME = "atom-flash-crash"
@@ -61,12 +62,18 @@ class BrokenWorld:
 
 
 class TestScenarios:
-    def test_names_and_modules(self):
+    def test_names_and_summaries(self):
         assert NAME in names()
         for name in names():
-            module = load(name)
-            assert module.SUMMARY
-            assert isinstance(module.DEFAULT_SEED, int)
+            scenario = load(name)
+            assert scenario.name == name
+            assert scenario.summary == summary_of(name) != ""
+
+    def test_a_story_is_one_that_is_shipped(self):
+        assert story_of(None) is None
+        assert story_of(NAME).TIMELINE_PART == "endogenous"
+        with pytest.raises(InputError, match="story: expected a story that is shipped"):
+            story_of("os")
 
     @pytest.mark.parametrize("act", [load, check_name, run_scenario, new_result])
     def test_an_unknown_name_lists_the_known_ones(self, act):
@@ -113,7 +120,7 @@ class TestFigures:
         assert out["prints_equal"] == 71
         assert out["low"]["exact"] < out["low"]["endogenous"] < out["low"]["makers_stayed"]
         assert list(out["low"]) == ["exact", "endogenous", "makers_stayed"]
-        assert (out["scenario"], out["seed"], out["interrupted"]) == (NAME, scenario.DEFAULT_SEED, False)
+        assert (out["scenario"], out["seed"], out["interrupted"]) == (NAME, load(NAME).seed, False)
         assert {part["invariants"] for part in out["figures"].values()} == {"hold"}
 
     def test_json_takes_it_all_and_gives_it_back(self, result):
@@ -137,16 +144,17 @@ class TestFigures:
         assert figures["bad_debt"] == bad_debt / 10**6 > 0
 
     def test_a_part_without_a_trade_has_no_low(self):
-        part = scenario.exact_part(1, as_limit=False)
+        part = build_part(load(NAME), "exact")
         assert part_figures(part)["low"] is None
+        assert part_figures(part)["lows"] == {"ATOM/USDT": None}
 
     def test_a_broken_invariant_is_a_figure_and_the_digest_is_from_before(self, result):
         real = result.parts["exact"]
         stub = BrokenWorld()
 
         class Broken:
-            simulation = type("Simulation", (), {"world": stub})
-            market, low = real.market, None
+            simulation = type("Simulation", (), {"world": stub, "assets": real.simulation.assets})
+            market, lows = real.market, {real.market.name: None}
 
         some = RunResult(NAME, 1, parts={"broken": Broken()})
         out = some.to_json()
@@ -169,7 +177,7 @@ class TestTimeline:
         assert result.to_json()["timeline"] == [{"time_s": t, "what": what} for t, what in result.timeline]
 
     def test_a_part_where_nothing_happened_has_no_moments(self):
-        assert timeline_of(scenario.exact_part(1, as_limit=False)) == []
+        assert timeline_of(build_part(load(NAME), "exact")) == []
 
 
 class TestInterrupt:
@@ -199,14 +207,12 @@ class TestInterrupt:
                 self.world.run(until_ms // 2)
                 raise KeyboardInterrupt
 
-        build = scenario.same_sell_part
+        def stops(name, simulation, until_ms):
+            if name == "same-sell":
+                simulation.run = Stops(simulation).run
+            return Part(name, simulation, until_ms)
 
-        def stops(seed):
-            part = build(seed)
-            part.simulation = Stops(part.simulation)
-            return part
-
-        monkeypatch.setattr(scenario, "same_sell_part", stops)
+        monkeypatch.setattr(engine_run, "Part", stops)
         cut = run_scenario(NAME)
         assert cut.interrupted
         assert list(cut.parts) == ["exact", "exact-limit", "same-sell"]

@@ -1,0 +1,169 @@
+"""Body of `firesale run`: the parts of a scenario, what people are told, the run folder, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.commands import EXIT_EXTRA, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, say, say_error
+from engine.commands.interrupt import CtrlC, interrupted_before, on_ctrl_c
+from engine.commands.scenario import folder_name, open_scenario, source_path
+from engine.errors import InputError, InvariantError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from engine.run import RunResult
+    from engine.runfolder import RunFolder
+
+__all__ = ["Wish", "run"]
+
+
+class Wish:
+    """What the command line asks of a run."""
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        seed: int | None = None,
+        settings: tuple[str, ...] = (),
+        variants: tuple[str, ...] = (),
+        folder: Path | None = None,
+        as_json: bool = False,
+    ) -> None:
+        self.source = source
+        self.seed = seed
+        self.settings = settings
+        self.variants = variants
+        self.folder = folder
+        self.as_json = as_json
+
+
+def run(wish: Wish) -> int:
+    """Run as wished, with Ctrl-C as it should be at each stage; returns the exit code."""
+    try:
+        source_path(wish.source)
+    except InputError as error:
+        say_error(error)
+        return EXIT_USAGE
+    before = signal.getsignal(signal.SIGINT)
+    name = folder_name(wish.source)
+    try:
+        on_ctrl_c(lambda *_: interrupted_before(name, wish.seed, wish.folder, as_json=wish.as_json))
+        return carry_out_wish(wish)
+    finally:
+        on_ctrl_c(before)
+
+
+def carry_out_wish(wish: Wish) -> int:
+    """Read, run and write; returns the exit code."""
+    from engine.run import carry_out, new_result
+    from engine.runfolder import RunFolder, load_libraries, missing_extras
+
+    folder: RunFolder | None = None
+    try:
+        result = new_result(open_scenario(wish.source, wish.settings, wish.seed), parts=wish.variants or None)
+        if wish.folder is not None:
+            if missing_extras():
+                extras = ",".join(missing_extras())
+                say(f"the run folder needs what is not installed: pip install 'firesale[{extras}]' (or use --no-out)")
+                return EXIT_EXTRA
+            load_libraries()
+            folder = RunFolder(wish.folder)
+        with _ticker(result) as ticker:
+            try:
+                with CtrlC():
+                    write = None if folder is None else folder.write_part
+                    carry_out(result, progress=ticker.begin, finished=write, watch=ticker.watch)
+                    if folder is not None:
+                        ticker.say("drawing")
+                        folder.write_picture(result)
+            except KeyboardInterrupt:
+                result.interrupted = True
+        return _close(result, folder, as_json=wish.as_json)
+    except InputError as error:
+        say_error(error)
+        return EXIT_USAGE
+    except OSError as error:
+        say(f"out: expected a folder that can be written, was {wish.folder}: {error}")
+        return EXIT_USAGE
+    except InvariantError as error:
+        say(str(error))
+        return EXIT_FAILED
+
+
+class _Lines:
+    """What is said where stderr is no terminal: a line for each part."""
+
+    watch = None
+
+    def begin(self, part: str) -> None:
+        self.say(f"running {part}")
+
+    def say(self, text: str) -> None:
+        say(text)
+
+
+def _ticker(result: RunResult) -> AbstractContextManager[Any]:
+    """Return what shows how a run goes: a live display on a terminal, else plain lines."""
+    if not sys.stderr.isatty():
+        return nullcontext(_Lines())
+    from engine.commands.ticker import Ticker
+
+    return Ticker(list(result.variants))
+
+
+def _close(result: RunResult, folder: RunFolder | None, *, as_json: bool) -> int:
+    """Write and print what there is, and return the exit code."""
+    if folder is not None:
+        folder.close(result)
+        say(f"run folder: {folder.path}")
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+    if result.interrupted:
+        say("interrupted; what had been done is written" if folder else "interrupted")
+        return EXIT_INTERRUPTED
+    for line in told(result):
+        say(line)
+    held = all(part["invariants"] == "hold" for part in result.measured().values())
+    return 0 if held else EXIT_FAILED
+
+
+def told(result: RunResult) -> list[str]:
+    """Return what people are told of a run: timeline, lows, checks, digest."""
+    from engine.scenarios import story_of
+
+    figures = result.measured()
+    lines = [f"timeline (part '{result.timeline_part}')"]
+    lines += [f"  {time_s:8.3f} s  {what}" for time_s, what in result.timeline]
+    story = None if result.source is None else story_of(result.source.story)
+    lines += _lows(figures) if story is None else story.people(result)
+    held = [name for name, part in figures.items() if part["invariants"] == "hold"]
+    lines.append(f"invariants hold in {len(held)} of {len(figures)} parts: {', '.join(held)}")
+    for name, part in figures.items():
+        if part["invariants"] != "hold":
+            lines.append(f"  {name}: {part['invariants']}")
+    lines.append(f"digest {result.digest}")
+    return lines
+
+
+def _lows(figures: dict[str, dict[str, Any]]) -> list[str]:
+    """Return each part's figures in a line or two, whatever markets it has."""
+    lines = ["parts"]
+    for name, part in figures.items():
+        lows = ", ".join(f"{market} {'no trade' if low is None else low}" for market, low in part["lows"].items())
+        lines.append(f"  {name}: lows {lows}")
+        generations = part["liquidations_by_generation"]
+        by = f" by generation {generations}" if generations else ""
+        lines.append(
+            f"    {part['counts']['trades']} trades, {part['withdrawals']} withdrawals, "
+            f"{part['liquidations']} liquidations{by}, bad debt {part['bad_debts'] or 0}"
+        )
+    return lines

@@ -1,0 +1,338 @@
+"""The rules of a scenario that no object knows alone: names that exist, grids that fit, sides that add up.
+
+Each rule is a generator of problems over the objects that could be read; what could not be read counts as existing, so
+that one mistake is told once. What is switched off is not looked at, and nothing that is on may need it.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import InputError
+from engine.scenario.problems import NOTHING, Problem
+from engine.scenario.words import one_of
+from engine.units import EXACT, whole_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.scenario.located import Path
+    from engine.scenario.quantities import Amount
+    from engine.scenario.scenario import Scenario
+
+__all__ = ["Whole", "check_whole"]
+
+ATOMS_MAX = 2**61
+HALF_DAY_MS = 43_200_000
+LOTS = "lots"
+VARIANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]*")  # it names a folder of the run
+
+
+# Which section a key's name or names are of, for objects that could not be read as a whole.
+REFERENCES = {
+    **dict.fromkeys(("market", "source", "on", "long", "short"), "markets"),
+    **dict.fromkeys(("account", "rest"), "populations"),
+    **dict.fromkeys(("base", "quote", "settle", "brings"), "assets"),
+    "venue": "venues",
+}
+
+
+def check_whole(
+    scenario: Scenario, names: dict[str, set[str]], broken: list[tuple[Path, dict[str, Any]]] | None = None
+) -> list[Problem]:
+    """Return everything that is wrong between a scenario's objects.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its sections hold what could be read.
+    names : dict
+        All names of each section, those that could not be read included.
+    broken : list of (path, data), optional
+        The objects that could not be read: of them only the names of others are looked at.
+
+    Returns
+    -------
+    list of Problem
+    """
+    whole = Whole(scenario, names)
+    rules = (assets, markets, oracles, populations, events, parts)
+    problems = [problem for rule in rules for problem in rule(whole)]
+    return problems + [problem for path, data in broken or () for problem in _raw_references(whole, path, data)]
+
+
+def _raw_references(whole: Whole, path: Path, data: dict[str, Any]) -> Iterator[Problem]:
+    for key, section in REFERENCES.items():
+        value = data.get(key)
+        if isinstance(value, str):
+            yield from whole.reference((*path, key), section, value)
+        elif isinstance(value, (list, dict)):
+            for place, name in enumerate(value):
+                if isinstance(name, str):
+                    yield from whole.reference((*path, key, name if isinstance(value, dict) else place), section, name)
+
+
+class Whole:
+    """A scenario's objects that are on, and the questions that the rules ask."""
+
+    def __init__(self, scenario: Scenario, names: dict[str, set[str]]) -> None:
+        self.scenario = scenario
+        self.names = names
+
+    def on(self, section: str) -> dict[str, Any]:
+        """Return the objects of a section that are switched on."""
+        return {name: each for name, each in getattr(self.scenario, section).items() if each.enabled}
+
+    def reference(self, path: Path, section: str, name: object, *, kind: str = "") -> Iterator[Problem]:
+        """Refuse a name that is not there, is switched off, or is of another kind."""
+        found = getattr(self.scenario, section).get(name)
+        if found is None:
+            if name not in self.names[section]:
+                yield Problem(path, f"a name of {section}, {one_of(sorted(self.names[section]), name)}", name)
+        elif not found.enabled:
+            yield Problem(path, f"a name of {section} that is enabled", f"{name}, which is switched off")
+        elif kind and found.kind != kind:
+            yield Problem(path, f"a {kind} market", f"{name}, a {found.kind} market")
+
+    def on_grid(self, path: Path, number: Decimal, market: object, step_of: str) -> Iterator[Problem]:
+        """Refuse a number that lies between two ticks or lots of a market."""
+        found = self.scenario.markets.get(str(market))
+        if found is not None:
+            step = getattr(found, step_of)
+            try:
+                if not whole_steps(number, step, step_of)[1]:
+                    yield Problem(path, f"a multiple of the {step_of} {step}", number)
+            except InputError as error:
+                yield Problem(path, error.expected, number)
+
+    def amount(self, path: Path, amount: object, market: object, *, exact: bool = False) -> Iterator[Problem]:
+        """Refuse an amount in a unit that a market does not trade, or (if `exact`) one between two lots."""
+        found = self.scenario.markets.get(str(market))
+        unit = getattr(amount, "unit", None)
+        if found is None or unit is None:
+            return
+        units = [found.base_asset, found.quote_asset, LOTS]
+        if unit and unit not in units:
+            yield Problem(path, f"an amount of {one_of(units, unit)}", amount)
+        elif exact and unit in ("", found.base_asset):
+            number: Amount = amount  # type: ignore[assignment]
+            yield from self.on_grid(path, number.number, market, "lot")
+        elif unit == found.quote_asset and not found.price:
+            yield Problem(("markets", str(market)), f"a price, since {path[1]} gives an amount of {unit}", NOTHING)
+
+    def deposits(self, path: Path, brings: dict[str, Any]) -> Iterator[Problem]:
+        """Refuse deposits of assets that there are not, or between two atoms."""
+        for asset, amount in brings.items():
+            yield from self.reference((*path, "brings", asset), "assets", asset)
+            found = self.scenario.assets.get(asset)
+            if found is not None and isinstance(amount, Decimal):
+                atom = Decimal(1).scaleb(-found.decimals)
+                if not whole_steps(amount, atom, "brings")[1]:
+                    yield Problem((*path, "brings", asset), f"whole atoms of {atom} {asset}", amount)
+
+
+def assets(whole: Whole) -> Iterator[Problem]:
+    """U-4: the supply is whole atoms, at most 2^61."""
+    for name, asset in whole.on("assets").items():
+        atoms, is_whole = whole_steps(asset.supply, Decimal(1).scaleb(-asset.decimals), "supply")
+        if not is_whole or not 1 <= atoms <= ATOMS_MAX:
+            most = Decimal(ATOMS_MAX).scaleb(-asset.decimals)
+            yield Problem(
+                ("assets", name, "supply"), f"whole atoms, at most {most:f} with these decimals", asset.supply
+            )
+
+
+def markets(whole: Whole) -> Iterator[Problem]:
+    """Refuse unknown assets and venues, and steps that do not fit them (U-5)."""
+    venues = whole.on("venues")
+    for name, market in whole.on("markets").items():
+        path = ("markets", name)
+        if market.venue is not None:
+            yield from whole.reference((*path, "venue"), "venues", market.venue)
+        elif len(venues) > 1:
+            yield Problem((*path, "venue"), f"one of the venues {', '.join(venues)}", NOTHING)
+        quote_key, quote = ("settle" if market.kind == "perp" else "quote"), market.quote_asset
+        if not quote:
+            yield Problem((*path, "quote"), "the asset in which prices are", NOTHING)
+            continue
+        yield from whole.reference((*path, quote_key), "assets", quote)
+        if market.kind == "spot":
+            yield from whole.reference((*path, "base"), "assets", market.base_asset)
+            if market.base_asset == quote:
+                yield Problem((*path, "quote"), "another asset than the base", quote)
+        yield from _grids(whole, path, market)
+
+
+def _grids(whole: Whole, path: Path, market: Any) -> Iterator[Problem]:
+    quote = whole.scenario.assets.get(market.quote_asset)
+    if quote is not None:
+        atom = Decimal(1).scaleb(-quote.decimals)
+        if not whole_steps(EXACT.multiply(market.tick, market.lot), atom, "tick")[1]:
+            expected = f"tick x lot to be whole atoms of {market.quote_asset} ({atom:f})"
+            yield Problem((*path, "tick"), expected, f"{market.tick} x {market.lot}")
+    base = whole.scenario.assets.get(market.base_asset) if market.kind == "spot" else None
+    if base is not None:
+        atom = Decimal(1).scaleb(-base.decimals)
+        if not whole_steps(market.lot, atom, "lot")[1]:
+            yield Problem((*path, "lot"), f"whole atoms of {market.base_asset} ({atom:f})", market.lot)
+    for field in ("price", "price_min"):
+        price = getattr(market, field, None)
+        if price is not None:
+            yield from whole.on_grid((*path, field), price, path[1], "tick")
+    if market.price is not None and market.price == 0:
+        yield Problem((*path, "price"), "a positive price", market.price)
+
+
+def oracles(whole: Whole) -> Iterator[Problem]:
+    """P-3: an index has a source, a mark is of a perpetual."""
+    for name, oracle in whole.on("oracles").items():
+        path = ("oracles", name)
+        yield from whole.reference(
+            (*path, "market"), "markets", oracle.market, kind="perp" if oracle.kind == "mark" else ""
+        )
+        if oracle.kind == "index":
+            yield from whole.reference((*path, "source"), "markets", oracle.source)
+
+
+def populations(whole: Whole) -> Iterator[Problem]:
+    """Refuse unknown markets and assets, and what a kind needs and does not have."""
+    for name, population in whole.on("populations").items():
+        path = ("populations", name)
+        yield from whole.deposits(path, population.brings)
+        yield from _population_markets(whole, path, population)
+        yield from _moment(whole, (*path, "start"), population.start)
+        event = whole.scenario.events.get(name)
+        if event is not None and event.enabled and event.account is None:
+            yield Problem(path, "a name that no event with an account of its own has", name, is_key=True)
+        if population.kind == "holders":
+            yield from _holders(whole, path, population)
+        else:
+            yield from _parameters(path, population)
+
+
+def _parameters(path: Path, population: Any) -> Iterator[Problem]:
+    """Refuse parameters of a kind that do not go together."""
+    if population.kind == "market-maker" and population.mode == "avellaneda-stoikov":
+        for field in ("risk_aversion", "decay", "horizon"):
+            if getattr(population, field) is None:
+                yield Problem((*path, field), f"a value, which {population.mode} needs", NOTHING)
+    elif population.kind == "zero-intelligence" and len(population.limit_rates) != len(population.cancel_rates):
+        expected = f"{len(population.limit_rates)} rates, one for each distance as in limit_rates"
+        yield Problem((*path, "cancel_rates"), expected, f"{len(population.cancel_rates)} rates")
+    elif population.kind == "hawkes-orders" and population.alpha >= population.beta:
+        expected = (
+            f"less than beta ({population.beta:g}/s): else an order brings one more or more on average, without end"
+        )
+        yield Problem((*path, "alpha"), expected, f"{population.alpha:g}/s")
+
+
+def _population_markets(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
+    key = next((key for key in ("market", "on", "long", "short") if getattr(population, key, None) is not None), "on")
+    needs_price = population.kind in ("market-maker", "stale", "holders")
+    for place, market in enumerate(population.markets()):
+        at: Path = (*path, key, place) if key == "on" else (*path, key)
+        found = list(whole.reference(at, "markets", market, kind="perp" if population.kind == "holders" else ""))
+        yield from found
+        known = whole.scenario.markets.get(market)
+        if known is not None and not found and needs_price and not known.price:
+            yield Problem(("markets", market, "price"), f"an opening price, which {path[1]} needs", NOTHING)
+        for field in ("size", "qty"):
+            yield from whole.amount((*path, field), getattr(population, field, None), market)
+
+
+def _holders(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
+    """L-9: positions are opened as balanced trades, so somebody takes the other side."""
+    if (holders.long is None) == (holders.short is None):
+        yield Problem(path, "one of long and short", "both" if holders.long else "neither")
+    if holders.rest is None:
+        expected = "the population that takes the other side: positions are opened as balanced trades (L-9)"
+        yield Problem((*path, "rest"), expected, NOTHING)
+    elif holders.rest == path[1]:
+        yield Problem((*path, "rest"), "another population than itself", holders.rest)
+    else:
+        yield from whole.reference((*path, "rest"), "populations", holders.rest)
+
+
+def _moment(whole: Whole, path: Path, moment: int | str) -> Iterator[Problem]:
+    """Refuse a clock time just before the start: it would be the next day's, after the end."""
+    duration: Any = whole.scenario.duration  # None where it could not be read
+    start: Any = whole.scenario.start
+    if not isinstance(moment, str) or duration is None or start is None:
+        return
+    if whole.scenario.time_ms(moment) > max(duration, HALF_DAY_MS):
+        yield Problem(path, f"a clock time after the start, {start:%H:%M:%S}", moment)
+
+
+def events(whole: Whole) -> Iterator[Problem]:
+    """Refuse unknown markets and accounts, and orders that do not fit their market's grid."""
+    for name, event in whole.on("events").items():
+        path = ("events", name)
+        yield from _moment(whole, (*path, "at"), event.at)
+        yield from whole.deposits(path, event.brings)
+        if event.account is not None:
+            yield from whole.reference((*path, "account"), "populations", event.account)
+            if event.brings:
+                yield Problem((*path, "brings"), "nothing: its account is a population's", ", ".join(event.brings))
+        if event.kind == "shock":
+            yield from _shock(whole, path, event)
+        else:
+            yield from _orders(whole, path, event)
+
+
+def _shock(whole: Whole, path: Path, shock: Any) -> Iterator[Problem]:
+    yield from whole.reference((*path, "market"), "markets", shock.market)
+    if (shock.sell is None) == (shock.buy is None):
+        yield Problem(path, "one of sell and buy", "both" if shock.sell else "neither")
+    for key in ("sell", "buy"):
+        yield from whole.amount((*path, key), getattr(shock, key), shock.market)
+    if shock.over and shock.slice_count > shock.over:
+        yield Problem((*path, "slices"), "at most one order each millisecond", shock.slice_count)
+
+
+def _orders(whole: Whole, path: Path, event: Any) -> Iterator[Problem]:
+    from engine.scenario.events import read_rows
+
+    if isinstance(event.rows, str):
+        rows, problems = read_rows(event.rows, whole.scenario.folder)
+        for problem in problems:
+            yield Problem((*path, "rows"), problem.expected, problem.was)
+    else:
+        rows = event.rows
+    if event.market is not None:
+        yield from whole.reference((*path, "market"), "markets", event.market)
+    for place, row in enumerate(map(event.whole, rows)):
+        at: Path = (*path, "rows") if isinstance(event.rows, str) else (*path, "rows", place)
+        yield from _row(whole, at, row)
+
+
+def _row(whole: Whole, at: Path, row: Any) -> Iterator[Problem]:
+    if row.market is None:
+        yield Problem((*at, "market"), "a market, here or for the whole event", NOTHING)
+        return
+    if row.side is None:
+        yield Problem((*at, "side"), "buy or sell, here or for the whole event", NOTHING)
+    yield from whole.reference((*at, "market"), "markets", row.market)
+    yield from whole.amount((*at, "quantity"), row.quantity, row.market, exact=True)
+    if row.price is not None:
+        yield from whole.on_grid((*at, "price"), row.price, row.market, "tick")
+
+
+def parts(whole: Whole) -> Iterator[Problem]:
+    """Refuse variants that there are not."""
+    from engine.scenario.scenario import BASE
+
+    known = [BASE, *sorted(whole.names["variants"])]
+    for place, name in enumerate(getattr(whole.scenario, "parts", [])):
+        if name not in known:
+            yield Problem(("parts", place), one_of(known, name), name)
+        elif name in whole.scenario.parts[:place]:
+            yield Problem(("parts", place), "each part once", name)
+    for name, variant in whole.on("variants").items():
+        if not VARIANT_NAME.fullmatch(name):
+            yield Problem(("variants", name), "a name of letters, digits, blanks, . _ + and -", name, is_key=True)
+        if name == BASE:
+            yield Problem(("variants", name), f"another name: {BASE} is the scenario itself", name, is_key=True)
+        if variant.extends is not None and variant.extends not in known:
+            yield Problem(("variants", name, "extends"), one_of(known, variant.extends), variant.extends)

@@ -1,0 +1,79 @@
+"""Draws of a scenario: a parameter for each member of a population, and the order of what arrives shuffled.
+
+Keyed like every draw (R-2, R-5): a population's draws depend on the seed, its name, the member and the parameter's
+place.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import accumulate
+from typing import Any
+
+from engine import _core
+from engine.errors import InputError
+from engine.scenario.laws import Choice, Exponential, Integers, Law, Lognormal, Pareto, Uniform
+
+__all__ = ["draw", "shuffled"]
+
+SHUFFLE_PURPOSE = 1
+
+
+def _number(value: object) -> float:
+    return float(getattr(value, "number", value))  # type: ignore[arg-type]
+
+
+def draw(law: Law, seed: int, population: str, count: int, k: int) -> list[Any]:
+    """Draw one number of a law for each member of a population (R-5).
+
+    Parameters
+    ----------
+    law : Law
+        With its arguments read.
+    seed, population, count, k
+        As for the core's `draw_law`.
+
+    Returns
+    -------
+    list
+        Floats; of a choice, its values.
+
+    Examples
+    --------
+    >>> from engine.scenario.laws import integers
+    >>> from engine.scenario.quantities import NUMBER
+    >>> draw(integers(3, 6).in_units(NUMBER), 1, "loopers", 4, 0)
+    [5.0, 5.0, 3.0, 3.0]
+    """
+
+    def drawn(name: str, first: object, second: object) -> list[float]:
+        return _core.draw_law(name, _number(first), _number(second), seed, population, count, k)
+
+    if isinstance(law, Lognormal):
+        values = drawn("lognormal", law.median, law.sigma)
+    elif isinstance(law, Pareto):
+        values = drawn("pareto", law.min, law.alpha)
+    elif isinstance(law, Exponential):
+        values = drawn("exponential", law.mean, 0.0)
+    elif isinstance(law, Uniform):
+        return drawn("uniform", law.low, law.high)
+    elif isinstance(law, Integers):
+        low, high = _number(law.low), _number(law.high)
+        return [low + int(u * (high - low + 1)) for u in drawn("uniform", 0.0, 1.0)]
+    elif isinstance(law, Choice):
+        return _chosen(law, drawn("uniform", 0.0, 1.0))
+    else:
+        raise InputError("law", "a known law", law)
+    return values if law.max is None else [min(value, _number(law.max)) for value in values]
+
+
+def _chosen(law: Choice, uniforms: list[float]) -> list[Any]:
+    shares = list(accumulate(law.weights or [1.0] * len(law.values)))
+    last = len(law.values) - 1
+    return [law.values[min(last, bisect_right(shares, u * shares[-1]))] for u in uniforms]
+
+
+def shuffled(seed: int, count: int, name: str) -> list[int]:
+    """Return 0 .. count - 1 in an order drawn by the seed, keyed like every other draw (R-2)."""
+    keys = [_core.draw(seed, _core.member_key(name, i), SHUFFLE_PURPOSE, 0, 0) for i in range(count)]
+    return sorted(range(count), key=keys.__getitem__)
