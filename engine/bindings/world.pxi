@@ -1,8 +1,10 @@
 # World: the simulator by numbers; engine/simulation.py gives it names and units.
 #
-# One class in five files, each a floor: state <- declaring <- agents <- reading <- World (running, snapshot, fork).
+# One class in six files, each a floor: state <- tables <- declaring <- agents <- reading <- World (running, snapshot, fork).
 
+include "record_columns.pxi"
 include "world_state.pxi"
+include "world_tables.pxi"
 include "world_declare.pxi"
 include "world_agents.pxi"
 include "world_read.pxi"
@@ -25,9 +27,9 @@ cdef class World(_WorldReading):
     stage_interval_ms : int
         Time between steps, ms.
     depth_every_ms : int
-        Cadence of the depth table, ms; 0 switches it off.
+        Cadence of the samples table, ms; 0 switches it off.
     record_trades, record_journal : bool
-        Whether these tables are written; neither changes the run.
+        Whether these tables are written; neither changes the run. `record` says more of tables.
 
     Notes
     -----
@@ -81,6 +83,9 @@ cdef class World(_WorldReading):
                 total += ran
                 if state.fault:
                     self.raise_fault()
+                if self.spills:
+                    self.spill_full()
+                    step = self.next_step(step, checks)
                 PyErr_CheckSignals()
                 if ran < block:
                     break

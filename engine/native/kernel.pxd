@@ -18,6 +18,8 @@ from engine.native.liquidation cimport *
 from engine.native.market cimport *
 from engine.native.queue cimport *
 from engine.native.publish cimport *
+from engine.native.recorder cimport *
+from engine.native.samples cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.venue cimport *
@@ -43,6 +45,7 @@ cdef inline void world_release(WorldData* world) noexcept nogil:
     table_release(&world.state.journal)
     table_release(&world.state.prices)
     table_release(&world.state.depth)
+    recorder_release(&world.state.recorder)
     slab_release(&world.makers.makers)
     slab_release(&world.makers.quotes)
     slab_release(&world.takers.shocks)
@@ -74,8 +77,8 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         venue_cancel_account(state, event.a, event.cause)
     elif event.kind == EVENT_SHOCK:
         shock_fire(state, &world.takers, event.a)
-    elif event.kind == EVENT_SAMPLE_DEPTH:
-        venue_sample_depth(state)
+    elif event.kind == EVENT_SAMPLE:
+        record_sample(state, event.a, event.b)
     else:
         state.fault = FAULT_EVENT
 

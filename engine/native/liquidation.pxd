@@ -15,6 +15,8 @@ from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.prices cimport Publication
 from engine.native.publish cimport publication_at
+from engine.native.recorder cimport *
+from engine.native.rows cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.venue cimport *
@@ -128,4 +130,4 @@ cdef inline void liquidation_cover(State* state, uint32_t account, uint32_t mark
         return
     venue_landmark(state, LANDMARK_BAD_DEBT, market_id, <int32_t>account, landmark if landmark else cause, shortfall)
     venue_journal(state, JOURNAL_WRITE_OFF, settle, <int32_t>account, 0, 0, 0, 0, 0, shortfall)
-    ledger_move(&state.ledger, ACCOUNT_BAD_DEBT, account, settle, shortfall)
+    move_atoms(state, MOVEMENT_WRITE_OFF, NO_MARKET, ACCOUNT_BAD_DEBT, account, settle, shortfall)

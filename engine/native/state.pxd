@@ -1,6 +1,6 @@
 # State: the State struct, its events, and the two things that every floor above does: schedule and journal.
 #
-# Stands on: account, prices, queue. A State holds by value everything that a command touches. Without memory a fault is
+# Stands on: account, prices, queue, recorder. A State holds by value everything that a command touches. Without memory a fault is
 # latched and the world refuses to go on; nothing is lost silently.
 
 from engine.native.types cimport *
@@ -16,6 +16,7 @@ from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.prices cimport *
 from engine.native.queue cimport *
+from engine.native.recorder cimport *
 from engine.native.slab cimport *
 
 cdef enum Phase:
@@ -41,7 +42,7 @@ cdef enum EventKind:
     EVENT_SHOCK = 9              # a shock
     EVENT_MAKER = 10             # a maker
     EVENT_NOISE = 11             # a noise trader
-    EVENT_SAMPLE_DEPTH = 12
+    EVENT_SAMPLE = 12            # a SAMPLE_*, b stamp
 
 cdef enum Fault:
     FAULT_NONE = 0
@@ -92,7 +93,7 @@ cdef enum PriceColumn:
     PRICE_TICKS = 1              # int64
     PRICE_CAUSE = 2              # uint32
     PRICE_MARKET = 3             # uint16
-    PRICE_KIND = 4               # uint8 OracleKind
+    PRICE_KIND = 4               # uint8 PriceKind (recorder.pxd)
     PRICE_COLUMNS = 5
 
 cdef enum DepthColumn:
@@ -118,10 +119,10 @@ cdef struct State:
     Slab oracles                 # Oracle
     Table journal
     Table prices
-    Table depth
+    Table depth                  # the samples table: DEPTH_*
+    Recorder recorder            # the other tables, and what is on
     uint64_t seed
     time_ms_t now_ms
-    time_ms_t depth_every_ms     # cadence of the depth table, 0 = off
     time_ms_t stage_interval_ms  # X-4
     int64_t stage_ppm
     qty_t stage_lots_min

@@ -16,6 +16,7 @@ from engine.native.ladder cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.rows cimport *
 from engine.native.slab cimport *
 from engine.native.settle cimport *
 from engine.native.state cimport *
@@ -116,11 +117,13 @@ cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause) noexcep
             spot_reservation(market, side, order.leaves_lots, order.price_ticks)
     else:
         work_order(state, market, account, market_id, -order.leaves_lots, order.price_ticks)
+    note_cancel(state, market_id, account, number, side, order.price_ticks, order.leaves_lots, cause)
     book_end(&state.pools, &market.book, slot, number)
     state.cancel_count += 1
     if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
         set_mover(state, &market.touch_mover, MOVER_CANCEL, account, number, cause)
         note_touch(market, bid, ask)
+    note_book(state, market_id, cause)
 
 
 # Cancel every resting order of an account, on all its markets (X-4). O(its orders).
@@ -193,6 +196,7 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
     last = market.book.last_price
     if reason == REJECT_NONE:
         reason = book_place(&state.pools, &market.book, &command, slot, NIL, &out)
+    note_arrival(state, market_id, &command, reason, &out)
     if reason != REJECT_NONE:
         state.reject_count[reason] += 1
         slot_return(&state.pools, slot, NAMED_LOCAL)
@@ -206,6 +210,7 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
     if market.book.ladder[0].best_key != bid or market.book.ladder[1].best_key != ask:
         set_mover(state, &market.touch_mover, MOVER_TRADE if out.filled_lots else MOVER_PLACE, command.owner, command.name, command.cause)
         note_touch(market, bid, ask)
+    note_book(state, market_id, command.cause)
     if out.filled_lots and market.kind == MARKET_PERPETUAL:
         venue_defund(state, market, &command, first)
     if not state.records_trades:
@@ -216,5 +221,6 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
 cdef inline void venue_cancel_arrives(State* state, slot_t slot, uint32_t generation, uint32_t cause) noexcept nogil:
     if cold_at(&state.pools, slot).generation != generation or order_at(&state.pools, slot).leaves_lots == 0:
         state.cancel_miss_count += 1
+        note_miss(state, slot, generation, cause)
         return
     venue_remove(state, slot, cause)
