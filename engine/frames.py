@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["parquet_writer", "record_batches", "schema_of", "stream_of", "write_whole"]
 
 EXTRAS = {"pyarrow": "data", "pyarrow.parquet": "data", "pandas": "frames", "polars": "frames"}
-ARROW_NAMES = {f"{sign}{size}": f"{word}{8 * size}" for sign, word in (("i", "int"), ("u", "uint")) for size in (1, 2, 4, 8)}
+ARROW_NAMES = {
+    f"{sign}{size}": f"{word}{8 * size}" for sign, word in (("i", "int"), ("u", "uint")) for size in (1, 2, 4, 8)
+}
 # Columns that grow or move in small steps; the rest are few different numbers, or noise.
 DELTA_WORDS = ("time", "price", "ticks", "bid", "ask", "last", "index", "mark", "number", "order")
 
@@ -138,7 +140,9 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 def parquet_writer(path: Path, schema: Any) -> Any:
     """Open a `pyarrow.parquet.ParquetWriter`: zstd, times, prices and numbers delta-encoded, the rest by dictionary."""
-    delta = [field.name for field in schema if any(word in field.name for word in DELTA_WORDS) and field.type.bit_width >= 32]
+    integer = need("pyarrow").types.is_integer
+    wide = [field.name for field in schema if integer(field.type) and field.type.bit_width >= 32]
+    delta = [name for name in wide if any(word in name for word in DELTA_WORDS)]
     others = [field.name for field in schema if field.name not in delta]
     return need("pyarrow.parquet").ParquetWriter(
         path,

@@ -8,15 +8,18 @@ quantities and amounts are given as people write them and are exact or refused. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine import _core
 from engine.errors import InputError
+from engine.tables import Tables
 from engine.units import EXACT, Amount, Grid, exact, whole_steps
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
+    from os import PathLike
 
+    from engine.spill import Spill
     from engine.types import Side
 
 __all__ = ["Asset", "Market", "Simulation"]
@@ -87,7 +90,7 @@ class Simulation:
     stage_interval_ms : int
         Time between the steps, ms.
     depth_every_ms : int
-        Cadence of the depth table, ms; 0 switches it off.
+        Cadence of the samples table, ms; 0 switches it off.
 
     Examples
     --------
@@ -247,6 +250,19 @@ class Simulation:
     def run(self, *, until_ms: int, check: bool = False) -> int:
         """Run to a time; `check` walks the whole world after every event."""
         return self.world.run(until_ms, check=check)
+
+    @property
+    def tables(self) -> Tables:
+        """The recorded tables by name, with values in units."""
+        return Tables(self.world, self.markets.values(), self.assets.values())
+
+    def record(self, **switches: Any) -> None:
+        """Say which tables are written from now on; the switches are those of `engine._core.World.record`."""
+        self.world.record(**switches)
+
+    def spill(self, folder: str | PathLike[str], *, rows_resident: int = 2**18) -> Spill:
+        """Keep memory flat: tables hand their oldest rows to Parquet files in a folder (`engine._core.World.spill`)."""
+        return self.world.spill(folder, rows_resident=rows_resident)
 
     def draw(self, law: str, first: float, second: float, population: str, count: int, k: int) -> Iterator[float]:
         """Draw one parameter for each member of a population (R-5)."""

@@ -7,8 +7,8 @@ and calls them between blocks of events.
              .trades.parquet.PID.1   [group]                      that seals the part and the next rows open another one
     close -> trades.parquet          all parts and what was still in memory
 
-Promises: nothing is written outside the folder; a file has its own name only when it is whole; each row is written once,
-whatever Ctrl-C comes between.
+Promises: nothing is written outside the folder; a file has its own name only when it is whole; each row is written
+once, whatever Ctrl-C comes between.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import threading
 import weakref
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from engine.errors import InputError
 from engine.frames import need, parquet_writer, record_batches, schema_of
@@ -237,6 +237,10 @@ class Store:
         """Return the finished files by table."""
         return {name: table.target for name, table in self._tables.items() if table.is_finished}
 
+    def finished_in(self, folder: str | os.PathLike[str]) -> list[str]:
+        """Return the names of the finished tables if this is their folder."""
+        return list(self.finished()) if self.folder.resolve() == Path(folder).resolve() else []
+
 
 class Spill:
     """A running spill: close it, or use it in a ``with``."""
@@ -260,11 +264,13 @@ class Spill:
         return self._store.finished()
 
     def close(self) -> None:
-        """Write what is in memory as the last row groups and give the files their names; the world's tables stay readable."""
+        """Write what is in memory as the last row groups and give the files their names; tables stay readable."""
         self._world.close_spill()
 
-    def __enter__(self) -> Spill:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -21,7 +21,7 @@ cdef bint border_switch(object value, str field, bint now) except? 1:
 cdef class _WorldTables(_WorldState):
     """Record tables, show them, spill them."""
 
-    cdef dict lent               # by table's name: weak references to the ColumnTables that show its chunks
+    cdef dict lent               # by table: weak references to the ColumnTables that show its chunks
     cdef object store            # engine.spill.Store once `spill` was called
     cdef bint spills             # rows still go there
     cdef int64_t rows_resident
@@ -249,6 +249,10 @@ cdef class _WorldTables(_WorldState):
         self.spills = False
         if errors:
             raise errors[0]
+
+    def spilled_files(self, folder):
+        """Return the names of the tables that a closed spill has left as files in a folder."""
+        return [] if self.store is None else self.store.finished_in(folder)
 
     cdef int64_t next_step(self, int64_t step, bint checks) except -1:
         """Events until the next look: fewer where few events write many rows (accounts at a short cadence)."""

@@ -41,7 +41,7 @@ cdef inline int64_t row_begin(State* state, Table* table) noexcept nogil:
 # ---- orders ----
 
 cdef inline outlined_int write_order(State* state, uint8_t kind, uint32_t market, PlaceCommand* command, qty_t filled,
-                                      qty_t leaves, int reason) noexcept nogil:
+                                     qty_t leaves, int reason) noexcept nogil:
     cdef Table* table = &state.recorder.orders
     cdef int64_t row = row_begin(state, table)
     if row < 0:
@@ -73,11 +73,11 @@ cdef inline void note_arrival(State* state, uint32_t market, PlaceCommand* comma
 
 
 cdef inline outlined_int write_removal(State* state, uint8_t kind, uint32_t market, int32_t account, int64_t number, int8_t side,
-                                        int64_t price, qty_t lots, uint32_t cause) noexcept nogil:
+                                       int64_t price, qty_t lots, uint32_t cause) noexcept nogil:
     cdef PlaceCommand command
     command.name = number
     command.qty_lots = lots
-    command.price_ticks = <price_t>price
+    command.price_ticks = <price_t>price     # unused with TYPE_MARKET
     command.owner = account
     command.cause = cause
     command.side = side
@@ -191,7 +191,7 @@ cdef inline void note_book(State* state, uint32_t market, uint32_t cause) noexce
 # ---- movements ----
 
 cdef inline outlined_int write_movement(State* state, uint8_t kind, uint32_t market, int32_t payer, int32_t receiver, uint32_t asset,
-                                         atoms_t atoms) noexcept nogil:
+                                        atoms_t atoms) noexcept nogil:
     cdef Table* table = &state.recorder.movements
     cdef int64_t row
     if atoms == 0:
