@@ -60,13 +60,12 @@ class _SpilledTable:
         self.rows = 0  # in all parts
         self.parts: list[Path] = []
         self.writer: Any = None
-        self.error: OSError | None = None  # the first one; nothing is written after it
+        self.failure: str | None = None  # what went wrong first; nothing is written after it
         self.is_finished = False
 
     def append(self, batches: list[Any], schema: Any) -> None:
         """Write record batches as one row group."""
-        if self.error is not None:
-            raise self.error
+        self._check()
         rows = sum(batch.num_rows for batch in batches)
         pa = need("pyarrow")
         try:
@@ -77,9 +76,14 @@ class _SpilledTable:
             if rows:
                 self.writer.write_table(pa.Table.from_batches(batches, schema=schema), row_group_size=rows)
         except OSError as error:
-            self.error = error
+            self.failure = str(error)
             raise
         self.rows += rows
+
+    def _check(self) -> None:
+        if self.failure is not None:
+            # Not the first error itself: its traceback would keep alive what was being written.
+            raise OSError(f"{self.target}: not written any more since: {self.failure}")
 
     def seal(self) -> None:
         """End the open part, so that it can be read."""
@@ -88,13 +92,12 @@ class _SpilledTable:
             try:
                 writer.close()
             except OSError as error:
-                self.error = error
+                self.failure = str(error)
                 raise
 
     def finish(self) -> None:
         """Make the parts one file under the target's name."""
-        if self.error is not None:
-            raise self.error
+        self._check()
         self.seal()
         if len(self.parts) > 1:
             merged = self.target.with_name(f".{self.target.name}.{os.getpid()}.merged")
@@ -110,8 +113,7 @@ class _SpilledTable:
 
     def files(self) -> list[Path]:
         """Return the files that hold the rows now, in order."""
-        if self.error is not None:
-            raise self.error
+        self._check()
         self.seal()
         return [self.target] if self.is_finished else [*self.parts]
 
@@ -200,20 +202,29 @@ class Store:
         return self._tables.setdefault(name, _SpilledTable(self.folder / f"{name}.parquet"))
 
     def append(self, name: str, first_row: int, table: ColumnTable) -> None:
-        """Write rows that follow those written before; rows that are there already are left alone."""
-        pa = need("pyarrow")
-        with _uninterrupted():
-            spilled = self._table(name)
-            if spilled.rows < first_row + len(table):
-                spilled.append(list(record_batches(table)), pa.schema(schema_of(table)))
+        """Write rows of which the first has a number; those that are there already are left alone.
 
-    def finish(self, name: str, tail: ColumnTable) -> None:
-        """Write the last rows of a table and give its file its name."""
+        An interrupt may come between a row group and the moment in which the world lets go of its rows.
+        """
+        with _uninterrupted():
+            self._append(self._table(name), first_row, table)
+
+    def _append(self, spilled: _SpilledTable, first_row: int, table: ColumnTable) -> None:
         pa = need("pyarrow")
+        skip = spilled.rows - first_row
+        batches = []
+        for batch in record_batches(table):
+            if skip < batch.num_rows:
+                batches.append(batch.slice(max(skip, 0)))
+            skip -= batch.num_rows
+        spilled.append(batches, pa.schema(schema_of(table)))
+
+    def finish(self, name: str, first_row: int, tail: ColumnTable) -> None:
+        """Write the last rows of a table and give its file its name."""
         with _uninterrupted():
             spilled = self._table(name)
             if not spilled.is_finished:
-                spilled.append(list(record_batches(tail)), pa.schema(schema_of(tail)))
+                self._append(spilled, first_row, tail)
                 spilled.finish()
 
     def is_open(self, name: str) -> bool:

@@ -243,7 +243,7 @@ cdef class _WorldTables(_WorldState):
                 names, dtypes, nulls = _WORLD_TABLES[name]
                 tail = lend_chunks(self, table, table.spilled_count, table.chunk_count - table.spilled_count, names, dtypes, nulls)
                 try:
-                    self.store.finish(name, tail)
+                    self.store.finish(name, table.spilled_count << table.shift, tail)
                 except OSError as error:
                     errors.append(error)
         self.spills = False

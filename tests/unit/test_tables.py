@@ -472,7 +472,7 @@ class TestTables:
         moves = sim.tables.scaled("movements", exact=True)
         legs = [(int(kind), amount) for kind, amount in zip(moves["kind"], moves["amount"], strict=True)]
         assert legs == [
-            (DEPOSIT, Decimal("100")), (DEPOSIT, Decimal("5")), (BASE_LEG, Decimal("2")), (QUOTE_LEG, Decimal("8.002")),
+            (DEPOSIT, Decimal(100)), (DEPOSIT, Decimal(5)), (BASE_LEG, Decimal(2)), (QUOTE_LEG, Decimal("8.002")),
         ]  # fmt: skip
 
     def test_what_has_no_units_is_refused(self, sim):
