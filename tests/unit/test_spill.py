@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine import InputError, _core, frames, spill
+from engine.runfolder import RunFolder
 from engine.simulation import Simulation
 from engine.testing.worlds import small_world
 
@@ -410,6 +412,21 @@ class TestInput:
         ]  # fmt: skip
         assert pq.read_table(tmp_path / "orders.parquet").num_rows == 0
         assert pq.read_schema(tmp_path / "orders.parquet").names == list(world.table("orders").names)
+
+    def test_a_part_spills_into_its_run_folder(self, tmp_path):
+        sim = Simulation(seed=1)
+        sim.record(quotes=True)
+        usdt = sim.asset("USDT", decimals=6, supply="1000000000")
+        part = SimpleNamespace(simulation=sim, market=usdt)
+        folder = RunFolder(tmp_path)
+        folder.spill_part("main", part, rows_resident=1)
+        sim.run(until_ms=5)
+        folder.write_part("main", part)
+        spilled = sorted(["trades", "prices", "quotes", "journal"])
+        assert sorted(sim.world.spilled_files(tmp_path / "main")) == spilled
+        assert sim.world.spilled_files(tmp_path) == []
+        names = sorted([*spilled, "samples", "landmarks", "causes"])  # what has no rows is there too
+        assert sorted(os.listdir(tmp_path / "main")) == [f"{name}.parquet" for name in sorted(names)]
 
     def test_a_simulation_spills_too(self, tmp_path):
         sim = Simulation(seed=1)
