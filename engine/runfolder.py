@@ -169,7 +169,7 @@ class RunFolder:
         self._written: dict[str, list[str]] = {}
         path.mkdir(parents=True, exist_ok=True)
 
-    def spill_part(self, name: str, part: Part, *, rows_resident: int = 2**18) -> None:
+    def spill_part(self, name: str, part: Part, *, rows_resident: int = 2**17) -> None:
         """Let a part that has not run hand its oldest rows to its files as it goes; `write_part` closes them."""
         part.simulation.spill(self.path / name, rows_resident=rows_resident)
 

@@ -260,7 +260,7 @@ class Simulation:
         """Say which tables are written from now on; the switches are those of `engine._core.World.record`."""
         self.world.record(**switches)
 
-    def spill(self, folder: str | PathLike[str], *, rows_resident: int = 2**18) -> Spill:
+    def spill(self, folder: str | PathLike[str], *, rows_resident: int = 2**17) -> Spill:
         """Keep memory flat: tables hand their oldest rows to Parquet files in a folder (`engine._core.World.spill`)."""
         return self.world.spill(folder, rows_resident=rows_resident)
 

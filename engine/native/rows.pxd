@@ -4,6 +4,7 @@
 # reserves the row before it writes. Promises: nothing but tables changes; without memory the fault is latched.
 
 from engine.native.types cimport *
+from engine.native.arith cimport unlikely
 from engine.native.book cimport *
 from engine.native.columns cimport *
 from engine.native.ladder cimport KEY_NONE, level_at
@@ -64,12 +65,11 @@ cdef inline outlined_int write_order(State* state, uint8_t kind, uint32_t market
 
 
 # An order was looked at on arrival: rejected, or matched. Cannot fail. O(1).
-cdef inline void note_arrival(State* state, uint32_t market, PlaceCommand* command, int reason, Outcome* out) noexcept nogil:
-    if state.recorder.records_orders:
-        if reason == REJECT_NONE:
-            write_order(state, ORDER_ARRIVED, market, command, out.filled_lots, out.leaves_lots, reason)
-        else:
-            write_order(state, ORDER_ARRIVED, market, command, 0, 0, reason)
+cdef inline void note_arrival(State* state, uint32_t market, PlaceCommand* command, int reason, qty_t filled, qty_t leaves) noexcept nogil:
+    cdef PlaceCommand copy                   # a command whose address is given away could not stay in registers
+    if unlikely(state.recorder.records_orders):
+        copy = command[0]
+        write_order(state, ORDER_ARRIVED, market, &copy, filled, leaves, reason)
 
 
 cdef inline outlined_int write_removal(State* state, uint8_t kind, uint32_t market, int32_t account, int64_t number, int8_t side,
@@ -89,7 +89,7 @@ cdef inline outlined_int write_removal(State* state, uint8_t kind, uint32_t mark
 # A resting order is about to be taken off, or was just. Cannot fail. O(1).
 cdef inline void note_cancel(State* state, uint32_t market, int32_t account, int64_t number, int8_t side, int64_t price, qty_t lots,
                              uint32_t cause) noexcept nogil:
-    if state.recorder.records_orders:
+    if unlikely(state.recorder.records_orders):
         write_removal(state, ORDER_CANCELLED, market, account, number, side, price, lots, cause)
 
 
@@ -105,7 +105,7 @@ cdef inline outlined_int write_miss(State* state, slot_t slot, uint32_t generati
 
 # A cancel found no resting order (V-5). Cannot fail. O(1).
 cdef inline void note_miss(State* state, slot_t slot, uint32_t generation, uint32_t cause) noexcept nogil:
-    if state.recorder.records_orders:
+    if unlikely(state.recorder.records_orders):
         write_miss(state, slot, generation, cause)
 
 
@@ -184,7 +184,7 @@ cdef inline outlined_int write_touch(State* state, uint32_t market_id, uint32_t 
 
 # A command has changed a book, or may have. Cannot fail. O(1).
 cdef inline void note_book(State* state, uint32_t market, uint32_t cause) noexcept nogil:
-    if state.recorder.touch:
+    if unlikely(state.recorder.touch != 0):
         write_touch(state, market, cause)
 
 
@@ -215,7 +215,7 @@ cdef inline outlined_int write_movement(State* state, uint8_t kind, uint32_t mar
 # Atoms moved, or are about to. Cannot fail. O(1).
 cdef inline void note_movement(State* state, uint8_t kind, uint32_t market, int32_t payer, int32_t receiver, uint32_t asset,
                                atoms_t atoms) noexcept nogil:
-    if state.recorder.records_movements:
+    if unlikely(state.recorder.records_movements):
         write_movement(state, kind, market, payer, receiver, asset, atoms)
 
 

@@ -196,11 +196,12 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
     last = market.book.last_price
     if reason == REJECT_NONE:
         reason = book_place(&state.pools, &market.book, &command, slot, NIL, &out)
-    note_arrival(state, market_id, &command, reason, &out)
     if reason != REJECT_NONE:
+        note_arrival(state, market_id, &command, reason, 0, 0)
         state.reject_count[reason] += 1
         slot_return(&state.pools, slot, NAMED_LOCAL)
         return
+    note_arrival(state, market_id, &command, REJECT_NONE, out.filled_lots, out.leaves_lots)
     if out.leaves_lots:
         venue_rest(state, market, market_id, &command, out.leaves_lots)
     if out.filled_lots:
