@@ -27,6 +27,7 @@ EXTRAS = {"pyarrow": "data", "pyarrow.parquet": "data", "pandas": "frames", "pol
 ARROW_NAMES = {
     f"{sign}{size}": f"{word}{8 * size}" for sign, word in (("i", "int"), ("u", "uint")) for size in (1, 2, 4, 8)
 }
+ROWS_OF_A_GROUP = 2**17
 # Columns that grow or move in small steps; the rest are few different numbers, or noise.
 DELTA_WORDS = ("time", "price", "ticks", "bid", "ask", "last", "index", "mark", "number", "order")
 
@@ -164,9 +165,6 @@ def to_parquet(table: ColumnTable, path: str | os.PathLike[str]) -> None:
                 writer.write_table(group)
 
     write_whole(Path(path), write)
-
-
-ROWS_OF_A_GROUP = 2**17
 
 
 def _row_groups(batches: Iterator[Any], schema: Any) -> Iterator[Any]:
