@@ -11,11 +11,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
-import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.frames import parquet_writer
+from engine.frames import write_whole as _write_whole
 from engine.lineage import MOVER_COLUMNS, LandmarkKind, Lineage, MoverKind
 from engine.run import NO_PRICE
 from engine.scenarios import story_of
@@ -32,6 +34,7 @@ __all__ = ["RunFolder", "load_libraries", "missing_extras"]
 
 BINS_MAX = 2_000  # of the histogram of liquidations
 EVENTS_AFTER_CTRL_C = 50_000  # the tables of a part of that size take some 50 ms, of the 100 ms that Ctrl-C has
+TABLES = ("trades", "prices", "samples", "journal")  # always written; the others if they are recorded
 PRICE_COLUMNS = ("best_bid", "best_ask", "last", "index", "mark")
 
 
@@ -47,22 +50,16 @@ def load_libraries() -> None:
     importlib.import_module("matplotlib.pyplot")
 
 
-def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file under a temporary name beside it and rename it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _write_table(path: Path, columns: dict[str, Any]) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     table = pa.table(columns)
-    _write_whole(path, lambda target: pq.write_table(table, target, compression="zstd"))
+
+    def write(target: Path) -> None:
+        with parquet_writer(target, table.schema) as writer:
+            writer.write_table(table)
+
+    _write_whole(path, write)
 
 
 def _columns(table: ColumnTable) -> dict[str, Any]:
@@ -72,7 +69,7 @@ def _columns(table: ColumnTable) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name in table.names:
         values = table[name]
-        columns[name] = pa.array(values, mask=values == NO_PRICE) if name in PRICE_COLUMNS else values
+        columns[name] = pa.array(values, mask=values == table.nulls[name]) if name in table.nulls else values
     return columns
 
 
@@ -173,19 +170,23 @@ class RunFolder:
         self._written: dict[str, list[str]] = {}
         path.mkdir(parents=True, exist_ok=True)
 
+    def spill_part(self, name: str, part: Part, *, rows_resident: int = 2**17) -> None:
+        """Let a part that has not run hand its oldest rows to its files as it goes; `write_part` closes them."""
+        part.simulation.spill(self.path / name, rows_resident=rows_resident)
+
     def write_part(self, name: str, part: Part) -> None:
         """Write those tables of a part that this run has not written; the part does not run on after that."""
         folder, world = self.path / name, part.simulation.world
         folder.mkdir(parents=True, exist_ok=True)
+        world.close_spill()
+        written = self._written.setdefault(name, [])
+        written += [table for table in world.spilled_files(folder) if table not in written]
+        names = [*TABLES, *(table for table in world.table_names() if table not in TABLES)]
         tables: dict[str, Callable[[], dict[str, Any]]] = {
-            "trades": lambda: _columns(world.trades()),
-            "prices": lambda: _columns(world.prices()),
-            "depth": lambda: _columns(world.depth_samples()),
-            "journal": lambda: _columns(world.journal()),
+            **{table: partial(_columns, world.table(table)) for table in names},
             "landmarks": lambda: _landmark_columns(world),
             "causes": lambda: _cause_columns(world),
         }
-        written = self._written.setdefault(name, [])
         for table, columns in tables.items():
             if table not in written:
                 _write_table(folder / f"{table}.parquet", columns())

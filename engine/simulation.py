@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any, Self
 from engine import _core
 from engine.agents import Agent
 from engine.errors import InputError
+from engine.tables import Tables
 from engine.units import EXACT, Amount, Grid, exact, whole_steps
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
+    from os import PathLike
 
     from engine._core import World
     from engine.agents import ArrayAgent
+    from engine.spill import Spill
     from engine.types import Side
 
 __all__ = ["Asset", "Market", "Simulation"]
@@ -96,7 +99,7 @@ class Simulation:
     stage_interval_ms : int
         Time between the steps, ms.
     depth_every_ms : int
-        Cadence of the depth table, ms; 0 switches it off.
+        Cadence of the samples table, ms; 0 switches it off.
 
     Examples
     --------
@@ -379,6 +382,19 @@ class Simulation:
         simulation.assets, simulation.markets, simulation.accounts = dict(assets), dict(markets), dict(accounts)
         simulation._account_names = set(accounts.values())  # noqa: SLF001  # its own class
         return simulation
+
+    @property
+    def tables(self) -> Tables:
+        """The recorded tables by name, with values in units."""
+        return Tables(self.world, self.markets.values(), self.assets.values())
+
+    def record(self, **switches: Any) -> None:
+        """Say which tables are written from now on; the switches are those of `engine._core.World.record`."""
+        self.world.record(**switches)
+
+    def spill(self, folder: str | PathLike[str], *, rows_resident: int = 2**17) -> Spill:
+        """Keep memory flat: tables hand their oldest rows to Parquet files in a folder (`engine._core.World.spill`)."""
+        return self.world.spill(folder, rows_resident=rows_resident)
 
     def draw(self, law: str, first: float, second: float, population: str, count: int, k: int) -> Iterator[float]:
         """Draw one parameter for each member of a population (R-5)."""

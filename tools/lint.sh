@@ -20,7 +20,7 @@ for stage in "$@"; do
         run cython-lint engine
         ;;
     types) run "$python" -m mypy ;;
-    stubs) run "$python" -m mypy.stubtest engine._core ;;
+    stubs) run "$python" -m mypy.stubtest --mypy-config-file pyproject.toml engine._core ;;
     doctests)
         # __main__ modules act when they are imported.
         run "$python" -m pytest -q --doctest-modules engine --ignore-glob='*/__main__.py'

@@ -1,10 +1,12 @@
 # World: the simulator by numbers; engine/simulation.py gives it names and units.
 #
-# One class in several files, each a floor: behaviours <- state <- declaring <- agents <- replay <- callers (Python agents, with their
+# One class in several files, each a floor: behaviours, columns <- state <- tables <- declaring <- agents <- replay <- callers (Python agents, with their
 # contexts) <- reading (with the tables of lineage) <- World: running, snapshot, fork.
 
 include "behaviours.pxi"
+include "record_columns.pxi"
 include "world_state.pxi"
+include "world_tables.pxi"
 include "world_declare.pxi"
 include "world_agents.pxi"
 include "world_replay.pxi"
@@ -31,9 +33,9 @@ cdef class World(_WorldReading):
     stage_interval_ms : int
         Time between steps, ms.
     depth_every_ms : int
-        Cadence of the depth table, ms; 0 switches it off.
+        Cadence of the samples table, ms; 0 switches it off.
     record_trades, record_journal : bool
-        Whether these tables are written; neither changes the run.
+        Whether these tables are written; neither changes the run. `record` says more of tables.
 
     Notes
     -----
@@ -74,7 +76,7 @@ cdef class World(_WorldReading):
         cdef int64_t until = border_int(until_ms, "until_ms", state.now_ms, TIME_MAX >> 1)
         cdef int64_t most = INT64_MAX_ if events is None else border_int(events, "events", 0, INT64_MAX_)
         cdef int64_t total = 0, ran, block, polled = 0
-        cdef bint checks = bool(check)
+        cdef bint checks = bool(check), ends
         cdef int64_t step = 1 if checks else POLL_EVENTS
         self.busy = True
         try:
@@ -87,13 +89,17 @@ cdef class World(_WorldReading):
                 total += ran
                 if state.fault:
                     self.raise_fault()
+                ends = ran < block and not self.world.has_call
                 if self.world.has_call:
                     self.call_pending()
-                elif ran < block:
-                    break
-                if total >= polled:
+                if ends or total >= polled:
+                    if self.spills:
+                        self.spill_full()
+                        step = self.next_step(step, checks)
                     PyErr_CheckSignals()
-                    polled = total + POLL_EVENTS
+                    polled = total + step
+                if ends:
+                    break
         finally:
             self.busy = False
         return total

@@ -1,7 +1,7 @@
 # World, declaring: assets, accounts, markets, deposits, positions, oracles.
 
 
-cdef class _WorldDeclaring(_WorldState):
+cdef class _WorldDeclaring(_WorldTables):
     """Declare what a world consists of."""
 
     def add_asset(self, supply_max):
@@ -251,6 +251,7 @@ cdef class _WorldDeclaring(_WorldState):
             room = asset_at(&state.ledger, asset_).supply_max - asset_at(&state.ledger, asset_).net_deposits
             raise bad_input("atoms", f"at most the {room} atoms that the asset's supply has left", atoms)
         venue_journal(state, JOURNAL_DEPOSIT, asset_, <int32_t>account_, 0, 0, 0, 0, 0, amount)
+        note_movement(state, MOVEMENT_DEPOSIT, NO_MARKET, OUTSIDE, <int32_t>account_, asset_, amount)
 
     def open_trade(self, market, buyer, seller, qty_lots, price_ticks):
         """Open a position as a balanced trade outside the book, without fees (rule L-9).
@@ -289,8 +290,10 @@ cdef class _WorldDeclaring(_WorldState):
                 raise bad_input("qty_lots", f"an exposure of the {account} within {EXPOSURE_MAX} lots and atoms (U-10)", qty_lots)
         if holding_of(&state.accounts, row, buyer_, market_) == NIL or holding_of(&state.accounts, row, seller_, market_) == NIL:
             raise MemoryError("World.open_trade: no memory")
+        state.recorder.is_opening = 1
         settle_side(state, row, buyer_, market_, 1, qty, price, 0)
         settle_side(state, row, seller_, market_, -1, qty, price, 0)
+        state.recorder.is_opening = 0
         venue_journal(state, JOURNAL_OPEN, market_, <int32_t>buyer_, seller_, 0, 0, 0, price, qty)
         account_defund(state, buyer_, row.quote_asset, market_, 0)
         account_defund(state, seller_, row.quote_asset, market_, 0)

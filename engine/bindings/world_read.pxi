@@ -66,19 +66,19 @@ cdef class _WorldReading(_WorldCallers):
 
     def trades(self):
         """Return the trades so far, in order, as columns (prices in ticks, quantities in lots, `cause` a landmark)."""
-        return lend_table(self, &self.enter().pools.fills, TRADE_NAMES, TRADE_DTYPES)
+        return self.lend("trades")
 
     def journal(self):
         """Return the journal so far (rule J-1)."""
-        return lend_table(self, &self.enter().journal, JOURNAL_NAMES, JOURNAL_DTYPES)
+        return self.lend("journal")
 
     def prices(self):
-        """Return the publications so far; `kind` 1 index, 2 mark."""
-        return lend_table(self, &self.enter().prices, PRICE_NAMES, PRICE_DTYPES)
+        """Return the prices so far; `kind` 1 index, 2 mark, and if recorded 4 last, 5 mid."""
+        return self.lend("prices")
 
     def depth_samples(self):
-        """Return the depth table so far; a price of 2**40 means that there was none."""
-        return lend_table(self, &self.enter().depth, DEPTH_NAMES, DEPTH_DTYPES)
+        """Return the samples table so far; a price of 2**40 means that there was none."""
+        return self.lend("samples")
 
     def landmarks(self):
         """Return a copy of the landmarks so far as columns; row 0 is the background (rules G-1, G-4).

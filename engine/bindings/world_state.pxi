@@ -1,22 +1,5 @@
-# World, state: the slabs, their tables' columns, faults and counts.
+# World, state: the slabs, faults and counts.
 
-cdef uint8_t TRADE_WIDTHS[TRADE_COLUMNS]
-TRADE_WIDTHS[:] = [4, 8, 8, 4, 8, 4, 4, 8, 4, 2, 1]
-cdef uint8_t JOURNAL_WIDTHS[JOURNAL_COLUMNS]
-JOURNAL_WIDTHS[:] = [8, 8, 8, 8, 4, 2, 1, 1, 1, 1]
-cdef uint8_t PRICE_WIDTHS[PRICE_COLUMNS]
-PRICE_WIDTHS[:] = [8, 8, 4, 2, 1]
-cdef uint8_t DEPTH_WIDTHS[DEPTH_COLUMNS]
-DEPTH_WIDTHS[:] = [8, 8, 8, 8, 8, 8, 8, 8, 2]
-cdef tuple TRADE_NAMES = ("number", "maker_order", "taker_order", "price_ticks", "qty_lots", "maker_account", "taker_account",
-                          "time_ms", "cause", "market", "aggressor_side")
-cdef tuple TRADE_DTYPES = ("i4", "i8", "i8", "i4", "i8", "i4", "i4", "i8", "u4", "u2", "i1")
-cdef tuple JOURNAL_NAMES = ("time_ms", "number", "qty", "price", "account", "market", "kind", "side", "order_type", "time_in_force")
-cdef tuple JOURNAL_DTYPES = ("i8", "i8", "i8", "i8", "i4", "u2", "u1", "i1", "u1", "u1")
-cdef tuple PRICE_NAMES = ("time_ms", "price_ticks", "cause", "market", "kind")
-cdef tuple PRICE_DTYPES = ("i8", "i8", "u4", "u2", "u1")
-cdef tuple DEPTH_NAMES = ("time_ms", "best_bid", "best_ask", "last", "index", "mark", "bid_lots_1pct", "ask_lots_1pct", "market")
-cdef tuple DEPTH_DTYPES = ("i8", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "u2")
 
 cdef enum:
     POLL_EVENTS = 4096           # events between two looks at Ctrl-C
@@ -58,7 +41,7 @@ cdef class _WorldState:
         if seed is None:             # restore() fills it in
             return
         state.seed = border_word(seed, "seed")
-        state.depth_every_ms = border_int(depth_every_ms, "depth_every_ms", 0, TIME_MAX >> 20)
+        cdef time_ms_t samples_every_ms = border_int(depth_every_ms, "depth_every_ms", 0, TIME_MAX >> 20)
         state.records_trades = bool(record_trades)
         state.records_journal = bool(record_journal)
         state.phase = 0
@@ -85,8 +68,8 @@ cdef class _WorldState:
         table_init(&state.journal, JOURNAL_WIDTHS, JOURNAL_COLUMNS, TABLE_SHIFT)
         table_init(&state.prices, PRICE_WIDTHS, PRICE_COLUMNS, TABLE_SHIFT)
         table_init(&state.depth, DEPTH_WIDTHS, DEPTH_COLUMNS, TABLE_SHIFT)
-        if state.depth_every_ms:
-            venue_schedule(state, 0, PHASE_OBSERVERS, EVENT_SAMPLE_DEPTH, 0, 0, 0)
+        recorder_open(&state.recorder)
+        sample_every(state, SAMPLE_SUMMARY, samples_every_ms)
 
     cdef uint32_t new_venue(self, object stage_ppm, object stage_lots_min, object stage_interval_ms, object service_us) except? 0xFFFFFFFF:
         cdef State* state = &self.world.state

@@ -21,6 +21,8 @@ from engine.native.mass_quote cimport *
 from engine.native.publish cimport *
 from engine.native.queue cimport *
 from engine.native.replay cimport *
+from engine.native.recorder cimport *
+from engine.native.samples cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.venue cimport *
@@ -59,6 +61,7 @@ cdef inline void world_release(WorldData* world) noexcept nogil:
     table_release(&state.journal)
     table_release(&state.prices)
     table_release(&state.depth)
+    recorder_release(&state.recorder)
 
 
 # Wake an agent (phase 9; a shock: phase 1).
@@ -144,8 +147,8 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         replay_begins(state, event.a)
     elif event.kind == EVENT_REPLAY_ROWS:
         replay_arrives(state, event.a)
-    elif event.kind == EVENT_SAMPLE_DEPTH:
-        venue_sample_depth(state)
+    elif event.kind == EVENT_SAMPLE:
+        record_sample(state, event.a, event.b)
     else:
         state.fault = FAULT_EVENT
 

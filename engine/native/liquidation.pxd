@@ -15,6 +15,8 @@ from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.prices cimport Publication
 from engine.native.publish cimport publication_at
+from engine.native.recorder cimport *
+from engine.native.rows cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.venue cimport *
@@ -133,4 +135,4 @@ cdef inline void liquidation_cover(State* state, uint32_t account, uint32_t mark
     venue_landmark(state, LANDMARK_BAD_DEBT, market_id, <int32_t>account, landmark if landmark else cause, shortfall)
     payer = venue_of(state, market_id).accounts + ACCOUNT_BAD_DEBT
     venue_journal(state, JOURNAL_WRITE_OFF, settle, <int32_t>account, payer, 0, 0, 0, 0, shortfall)
-    ledger_move(&state.ledger, payer, account, settle, shortfall)
+    move_atoms(state, MOVEMENT_WRITE_OFF, NO_MARKET, payer, account, settle, shortfall)

@@ -1,6 +1,6 @@
-# Publish: index and mark on their clocks (phase 2), and the depth table (phase 9).
+# Publish: index and mark on their clocks (phase 2), and a row of the samples table (phase 9).
 #
-# Stands on: state. A sample reads its source, a publication comes after the lag and queues the margin check (P-2, P-4).
+# Stands on: state, rows. A sample reads its source, a publication comes after the lag and queues the margin check (P-2, P-4).
 
 from engine.native.types cimport *
 from engine.native.account cimport *
@@ -14,6 +14,7 @@ from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.prices cimport *
+from engine.native.rows cimport write_price
 from engine.native.slab cimport *
 from engine.native.state cimport *
 
@@ -32,19 +33,9 @@ cdef inline Oracle* oracle_at(State* state, uint32_t slot) noexcept nogil:
 cdef inline void venue_publish(State* state, slot_t slot) noexcept nogil:
     cdef Publication* publication = publication_at(state, slot)
     cdef Market* market = market_at(state, publication.market)
-    cdef Table* table = &state.prices
-    cdef int64_t row = table.row_count
     venue_journal(state, JOURNAL_INDEX if publication.kind == ORACLE_INDEX else JOURNAL_MARK, publication.market, -1, 0, 0, 0, 0,
                   publication.price_ticks, 0)
-    if table_reserve(table, 1):
-        state.fault = FAULT_NO_MEMORY
-        return
-    (<int64_t*>table_cell(table, row, PRICE_TIME))[0] = state.now_ms
-    (<int64_t*>table_cell(table, row, PRICE_TICKS))[0] = publication.price_ticks
-    (<uint32_t*>table_cell(table, row, PRICE_CAUSE))[0] = publication.mover.cause
-    (<uint16_t*>table_cell(table, row, PRICE_MARKET))[0] = <uint16_t>publication.market
-    (<uint8_t*>table_cell(table, row, PRICE_KIND))[0] = <uint8_t>publication.kind
-    table.row_count = row + 1
+    write_price(state, publication.market, <uint8_t>publication.kind, publication.price_ticks, publication.mover.cause)
     if publication.kind == ORACLE_INDEX:
         market.index_ticks = publication.price_ticks
         market.index_ms = state.now_ms
@@ -110,11 +101,3 @@ cdef inline void sample_depth(State* state, uint32_t market_id) noexcept nogil:
             &state.pools, &market.book, 1, <price_t>min64(middle + within, market.book.price_max))
     (<uint16_t*>table_cell(table, row, DEPTH_MARKET))[0] = <uint16_t>market_id
     table.row_count = row + 1
-
-
-cdef inline void venue_sample_depth(State* state) noexcept nogil:
-    """One row per market, and the next sample."""
-    cdef uint32_t market
-    for market in range(state.markets.count):
-        sample_depth(state, market)
-    venue_schedule(state, state.now_ms + state.depth_every_ms, PHASE_OBSERVERS, EVENT_SAMPLE_DEPTH, 0, 0, 0)

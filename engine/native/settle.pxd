@@ -1,6 +1,6 @@
 # Settle: may an order be carried, and what its fills move.
 #
-# Stands on: state. Spot orders are covered by what is free (V-1, V-2), perpetual ones stay within the exposure bound (U-10);
+# Stands on: state, rows. Spot orders are covered by what is free (V-1, V-2), perpetual ones stay within the exposure bound (U-10);
 # fills move atoms, positions, realised PnL and fees (L-3 .. L-8). Promises: nothing here fails half way, and after each
 # command L-2 and L-7 hold.
 
@@ -15,6 +15,8 @@ from engine.native.ladder cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.recorder cimport *
+from engine.native.rows cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 
@@ -96,27 +98,27 @@ cdef inline bint is_covered(State* state, Market* market, PlaceCommand* command)
 
 # ---- settlement ----
 
-cdef inline void pay_fee(State* state, Market* market, uint32_t account, uint32_t asset, atoms_t base, int64_t fee_ppm) noexcept nogil:
+cdef inline void pay_fee(State* state, uint32_t market, uint32_t account, uint32_t asset, atoms_t base, int64_t fee_ppm) noexcept nogil:
     """ceil(base * fee_ppm / 10^6) from the account to the fees account of the market's venue (L-4, L-8)."""
     cdef atoms_t fee = 0
     if fee_ppm == 0:
         return
     mul_div_ceil(base, fee_ppm, 1000000, &fee)
-    ledger_move(&state.ledger, account, venue_at(state, market.venue).accounts + ACCOUNT_FEES, asset, fee)
+    move_atoms(state, MOVEMENT_FEE, market, account, venue_of(state, market).accounts + ACCOUNT_FEES, asset, fee)
 
 
-cdef inline void settle_spot(State* state, Market* market, uint32_t buyer, uint32_t seller, qty_t lots, int64_t price,
-                             bint maker_buys) noexcept nogil:
+cdef inline void settle_spot(State* state, Market* market, uint32_t market_id, uint32_t buyer, uint32_t seller, qty_t lots,
+                             int64_t price, bint maker_buys) noexcept nogil:
     """Move base and quote, release the maker's reservation, take the fees (L-3, L-4, V-1)."""
     cdef atoms_t base = base_atoms(market, lots), quote = notional_atoms(market, lots, price)
     if maker_buys:
         balance_at(&state.ledger, buyer, market.quote_asset).reserved -= quote
     else:
         balance_at(&state.ledger, seller, market.base_asset).reserved -= base
-    ledger_move(&state.ledger, seller, buyer, market.base_asset, base)
-    ledger_move(&state.ledger, buyer, seller, market.quote_asset, quote)
-    pay_fee(state, market, buyer, market.base_asset, base, market.maker_fee_ppm if maker_buys else market.taker_fee_ppm)
-    pay_fee(state, market, seller, market.quote_asset, quote, market.taker_fee_ppm if maker_buys else market.maker_fee_ppm)
+    move_atoms(state, MOVEMENT_BASE, market_id, seller, buyer, market.base_asset, base)
+    move_atoms(state, MOVEMENT_QUOTE, market_id, buyer, seller, market.quote_asset, quote)
+    pay_fee(state, market_id, buyer, market.base_asset, base, market.maker_fee_ppm if maker_buys else market.taker_fee_ppm)
+    pay_fee(state, market_id, seller, market.quote_asset, quote, market.taker_fee_ppm if maker_buys else market.maker_fee_ppm)
 
 
 cdef inline void work_order(State* state, Market* market, uint32_t account, uint32_t market_id, qty_t lots, int64_t price) noexcept nogil:
@@ -134,7 +136,8 @@ cdef inline void settle_side(State* state, Market* market, uint32_t account, uin
     realised = position_apply(market, holding_at(&state.accounts, slot), sign, lots, price)
     balance_at(&state.ledger, account, market.quote_asset).atoms += realised
     market.clearing -= realised
-    pay_fee(state, market, account, market.quote_asset, notional_atoms(market, lots, price), fee_ppm)
+    note_realised(state, market_id, account, market.quote_asset, realised)
+    pay_fee(state, market_id, account, market.quote_asset, notional_atoms(market, lots, price), fee_ppm)
 
 
 # Settle the fill rows first .. row_count - 1 of one command and complete them as trade rows. Cannot fail. O(fills).
@@ -159,9 +162,9 @@ cdef inline void venue_settle(State* state, uint32_t market_id, PlaceCommand* co
         (<int8_t*>table_cell(fills, row, TRADE_SIDE))[0] = command.side
         if market.kind == MARKET_SPOT:
             if taker_buys:
-                settle_spot(state, market, command.owner, maker, lots, price, 0)
+                settle_spot(state, market, market_id, command.owner, maker, lots, price, 0)
             else:
-                settle_spot(state, market, maker, command.owner, lots, price, 1)
+                settle_spot(state, market, market_id, maker, command.owner, lots, price, 1)
         else:
             work_order(state, market, maker, market_id, -lots, price)
             settle_side(state, market, maker, market_id, -command.side, lots, price, market.maker_fee_ppm)

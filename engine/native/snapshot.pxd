@@ -12,6 +12,7 @@ from engine.native.columns cimport *
 from engine.native.idmap cimport *
 from engine.native.kernel cimport *
 from engine.native.orders cimport pools_grow_orders
+from engine.native.recorder cimport recorder_forget
 from engine.native.slab cimport *
 from engine.native.state cimport BEHAVIOURS, State
 
@@ -105,11 +106,6 @@ cdef inline uint64_t snapshot_bytes(WorldData* world) noexcept nogil:
     return total
 
 
-cdef inline void forget_table(Table* table) noexcept nogil:
-    table.chunks = NULL
-    table.row_count = table.row_capacity = table.chunk_count = table.chunk_slots = 0
-
-
 cdef inline void world_forget_pointers(WorldData* world) noexcept nogil:
     """Make a copied World struct own nothing: bases and tables empty, counts and free lists kept."""
     cdef int i
@@ -123,6 +119,7 @@ cdef inline void world_forget_pointers(WorldData* world) noexcept nogil:
     forget_table(&world.state.journal)
     forget_table(&world.state.prices)
     forget_table(&world.state.depth)
+    recorder_forget(&world.state.recorder)
     world.state.queue.live = NULL
     world.state.queue.live_left = NULL
     world.state.queue.live_blocks = 0

@@ -2,7 +2,7 @@
 #
 #   State   books, ledger, accounts, markets, venues | agents' heads, laws, notices, mass quotes | queue | tables
 #
-# Stands on: account, prices, queue, law. A State holds by value everything that a command touches. Without memory a fault is
+# Stands on: account, prices, queue, law, recorder. A State holds by value everything that a command touches. Without memory a fault is
 # latched and the world refuses to go on; nothing is lost silently.
 
 from engine.native.types cimport *
@@ -19,6 +19,7 @@ from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.prices cimport *
 from engine.native.queue cimport *
+from engine.native.recorder cimport *
 from engine.native.slab cimport *
 
 cdef enum Phase:
@@ -44,7 +45,7 @@ cdef enum EventKind:
     EVENT_WAKE = 9               # a agent, b what its behaviour makes of it
     EVENT_NOTICE = 10            # a notice
     EVENT_MASS_QUOTE = 11        # a mass quote
-    EVENT_SAMPLE_DEPTH = 12
+    EVENT_SAMPLE = 12            # a SAMPLE_*, b stamp
     EVENT_REPLAY = 13            # a replay: its next rows are external input now
     EVENT_REPLAY_ROWS = 14       # a replay: they arrive
     EVENT_TIMER = 15             # a slot, b generation, cause the agent: an order of a flow has lived
@@ -106,7 +107,7 @@ cdef enum PriceColumn:
     PRICE_TICKS = 1              # int64
     PRICE_CAUSE = 2              # uint32
     PRICE_MARKET = 3             # uint16
-    PRICE_KIND = 4               # uint8 OracleKind
+    PRICE_KIND = 4               # uint8 PriceKind (recorder.pxd)
     PRICE_COLUMNS = 5
 
 cdef enum DepthColumn:
@@ -256,10 +257,10 @@ cdef struct State:
     Slab quotes                  # a maker's markets (agents/maker)
     Table journal
     Table prices
-    Table depth
+    Table depth                  # the samples table: DEPTH_*
+    Recorder recorder            # the other tables, and what is on
     uint64_t seed
     time_ms_t now_ms
-    time_ms_t depth_every_ms     # cadence of the depth table, 0 = off
     int64_t event_count
     int64_t order_count          # orders that arrived
     int64_t cancel_count         # orders cancelled

@@ -17,6 +17,7 @@ from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.link cimport *
 from engine.native.market cimport *
+from engine.native.rows cimport *
 from engine.native.slab cimport *
 from engine.native.settle cimport *
 from engine.native.state cimport *
@@ -171,11 +172,13 @@ cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause, uint32_
             spot_reservation(market, side, order.leaves_lots, order.price_ticks)
     else:
         work_order(state, market, account, market_id, -order.leaves_lots, order.price_ticks)
+    note_cancel(state, market_id, account, number, side, order.price_ticks, order.leaves_lots, cause)
     tell(state, hears, NOTICE_CANCEL, account, market_id, slot, cold_at(&state.pools, slot).generation, number, side, order.price_ticks,
          order.leaves_lots, 0, cause, 0)
     book_end(&state.pools, &market.book, slot, number)
     state.cancel_count += 1
     touch_follows(state, market, MOVER_CANCEL, account, number, cause, bid, ask)
+    note_book(state, market_id, cause)
 
 
 # Cancel every resting order of an account, on all its markets (X-4). O(its orders).
@@ -246,11 +249,13 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
     if reason == REJECT_NONE:
         reason = book_place(&state.pools, &market.book, &command, slot, NIL, &out)
     if reason != REJECT_NONE:
+        note_arrival(state, market_id, &command, reason, 0, 0)
         state.reject_count[reason] += 1
         tell(state, HEARS_ENDS, NOTICE_REJECT, command.owner, market_id, slot, generation, command.name, command.side, command.price_ticks,
              command.qty_lots, 0, command.cause, reason)
         slot_return(&state.pools, slot, NAMED_LOCAL)
         return
+    note_arrival(state, market_id, &command, REJECT_NONE, out.filled_lots, out.leaves_lots)
     if out.leaves_lots:
         venue_rest(state, market, market_id, &command, out.leaves_lots)
     if out.filled_lots:
@@ -258,6 +263,7 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
         extremes_note(&market.last_moves, &market.last_mover, last, market.book.last_price)
         venue_settle(state, market_id, &command, first)
     touch_follows(state, market, MOVER_TRADE if out.filled_lots else MOVER_PLACE, command.owner, command.name, command.cause, bid, ask)
+    note_book(state, market_id, command.cause)
     if out.filled_lots:
         tell_fills(state, market_id, &command, slot, generation, first)
     if out.leaves_lots:
@@ -273,5 +279,6 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
 cdef inline void venue_cancel_arrives(State* state, slot_t slot, uint32_t generation, uint32_t cause) noexcept nogil:
     if cold_at(&state.pools, slot).generation != generation or order_at(&state.pools, slot).leaves_lots == 0:
         state.cancel_miss_count += 1
+        note_miss(state, slot, generation, cause)
         return
     venue_remove(state, slot, cause, HEARS_ACKS)

@@ -18,7 +18,7 @@ from engine.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks"
-NAMES = ["book-shapes", "matcher", "memory", "peers", "queue", "world"]
+NAMES = ["book-shapes", "matcher", "memory", "peers", "queue", "spill", "world"]
 MESSAGES = 5_000
 LIVE_ORDERS = 400  # instead of 10,000 and more: a debug build walks the whole book after every single call
 LINE_FIELDS = {"name", "value", "unit", "ratio", "against", "check", "least", "most", "runs", "bar", "bar_met", "goal"}
@@ -199,6 +199,20 @@ class TestReports:
         lines = printed_lines(capsys)
         assert all(line["check"] == "equal" and line["ratio"] is None for line in lines)
         assert lines[0]["trades"] > 0
+
+    def test_spill_counts_the_rows_of_its_files(self, benchmark_modules, capsys, tmp_path):
+        assert benchmark_modules["bench_spill"].main(["--json", "--events", "30000", "--folder", str(tmp_path)]) == 0
+        lines = printed_lines(capsys)
+        assert [(line["check"], line["bar_met"]) for line in lines] == [("equal", None)] * 2
+        assert lines[0]["rows"] > 30_000
+        assert list(tmp_path.iterdir()) == []
+
+    def test_spill_sees_a_file_that_lacks_rows(self, benchmark_modules, tmp_path):
+        bench_spill = benchmark_modules["bench_spill"]
+        world, files, _ = bench_spill.run_spilling(3_000, tmp_path)
+        assert bench_spill.differences_of(world, files) == []
+        world.table("quotes").to_parquet(files.files["trades"])
+        assert len(bench_spill.differences_of(world, files)) == 1
 
     @pytest.mark.parametrize("absent", ["folder", "gcc"])
     def test_without_the_reference_nothing_is_made_up(

@@ -29,7 +29,7 @@ PARTS = ["exact", "exact-limit", "same-sell", "endogenous", "makers-stayed"]
 TABLES = {
     "trades": lambda world: len(world.trades()),
     "prices": lambda world: len(world.prices()),
-    "depth": lambda world: len(world.depth_samples()),
+    "samples": lambda world: len(world.depth_samples()),
     "journal": lambda world: len(world.journal()),
     "landmarks": lambda world: len(world.landmarks()),
     "causes": lambda world: len(world.causes()),
@@ -125,7 +125,7 @@ class TestRun:
         assert read["landmarks"]["mover_account"].to_pylist() == movers
         assert [tuple(row.values()) for row in read["causes"].to_pylist()] == rows_of(world.causes())
         # A price that there was not is null, no number.
-        marks = read["depth"]["mark"].to_pylist()
+        marks = read["samples"]["mark"].to_pylist()
         assert None in marks
         assert max(mark for mark in marks if mark is not None) < 10_000
 

@@ -1,0 +1,154 @@
+# Recorder: the tables that a run can fill beside trades and journal, their columns, and which of them are on.
+#
+#   switches -> a hook asks one of them -> rows.pxd reserves and writes a row     cadence -> an event -> samples.pxd
+#
+# Stands on: columns, slab. A recorder decides nothing: the digest of a run is the same whatever is on. Its switches and
+# cadences go with a snapshot, its rows do not. Promises: rows stand in the order of happening.
+
+from engine.native.types cimport *
+from engine.native.columns cimport *
+from engine.native.slab cimport *
+
+# What happened to an order; rows of ARRIVED say how it ended at once, the others follow its later life.
+cdef enum OrderRowKind:
+    ORDER_ARRIVED = 1            # reject_reason 0: accepted; filled and leaves are right after its own matching
+    ORDER_CANCELLED = 2          # qty are the lots taken off, which did not trade
+    ORDER_MISSED = 3             # a cancel found it still on its way (else the row names nobody: account -1)
+
+cdef enum OrderRowColumn:
+    ORDER_TIME = 0               # int64
+    ORDER_NUMBER = 1             # int64, -1 for none
+    ORDER_PRICE = 2              # int64, NO_PRICE for a market order
+    ORDER_QTY = 3                # int64
+    ORDER_FILLED = 4             # int64
+    ORDER_LEAVES = 5             # int64
+    ORDER_ACCOUNT = 6            # int32, -1 for none
+    ORDER_CAUSE = 7              # uint32 landmark
+    ORDER_MARKET = 8             # uint16, NO_MARKET for none
+    ORDER_KIND = 9               # uint8 OrderRowKind
+    ORDER_SIDE = 10              # int8
+    ORDER_TYPE = 11              # uint8
+    ORDER_TIF = 12               # uint8
+    ORDER_REJECT = 13            # uint8 reason, 0 for none
+    ORDER_COLUMNS = 14
+
+cdef enum QuoteColumn:
+    QUOTE_TIME = 0               # int64
+    QUOTE_BID = 1                # int64, NO_PRICE for none
+    QUOTE_BID_LOTS = 2           # int64, 0 for none
+    QUOTE_ASK = 3
+    QUOTE_ASK_LOTS = 4
+    QUOTE_CAUSE = 5              # uint32 cause of the command that changed it
+    QUOTE_MARKET = 6             # uint16
+    QUOTE_COLUMNS = 7
+
+cdef enum LevelColumn:
+    LEVEL_TIME = 0               # int64
+    LEVEL_LOTS = 1               # int64
+    LEVEL_PRICE = 2              # int32
+    LEVEL_MARKET = 3             # uint16
+    LEVEL_RANK = 4               # uint16, 0 is the best
+    LEVEL_SIDE = 5               # int8
+    LEVEL_COLUMNS = 6
+
+cdef enum AccountColumn:
+    ACCOUNT_TIME = 0             # int64
+    ACCOUNT_ATOMS = 1            # int64 each, atoms of the asset
+    ACCOUNT_RESERVED = 2
+    ACCOUNT_EQUITY = 3
+    ACCOUNT_MAINTENANCE = 4
+    ACCOUNT_NOTIONAL = 5
+    ACCOUNT_NUMBER = 6           # int32
+    ACCOUNT_LIQUIDATION = 7      # uint32 landmark of the running liquidation, 0 for none
+    ACCOUNT_ASSET = 8            # uint16
+    ACCOUNT_KNOWN = 9            # uint8: 1 if every position has a mark
+    ACCOUNT_COLUMNS = 10
+
+# Why atoms moved. Replayed in order, the rows give every balance and clearing account exactly.
+cdef enum MovementKind:
+    MOVEMENT_DEPOSIT = 1         # from outside
+    MOVEMENT_BASE = 2            # base leg of a spot trade
+    MOVEMENT_QUOTE = 3           # its quote leg
+    MOVEMENT_FEE = 4
+    MOVEMENT_REALISED = 5        # realised PnL against the market's clearing account (L-6)
+    MOVEMENT_WRITE_OFF = 6       # L-10
+    MOVEMENT_OPENING = 7         # realised PnL of a balanced opening trade (L-9)
+
+cdef enum MovementColumn:
+    MOVEMENT_TIME = 0            # int64
+    MOVEMENT_ATOMS = 1           # int64, at least 1
+    MOVEMENT_PAYER = 2           # int32, OUTSIDE or CLEARING
+    MOVEMENT_RECEIVER = 3        # int32
+    MOVEMENT_ASSET = 4           # uint16
+    MOVEMENT_MARKET = 5          # uint16, NO_MARKET for none
+    MOVEMENT_WHY = 6             # uint8 MovementKind
+    MOVEMENT_COLUMNS = 7
+
+# The series of the prices table; the first two are OracleKind. ORACLE is kept for series that oracles of other venues publish.
+cdef enum PriceKind:
+    PRICE_OF_INDEX = 1
+    PRICE_OF_MARK = 2
+    PRICE_OF_ORACLE = 3
+    PRICE_OF_LAST = 4
+    PRICE_OF_MID = 5
+
+cdef enum:
+    OUTSIDE = -1                 # payer of a deposit
+    CLEARING = -2                # the clearing account of the row's market
+    NO_MARKET = 0xFFFF
+
+# Tables and series with a cadence.
+cdef enum:
+    SAMPLE_SUMMARY = 0           # the samples table: touch, prices and lots within 1 %
+    SAMPLE_LEVELS = 1            # the depth table
+    SAMPLE_MID = 2               # rows of kind mid in the prices table
+    SAMPLE_ACCOUNTS = 3
+    SAMPLE_KINDS = 4
+
+cdef enum TouchSwitch:
+    TOUCH_PRICES = 1             # a quotes row when a best price changes
+    TOUCH_LOTS = 2               # and when the lots at a best price change
+    TOUCH_LAST = 4               # a prices row when the last price changes
+
+# What the last row of a market said of its touch. Not part of a snapshot: a restored world starts with a row for each market.
+cdef struct TouchSeen:
+    int64_t bid_ticks
+    int64_t ask_ticks
+    qty_t bid_lots
+    qty_t ask_lots
+    int64_t last_ticks
+
+cdef struct Recorder:
+    Table orders                 # ORDER_*
+    Table quotes                 # QUOTE_*
+    Table levels                 # LEVEL_*: the depth table
+    Table accounts               # ACCOUNT_*
+    Table movements              # MOVEMENT_*
+    Slab seen                    # TouchSeen by market, grown when a market is first looked at
+    time_ms_t every_ms[4]        # cadence by SAMPLE_*, 0 = off
+    uint32_t stamp[4]            # an event of an older stamp belongs to a cadence that was changed
+    uint32_t touch               # TouchSwitch bits
+    uint32_t depth_levels        # levels a side in the depth table
+    bint records_orders
+    bint records_movements
+    bint all_accounts            # else only those with a position
+    bint is_opening              # a balanced opening trade is being booked
+
+
+cdef inline void recorder_release(Recorder* recorder) noexcept nogil:
+    table_release(&recorder.orders)
+    table_release(&recorder.quotes)
+    table_release(&recorder.levels)
+    table_release(&recorder.accounts)
+    table_release(&recorder.movements)
+    slab_release(&recorder.seen)
+
+
+cdef inline void recorder_forget(Recorder* recorder) noexcept nogil:
+    """Make a copied recorder own no rows; its switches stay."""
+    forget_table(&recorder.orders)
+    forget_table(&recorder.quotes)
+    forget_table(&recorder.levels)
+    forget_table(&recorder.accounts)
+    forget_table(&recorder.movements)
+    slab_init(&recorder.seen, sizeof(TouchSeen), 0)
