@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
-from bench_world import make_world
 from common import (
     Bar,
     Line,
@@ -31,6 +30,7 @@ from common import (
     say,
     say_line,
 )
+from worlds import Shape, build_world
 
 if TYPE_CHECKING:
     from engine import _core
@@ -49,7 +49,7 @@ def peak_megabytes() -> float:
 
 def run_spilling(events: int, folder: Path) -> tuple[_core.World, Spill, float]:
     """Run a world with every table on and spilling; return it, its files and the CPU seconds."""
-    world, _ = make_world(20, 5, recording=True)
+    world = build_world(Shape(1), recording=True, journal=True)
     switches = {"orders": True, "quotes": True, "quote_sizes": True, "last": True, "movements": True}
     world.record(**switches, **CADENCES_MS, accounts="all")
     start = time.process_time()

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from benchkit import LINE_FIELDS, NAMES, ROOT, load_benchmarks, printed_lines, small_reference
 from click.testing import CliRunner
 
 from engine import bench, cli
 from engine.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
-BENCHMARKS = ROOT / "benchmarks"
-NAMES = ["book-shapes", "matcher", "memory", "peers", "queue", "spill", "world"]
 MESSAGES = 5_000
-LIVE_ORDERS = 400  # instead of 10,000 and more: a debug build walks the whole book after every single call
-LINE_FIELDS = {"name", "value", "unit", "ratio", "against", "check", "least", "most", "runs", "bar", "bar_met", "goal"}
 
 
 @pytest.fixture(scope="module")
 def benchmark_modules():
-    """The benchmarks are scripts, so they import one another as neighbours."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        names = ["common", "flows", "drivers", *("bench_" + name.replace("-", "_") for name in NAMES)]
-        yield {name: importlib.import_module(name) for name in names}
-    finally:
-        sys.path.remove(str(BENCHMARKS))
+    yield from load_benchmarks()
+
+
+@pytest.fixture(scope="module")
+def reference(benchmark_modules):
+    return small_reference(benchmark_modules["common"])
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +46,6 @@ def drivers(benchmark_modules):
 @pytest.fixture(scope="module")
 def shapes(benchmark_modules):
     return benchmark_modules["bench_book_shapes"]
-
-
-@pytest.fixture(scope="module")
-def reference(benchmark_modules):
-    try:
-        module = benchmark_modules["common"].load_flow()
-    except benchmark_modules["common"].ReferenceMissingError as reason:
-        pytest.skip(str(reason))
-    module.REGIMES = {name: (code, LIVE_ORDERS, *rest) for name, (code, _, *rest) in module.REGIMES.items()}
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -192,13 +175,6 @@ class TestReports:
         assert differences({"hold": {1}, "C wheel": {1}}, "C wheel") == []
         assert len(differences({"hold": {1, 2}, "C wheel": {1}}, "C wheel")) == 1
         assert len(differences({"hold": {1}, "C wheel": {1, 2}}, "C wheel")) == 1
-
-    def test_world_prints_one_object(self, benchmark_modules, capsys):
-        arguments = ["--json", "--makers", "5", "--until-ms", "5000", "--runs", "1"]
-        assert benchmark_modules["bench_world"].main(arguments) == 0
-        lines = printed_lines(capsys)
-        assert all(line["check"] == "equal" and line["ratio"] is None for line in lines)
-        assert lines[0]["trades"] > 0
 
     def test_spill_counts_the_rows_of_its_files(self, benchmark_modules, capsys, tmp_path):
         assert benchmark_modules["bench_spill"].main(["--json", "--events", "30000", "--folder", str(tmp_path)]) == 0
@@ -482,15 +458,3 @@ class TestCommand:
         check = "bourse is not installed (pip install 'firesale[peers]')"
         bench.print_table(bench.BenchRun([{"benchmark": "peers", "name": "x", **nothing, "check": check}]))
         assert "firesale[peers]" in capsys.readouterr().err
-
-
-def printed_lines(capsys):
-    """Read the one JSON object of stdout and check its shape."""
-    out = capsys.readouterr().out
-    assert out.count("\n") == 1
-    printed = json.loads(out)
-    assert set(printed) == {"results", "machine", "flags"}
-    assert {"cpu", "cpu_count", "load_average", "python"} <= set(printed["machine"])
-    assert "engine" in printed["flags"]
-    assert all(set(line) >= LINE_FIELDS for line in printed["results"])
-    return printed["results"]
