@@ -39,7 +39,7 @@ FLOORS = [
     "rows",
     "settle publish link",
     "samples venue lending",
-    "mass_quote agent replay",
+    "mass_quote agent replay ahead",
     "liquidation backstop agents/*",
     "kernel",
     "snapshot verify",

@@ -14,6 +14,7 @@ cdef extern from *:
     static inline int engine_add_overflows(int64_t a, int64_t b, int64_t *out) { return __builtin_add_overflow(a, b, out); }
     /* a macro: gcc 12 takes a function that only prefetches for pure and deletes its calls */
     #define engine_prefetch(p) __builtin_prefetch((p), 1, 3)
+    #define engine_keep() __asm__ volatile("")    /* in a function that does: its calls stay */
     static inline uint64_t engine_mul_high(uint64_t a, uint64_t b) { return (uint64_t)(((unsigned __int128)a * b) >> 64); }
     #define engine_unlikely(x) __builtin_expect(!!(x), 0)
     #define engine_likely(x) __builtin_expect(!!(x), 1)
@@ -50,6 +51,7 @@ cdef extern from *:
     bint mul_overflows "engine_mul_overflows"(int64_t, int64_t, int64_t*) noexcept nogil
     bint add_overflows "engine_add_overflows"(int64_t, int64_t, int64_t*) noexcept nogil
     void prefetch "engine_prefetch"(const void*) noexcept nogil
+    void keep "engine_keep"() noexcept nogil
     uint64_t mul_high "engine_mul_high"(uint64_t, uint64_t) noexcept nogil
     bint unlikely "engine_unlikely"(bint) noexcept nogil
     bint likely "engine_likely"(bint) noexcept nogil

@@ -6,6 +6,7 @@
 # Python object, so a snapshot is a copy of slabs.
 
 from engine.native.types cimport *
+from engine.native.ahead cimport *
 from engine.native.agents.arbitrage cimport *
 from engine.native.agents.flow cimport *
 from engine.native.agents.maker cimport *
@@ -159,6 +160,7 @@ cdef inline int64_t kernel_run(WorldData* world, time_ms_t until_ms, int64_t mos
     cdef State* state = &world.state
     cdef Event event
     cdef int64_t ran = 0
+    cdef bint looks = state.markets.count >= AHEAD_MARKETS
     # invariant: everything before (now_ms, phase) has happened, in order
     while ran < most and state.fault == FAULT_NONE and not world.has_call:
         if not queue_take(&state.queue, until_ms, &event):
@@ -168,6 +170,8 @@ cdef inline int64_t kernel_run(WorldData* world, time_ms_t until_ms, int64_t mos
             break
         state.now_ms = event.time_ms
         state.phase = event.priority
+        if looks:
+            look_ahead(state, &event)
         kernel_dispatch(world, &event)
         ran += 1
     state.event_count += ran
