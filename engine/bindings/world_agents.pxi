@@ -168,7 +168,8 @@ cdef class _WorldAgents(_WorldDeclaring):
         for i in range(len(numbers)):
             if behaviour == BEHAVIOUR_MAKER:
                 (<Maker*>(rows + i * stride)).quotes = NIL
-                if (<Maker*>(rows + i * stride)).window_ms > (<Maker*>(rows + i * stride)).wake_every_ms * (MAKER_SAMPLES >> 1):
+                if ((<Maker*>(rows + i * stride)).drawdown > 0.0 or (<Maker*>(rows + i * stride)).volatility > 0.0) \
+                        and (<Maker*>(rows + i * stride)).window_ms > (<Maker*>(rows + i * stride)).wake_every_ms * (MAKER_SAMPLES >> 1):
                     raise bad_input("window_ms", f"at most {MAKER_SAMPLES >> 1} times wake_every_ms", (<Maker*>(rows + i * stride)).window_ms)
             elif behaviour == BEHAVIOUR_NOISE:
                 self.check_lots((<Noise*>(rows + i * stride)).market, (<Noise*>(rows + i * stride)).qty_min, (<Noise*>(rows + i * stride)).qty_max)

@@ -1,6 +1,7 @@
 """Run a native world beside the twins of its agents: what they should have sent, and what reached the books.
 
-Stands on the native core and `engine.reference.agents`.
+Stands on the native core and `engine.reference.agents`. Needs a world that refuses nothing to the agents followed:
+whether an order rests is read from the journal.
 
 ::
 
@@ -17,13 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.reference.agents import Agent, Flow, Maker, Message, Told, ToldKind, Touch
 from engine.reference.world import JournalKind
-from engine.types import OrderType, Side, TimeInForce
+from engine.types import OrderType, TimeInForce
 
 if TYPE_CHECKING:
     from engine._core import World
-
-BUSY = "a world without refusals: this harness reads acceptance from the journal"
-
 
 class Arrival(NamedTuple):
     """Hold one message as it reaches a book."""
@@ -74,6 +72,7 @@ class Follower:
         self.markets = range(market_count)
         self.sent: dict[int, list[Message]] = {account: [] for account in twins}
         self._heard: dict[int, list[tuple[int, int, Told]]] = {account: [] for account in twins}
+        self._scheduled = dict.fromkeys(twins, 0)  # when each one's wake was scheduled, by _seq
         self._rows = self._trades = self._seq = 0
 
     def run(self, until_ms: int) -> None:
@@ -86,38 +85,23 @@ class Follower:
             self._tell()
             seen = {market: touch_of(self.native, market) for market in self.markets}
             for account, twin in self.twins.items():
-                self._listen(account, before_ms=now_ms)
                 if twin.wake_ms == now_ms:
+                    self._listen(account, now_ms)
                     if isinstance(twin, Flow):
                         twin.resting = {order[0] for order in self.native.orders(twin.market) if order[4] == account}
-                    self._first_of_now(account, now_ms)
+                    self._seq += 1
+                    self._scheduled[account] = self._seq
                     self.sent[account] += twin.wake(now_ms, seen)
         self.native.run(until_ms)
 
     # --- notices ---------------------------------------------------------------------------------------------------
 
-    def _listen(self, account: int, before_ms: int) -> None:
-        """Hand an agent the notices that arrived before now."""
+    def _listen(self, account: int, now_ms: int) -> None:
+        """Hand an agent that wakes the notices that come before its wake, by due time and then by who was scheduled first (T-1)."""
         heard = self._heard[account]
-        while heard and heard[0][0] < before_ms:
+        while heard and heard[0][:2] < (now_ms, self._scheduled[account]):
             due_ms, _, told = heappop(heard)
             self.twins[account].hear(due_ms, told)
-
-    def _first_of_now(self, account: int, now_ms: int) -> None:
-        """Hand it those of now that were on their way before its wake was scheduled: they come first (T-1)."""
-        heard = self._heard[account]
-        while heard and heard[0][0] == now_ms and heard[0][1] < self._wake_seq(account):
-            due_ms, _, told = heappop(heard)
-            self.twins[account].hear(due_ms, told)
-        self._seq += 1
-        self._wake_seqs[account] = self._seq
-
-    def _wake_seq(self, account: int) -> int:
-        return self._wake_seqs.get(account, 0)
-
-    @property
-    def _wake_seqs(self) -> dict[int, int]:
-        return self.__dict__.setdefault("_scheduled", {})
 
     def _tell(self) -> None:
         """Read the new rows of journal and trades, and send the notices of what happened (N-4)."""
@@ -211,5 +195,3 @@ def health_of(native: World, account: int, asset: int, markets: range) -> tuple[
         notional += abs(lots) * worth
     return equity, notional
 
-
-__all__ = ["BUSY", "Arrival", "Follower", "Side", "arrival_of", "health_of", "touch_of"]
