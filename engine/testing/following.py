@@ -136,10 +136,18 @@ class Follower:
 
     # --- verdict ---------------------------------------------------------------------------------------------------
 
-    def disagreements(self, until_ms: int) -> list[str]:
-        """Return what did not reach the books as the twins say it should have; empty is right."""
+    def disagreements(self, until_ms: int, *, other_misses: int = 0) -> list[str]:
+        """Return what did not reach the books as the twins say it should have; empty is right.
+
+        Parameters
+        ----------
+        until_ms : int
+            How far the world has run.
+        other_misses : int
+            Cancels from outside that missed (V-5).
+        """
         found = []
-        misses = self.native.counts()["cancel_misses"]
+        misses = self.native.counts()["cancel_misses"] - other_misses
         for account in self.twins:
             for market in self.markets:
                 wanted = sorted(
