@@ -71,6 +71,7 @@ class Follower:
         self.native, self.twins = native, twins
         self.markets = range(market_count)
         self.sent: dict[int, list[Message]] = {account: [] for account in twins}
+        self.sent_ms: dict[int, list[int]] = {account: [] for account in twins}  # when each of them was sent
         self._heard: dict[int, list[tuple[int, int, Told]]] = {account: [] for account in twins}
         self._scheduled = dict.fromkeys(twins, 0)  # when each one's wake was scheduled, by _seq
         self._rows = self._trades = self._seq = 0
@@ -92,6 +93,7 @@ class Follower:
                     self._seq += 1
                     self._scheduled[account] = self._seq
                     self.sent[account] += twin.wake(now_ms, seen)
+                    self.sent_ms[account] += [now_ms] * len(twin.sent)
         self.native.run(until_ms)
 
     # --- notices ---------------------------------------------------------------------------------------------------

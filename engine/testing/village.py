@@ -101,3 +101,34 @@ class Village:
         found = self.followed(until_ms).disagreements(until_ms)
         self.native.check_invariants()
         return found + self.world.disagreements()
+
+
+def crowded_village(seed: int = 1, *, law: tuple[Any, ...] = ("lognormal", 6.0, 0.7), **options: Any) -> Village:
+    """Build a village with every behaviour in it, and makers who leave and come back."""
+    village = Village(seed, **options)
+    way: dict[str, Any] = {
+        "latency_ms": 0,
+        "latency_law": law,
+        "picture_ms": 1,
+        "picture_law": ("exponential", 2.0),
+    }
+    trading = {"qty_min": 1, "qty_max": 20}
+    for market in (PERPETUAL, SPOT):
+        village.add("noise", ordinal=market, market=market, mean_gap_ms=5.0, **trading, **way)
+    village.add("point", market=PERPETUAL, mu=0.02, alpha=0.05, beta=0.1, **trading, **way)
+    rates: dict[str, Any] = {"market_rate": 0.05, "limit_rates": [0.1, 0.05, 0.02], "cancel_rates": [0.01, 0.005, 0.001]}
+    village.add("flow", market=PERPETUAL, **rates, anchor_ticks=PRICE, **trading, **way)
+    pause: dict[str, Any] = {"wake_every_ms": 20, "threshold": 0.0005, "qty_lots": 20}
+    village.add("momentum", market=PERPETUAL, lookback_ms=50, hold_ms=60, **pause, **way)
+    village.add("value", market=SPOT, fair_ticks=PRICE, inventory_max=100, **pause, **way)
+    village.add("arbitrage", market=PERPETUAL, other=SPOT, inventory_max=200, **pause, **way)
+    quoting: dict[str, Any] = {"wake_every_ms": 25, "half_spread": 0.0005, "window_ms": 200, "return_after_ms": 77}
+    rules: list[dict[str, Any]] = [
+        {"drawdown": 0.001, "levels": 3, "spacing": 0.0005, "return_spread": 3.0, "spread_tau_ms": 100.0},
+        {"volatility": 0.002, "leaves_both": 1, "mass_quotes": 1, "return_size": 0.5},
+        {"slow_ms": 14},
+        {"inventory": 0.5, "mode": 1, "sigma": 2.0, "risk_aversion": 0.01, "decay": 0.1},
+    ]
+    for ordinal, rule in enumerate(rules):
+        village.quotes(village.add("maker", ordinal=ordinal, **quoting, **rule, **way), PERPETUAL, SPOT)
+    return village

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.reference.agents import Maker
-from engine.testing.village import PERPETUAL, PRICE, SPOT, Village
+from engine.testing.village import PERPETUAL, PRICE, SPOT, Village, crowded_village
 
 END_MS = 600
 
@@ -148,39 +148,8 @@ def test_a2_to_a8_what_reaches_the_books_is_what_the_twins_sent(seed, crowd, quo
     village.native.check_invariants()
 
 
-def crowded(seed=1):
-    """A village with everything in it, and makers who leave and come back."""
-    village = Village(seed)
-    way = {
-        "latency_ms": 0,
-        "latency_law": ("lognormal", 6.0, 0.7),
-        "picture_ms": 1,
-        "picture_law": ("exponential", 2.0),
-    }
-    trading = {"qty_min": 1, "qty_max": 20}
-    for market in (PERPETUAL, SPOT):
-        village.add("noise", ordinal=market, market=market, mean_gap_ms=5.0, **trading, **way)
-    village.add("point", market=PERPETUAL, mu=0.02, alpha=0.05, beta=0.1, **trading, **way)
-    rates = {"market_rate": 0.05, "limit_rates": [0.1, 0.05, 0.02], "cancel_rates": [0.01, 0.005, 0.001]}
-    village.add("flow", market=PERPETUAL, **rates, anchor_ticks=PRICE, **trading, **way)
-    pause = {"wake_every_ms": 20, "threshold": 0.0005, "qty_lots": 20}
-    village.add("momentum", market=PERPETUAL, lookback_ms=50, hold_ms=60, **pause, **way)
-    village.add("value", market=SPOT, fair_ticks=PRICE, inventory_max=100, **pause, **way)
-    village.add("arbitrage", market=PERPETUAL, other=SPOT, inventory_max=200, **pause, **way)
-    quoting = {"wake_every_ms": 25, "half_spread": 0.0005, "window_ms": 200, "return_after_ms": 77}
-    rules = [
-        {"drawdown": 0.001, "levels": 3, "spacing": 0.0005, "return_spread": 3.0, "spread_tau_ms": 100.0},
-        {"volatility": 0.002, "leaves_both": 1, "mass_quotes": 1, "return_size": 0.5},
-        {"slow_ms": 14},
-        {"inventory": 0.5, "mode": 1, "sigma": 2.0, "risk_aversion": 0.01, "decay": 0.1},
-    ]
-    for ordinal, rule in enumerate(rules):
-        village.quotes(village.add("maker", ordinal=ordinal, **quoting, **rule, **way), PERPETUAL, SPOT)
-    return village
-
-
 def test_a_crowd_of_everything_is_followed_and_every_maker_leaves_and_returns():
-    village = crowded()
+    village = crowded_village()
     follower = village.followed(3_000)
     assert follower.disagreements(3_000) == []
     for account, twin in village.twins.items():
@@ -193,8 +162,8 @@ def test_a_crowd_of_everything_is_followed_and_every_maker_leaves_and_returns():
 
 @pytest.mark.parametrize("account_from_last", [1, 3, 5, 7, 9])
 def test_a_twin_of_another_seed_is_found_out(account_from_last):
-    village = crowded()
+    village = crowded_village()
     account = sorted(village.twins)[-account_from_last]
-    stranger = crowded(seed=2)
+    stranger = crowded_village(seed=2)
     village.twins[account] = stranger.twins[account]
     assert village.followed(400).disagreements(400) != []
