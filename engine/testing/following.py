@@ -23,6 +23,7 @@ from engine.types import OrderType, TimeInForce
 if TYPE_CHECKING:
     from engine._core import World
 
+
 class Arrival(NamedTuple):
     """Hold one message as it reaches a book."""
 
@@ -180,7 +181,18 @@ class Follower:
     def arrivals(self, account: int, market: int) -> list[Arrival]:
         """Return what reached a book from an account, in order; of a cancel time and number only."""
         journal = self.native.journal()
-        names = ("time_ms", "number", "side", "price", "qty", "order_type", "time_in_force", "kind", "account", "market")
+        names = (
+            "time_ms",
+            "number",
+            "side",
+            "price",
+            "qty",
+            "order_type",
+            "time_in_force",
+            "kind",
+            "account",
+            "market",
+        )
         found = []
         for row in zip(*(journal[name].tolist() for name in names), strict=True):
             if row[8:] == (account, market) and row[7] in (JournalKind.PLACE, JournalKind.CANCEL):
@@ -204,4 +216,3 @@ def health_of(native: World, account: int, asset: int, markets: range) -> tuple[
         equity += lots * worth - cost
         notional += abs(lots) * worth
     return equity, notional
-

@@ -116,7 +116,11 @@ def crowded_village(seed: int = 1, *, law: tuple[Any, ...] = ("lognormal", 6.0, 
     for market in (PERPETUAL, SPOT):
         village.add("noise", ordinal=market, market=market, mean_gap_ms=5.0, **trading, **way)
     village.add("point", market=PERPETUAL, mu=0.02, alpha=0.05, beta=0.1, **trading, **way)
-    rates: dict[str, Any] = {"market_rate": 0.05, "limit_rates": [0.1, 0.05, 0.02], "cancel_rates": [0.01, 0.005, 0.001]}
+    rates: dict[str, Any] = {
+        "market_rate": 0.05,
+        "limit_rates": [0.1, 0.05, 0.02],
+        "cancel_rates": [0.01, 0.005, 0.001],
+    }
     village.add("flow", market=PERPETUAL, **rates, anchor_ticks=PRICE, **trading, **way)
     pause: dict[str, Any] = {"wake_every_ms": 20, "threshold": 0.0005, "qty_lots": 20}
     village.add("momentum", market=PERPETUAL, lookback_ms=50, hold_ms=60, **pause, **way)

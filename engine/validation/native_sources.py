@@ -87,9 +87,9 @@ def simulate_points(rates: tuple[float, ...], seed: int, units: float, **excitem
     return times, source
 
 
-def simulate_flow(seed: int, units: float, *, near: populations.LevelLaw = NEAR, far: populations.LevelLaw = FAR) -> tuple[
-    _core.World, int
-]:
+def simulate_flow(
+    seed: int, units: float, *, near: populations.LevelLaw = NEAR, far: populations.LevelLaw = FAR
+) -> tuple[_core.World, int]:
     """Run a native flow between two walls; return the world and the flow's account."""
     world, outside = native_world(seed, 1)
     account = world.add_accounts()
@@ -123,7 +123,11 @@ def flow_level(world: _core.World, account: int, off: int, until_ms: int) -> pop
     times, kind, side, price, number, order_type = rows_of_account(
         world, account, "time_ms", "kind", "side", "price", "number", "order_type"
     )
-    here = (side == Side.BUY) & (price == WALL_ASK - off) & ((kind == JournalKind.CANCEL) | (order_type == OrderType.LIMIT))
+    here = (
+        (side == Side.BUY)
+        & (price == WALL_ASK - off)
+        & ((kind == JournalKind.CANCEL) | (order_type == OrderType.LIMIT))
+    )
     came, left = here & (kind == JournalKind.PLACE), here & (kind == JournalKind.CANCEL)
     in_level = np.cumsum(np.where(kind[here] == JournalKind.PLACE, 1, -1))
     depart = np.full(int(came.sum()), until_ms, dtype=np.int64)

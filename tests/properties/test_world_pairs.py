@@ -226,7 +226,13 @@ class TestReseeding:
     @example(fork_ms=200, seed=1)
     @settings(max_examples=20)
     def test_r2_from_the_fork_on_every_draw_is_that_of_the_new_seed(self, fork_ms, seed):
-        terms = {"market": PERPETUAL, "mean_gap_ms": 4.0, "qty_min": 1, "qty_max": 900, "latency_law": ("exponential", 9.0)}
+        terms = {
+            "market": PERPETUAL,
+            "mean_gap_ms": 4.0,
+            "qty_min": 1,
+            "qty_max": 900,
+            "latency_law": ("exponential", 9.0),
+        }
         village = Village(7)
         account = village.add("noise", **terms)
         village.native.run(fork_ms)

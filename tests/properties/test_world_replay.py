@@ -454,7 +454,9 @@ def test_l10_nobody_stays_flat_and_below_zero(plan):
         for account in row[1:]
         if row[0] == END_MS
     }
-    venues_own = {first + which for first in twin.venue_accounts for which in range(3)}  # a venue's bad debt is below zero
+    venues_own = {
+        first + which for first in twin.venue_accounts for which in range(3)
+    }  # a venue's bad debt is below zero
     for account in set(range(native.account_count)) - venues_own:
         perpetuals = [plan.spots] + [plan.spots + 2] * plan.has_other_venue
         is_flat = all(native.position(account, market)[0] == 0 for market in perpetuals)

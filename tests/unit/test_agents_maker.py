@@ -51,7 +51,9 @@ class Tape(Village):
         table = self.native.journal()
         names = ("time_ms", "market", "side", "price", "qty")
         rows = zip(
-            *(table[name].tolist() for name in ("kind", "account")), *(table[name].tolist() for name in names), strict=True
+            *(table[name].tolist() for name in ("kind", "account")),
+            *(table[name].tolist() for name in names),
+            strict=True,
         )
         return [row[2:] for row in rows if row[:2] == (kind, account)]
 
@@ -109,7 +111,9 @@ class TestWhatMakesItLeave:
     def test_a2_lots_of_half_its_limit_bought_or_sold(self, side, lots, leaves):
         tape = Tape()
         tape.touch(0, PRICE, lots=1)
-        account = tape.maker(half_spread=0.0001, inventory=0.5, inventory_max=40)  # a tick away, behind the tape's one lot
+        account = tape.maker(
+            half_spread=0.0001, inventory=0.5, inventory_max=40
+        )  # a tick away, behind the tape's one lot
         tape.native.send_order(tape.outside, PERPETUAL, -side, PRICE - side, 1 + lots, at_ms=50)
         tape.native.run(100)
         assert tape.native.position(account, PERPETUAL)[0] == side * lots
@@ -167,7 +171,15 @@ class TestHowItLeaves:
         law = {"latency_ms": 0, "latency_law": ("uniform", 5.0, 60.0)}
         account = tape.maker(
             *(SPOT, PERPETUAL),
-            **{"half_spread": 0.01, "spacing": 0.01, "levels": 3, "drawdown": 0.01, "return_after_ms": 10**6, **law, **terms},
+            **{
+                "half_spread": 0.01,
+                "spacing": 0.01,
+                "levels": 3,
+                "drawdown": 0.01,
+                "return_after_ms": 10**6,
+                **law,
+                **terms,
+            },
         )
         tape.native.run(300)
         return tape, account
@@ -187,7 +199,9 @@ class TestHowItLeaves:
     def test_a2_with_leaves_both_the_asks_go_too(self):
         tape, account = self.crash(leaves_both=1)
         assert len(tape.withdrawals()) == 1
-        assert [order for market in (SPOT, PERPETUAL) for order in tape.native.orders(market) if order[4] == account] == []
+        assert [
+            order for market in (SPOT, PERPETUAL) for order in tape.native.orders(market) if order[4] == account
+        ] == []
 
     def test_a2_each_cancel_has_a_latency_of_its_own(self):
         tape, account = self.crash(leaves_both=1, levels=8, half_spread=0.05)
@@ -220,7 +234,14 @@ class TestHowItReturns:
         tape = Tape()
         tape.touch(0, PRICE)
         tape.touch(100, 9_500)
-        terms = {"half_spread": 0.01, "tolerance": 0.0, "drawdown": 0.01, "return_after_ms": 250, "qty_lots": 31, **terms}
+        terms = {
+            "half_spread": 0.01,
+            "tolerance": 0.0,
+            "drawdown": 0.01,
+            "return_after_ms": 250,
+            "qty_lots": 31,
+            **terms,
+        }
         account = tape.maker(**terms)
         tape.native.run(600)
         ((left_ms, _, _),) = tape.withdrawals()
@@ -261,7 +282,9 @@ class TestWhatItBelieves:
         """Its bid of 30 is taken at 60 ms, of which it hears at 80 ms; then the price moves."""
         tape = Tape()
         tape.touch(0, PRICE, PERPETUAL, lots=1)
-        account = tape.maker(half_spread=0.0001, tolerance=0.0, wake_every_ms=2, latency_ms=20)  # a tick away, beside the tape's
+        account = tape.maker(
+            half_spread=0.0001, tolerance=0.0, wake_every_ms=2, latency_ms=20
+        )  # a tick away, beside the tape's
         tape.sell(60, 31, price=PRICE - 1)
         tape.native.send_order(tape.outside, PERPETUAL, Side.BUY, PRICE - 1, 1, at_ms=60)  # the touch stays what it was
         tape.native.send_order(tape.outside, PERPETUAL, Side.SELL, PRICE, 1, at_ms=moves_ms)
@@ -364,4 +387,3 @@ class TestWhereItQuotes:
         assert rows[withdrawal][0] == left_ms
         assert rows[back][0] == back_ms
         assert rows[back][5] == withdrawal  # its parent
-

@@ -108,8 +108,12 @@ class TestFirstInFirstOut:
         assert wanted == sorted(wanted)
         assert [time_ms for _, time_ms in placed(village.native, PERPETUAL)] == [ms for ms in wanted if ms <= 300]
 
-    @pytest.mark.parametrize(("latency_ms", "law", "took_ms"), [(0, None, 1), (1, None, 1), (0, ("fixed", 1.0), 1), (2, ("fixed", 3.0), 5)])
-    def test_n1_a_message_takes_the_least_time_and_the_law_and_one_millisecond_in_any_case(self, latency_ms, law, took_ms):
+    @pytest.mark.parametrize(
+        ("latency_ms", "law", "took_ms"), [(0, None, 1), (1, None, 1), (0, ("fixed", 1.0), 1), (2, ("fixed", 3.0), 5)]
+    )
+    def test_n1_a_message_takes_the_least_time_and_the_law_and_one_millisecond_in_any_case(
+        self, latency_ms, law, took_ms
+    ):
         village = Village(5, levels=0)
         village.add("point", market=PERPETUAL, latency_ms=latency_ms, latency_law=law, **BUSY)
         village.native.run(200)
@@ -160,12 +164,17 @@ class TestPicture:
 
     def test_n2_it_answers_the_book_of_its_wake_not_that_of_the_picture_s_arrival(self):
         village = Village(5, levels=1)  # best ask 10,005, 50 lots
-        village.add("value", market=PERPETUAL, wake_every_ms=1_000, threshold=0.0, fair_ticks=10_005, qty_lots=7, picture_ms=40)
+        village.add(
+            "value", market=PERPETUAL, wake_every_ms=1_000, threshold=0.0, fair_ticks=10_005, qty_lots=7, picture_ms=40
+        )
         # It sees the ask at 0 ms; a better one comes at 20 ms, which it cannot know of: it asks for 7 at 10,005 all the same.
         village.native.send_order(village.outside, PERPETUAL, Side.SELL, 10_002, 3, at_ms=20)
         village.native.run(60)
         trades = village.native.trades()
-        assert list(zip(trades["price_ticks"].tolist(), trades["qty_lots"].tolist(), strict=True)) == [(10_002, 3), (10_005, 4)]
+        assert list(zip(trades["price_ticks"].tolist(), trades["qty_lots"].tolist(), strict=True)) == [
+            (10_002, 3),
+            (10_005, 4),
+        ]
         assert trades["time_ms"].tolist() == [41, 41]
 
 
@@ -186,7 +195,9 @@ class TestGateway:
             village.native.set_gateway(0, service_us)
         for ordinal in range(senders):
             way = {"latency_ms": ordinal, "latency_law": ("exponential", 4.0)}
-            village.add("point", ordinal=ordinal, market=PERPETUAL, mu=mu, alpha=0.05, beta=0.1, qty_min=1, qty_max=3, **way)
+            village.add(
+                "point", ordinal=ordinal, market=PERPETUAL, mu=mu, alpha=0.05, beta=0.1, qty_min=1, qty_max=3, **way
+            )
         return village
 
     @given(
@@ -263,7 +274,14 @@ class TestMassQuotes:
     @staticmethod
     def quoted(mass_quotes, law=("fixed", 3.0), **options):
         village = Village(4, levels=20, **options)
-        quoting = {"wake_every_ms": 20, "half_spread": 0.001, "levels": 4, "spacing": 0.0005, "tolerance": 0.1, "anchor": 0.2}
+        quoting = {
+            "wake_every_ms": 20,
+            "half_spread": 0.001,
+            "levels": 4,
+            "spacing": 0.0005,
+            "tolerance": 0.1,
+            "anchor": 0.2,
+        }
         for ordinal in range(3):
             maker = village.add("maker", ordinal=ordinal, latency_law=law, mass_quotes=mass_quotes, **quoting)
             village.quotes(maker, PERPETUAL, SPOT)

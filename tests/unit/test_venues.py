@@ -75,7 +75,9 @@ class TestWhereOneTrades:
         with pytest.raises(InputError, match="market"):
             twin.native.add_quotes(maker, 2, 1)
         with pytest.raises(InputError, match="market"):
-            twin.native.add_agents("arbitrage", twin.account(), 1, market=0, other=2, wake_every_ms=9, threshold=0.1, qty_lots=1)
+            twin.native.add_agents(
+                "arbitrage", twin.account(), 1, market=0, other=2, wake_every_ms=9, threshold=0.1, qty_lots=1
+            )
 
     def test_v7_the_other_venue_s_own_accounts_send_no_orders(self):
         twin, other, own = two_venues()
