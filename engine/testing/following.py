@@ -7,7 +7,7 @@ whether an order rests is read from the journal.
 
     next wake of a twin -> native runs until then -> journal and trades so far -> notices -> twin wakes -> messages
 
-Promises: a twin sees a book only as the native agent sees it, at the end of phase 8 of its wake's millisecond, and hears
+Promises: a twin sees a book as the native agent sees it, at the end of phase 8 of its wake's millisecond, and hears
 what N-4 says, when N-4 says.
 """
 
@@ -100,7 +100,7 @@ class Follower:
     # --- notices ---------------------------------------------------------------------------------------------------
 
     def _listen(self, account: int, now_ms: int) -> None:
-        """Hand an agent that wakes the notices that come before its wake, by due time and then by who was scheduled first (T-1)."""
+        """Hand an agent that wakes the notices that come before its wake: by time, then by who was scheduled first."""
         heard = self._heard[account]
         while heard and heard[0][:2] < (now_ms, self._scheduled[account]):
             due_ms, _, told = heappop(heard)
@@ -112,8 +112,8 @@ class Follower:
         names = ("time_ms", "kind", "account", "market", "number", "side", "qty", "order_type", "time_in_force")
         new = [journal[name][self._rows :].tolist() for name in names]
         self._rows += len(new[0])
-        names = ("maker_account", "maker_order", "taker_account", "taker_order", "qty_lots", "market", "time_ms")
-        fills = list(zip(*(trades[name][self._trades :].tolist() for name in names), strict=True))
+        told = ("maker_account", "maker_order", "taker_account", "taker_order", "qty_lots", "market", "time_ms")
+        fills = list(zip(*(trades[name][self._trades :].tolist() for name in told), strict=True))
         self._trades += len(fills)
         fills.reverse()
         for time_ms, kind, account, market, number, side, qty, order_type, tif in zip(*new, strict=True):

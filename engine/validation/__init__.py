@@ -1,6 +1,7 @@
 """Published laws that the engine must reproduce, and the command that checks them.
 
-Stands on the public face of the engine (`EventQueue`, `OrderBook`, and for the native sources `World`) and numpy; nothing here re-implements either.
+Stands on the public face of the engine (`EventQueue`, `OrderBook`; the native sources on `World`) and numpy; nothing
+here re-implements either.
 
 ::
 

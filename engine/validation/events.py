@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from engine.validation.clock_bias import check_clock
 from engine.validation.fifo import check_fifo
 from engine.validation.hawkes import LAWS, check_hawkes
-from engine.validation.poisson_book import check_poisson_book
 from engine.validation.native_sources import check_native_flow, check_native_hawkes, check_native_poisson
+from engine.validation.poisson_book import check_poisson_book
 from engine.validation.populations import check_birth_death, check_mm_infinity
 from engine.validation.queues import STATIONS, check_station
 from engine.validation.superposition import check_superposition

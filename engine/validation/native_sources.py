@@ -8,7 +8,7 @@ what is judged is when their orders and cancels reached the books, as the journa
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ def simulate_points(rates: tuple[float, ...], seed: int, units: float, **excitem
     excitement_ms = {name: rate / MS_PER_UNIT for name, rate in excitement.items()}
     for market, rate in enumerate(rates):
         key = _core.member_key("validation/point", market)
-        terms = {"mu": rate / MS_PER_UNIT, "qty_min": 1, "qty_max": 1, **excitement_ms}
+        terms: dict[str, Any] = {"mu": rate / MS_PER_UNIT, "qty_min": 1, "qty_max": 1, **excitement_ms}
         world.add_agents("point", account, key, market=market, **terms)
     world.run(round(units * MS_PER_UNIT))
     times, source = rows_of_account(world, account, "time_ms", "market")
@@ -96,7 +96,7 @@ def simulate_flow(
     world.deposit(account, 0, 2**59)
     world.send_order(outside, 0, Side.BUY, WALL_BID, WALL_LOTS, at_ms=0)
     world.send_order(outside, 0, Side.SELL, WALL_ASK, WALL_LOTS, at_ms=0)
-    rates = {
+    rates: dict[str, Any] = {
         "market_rate": MARKET_RATE / MS_PER_UNIT,
         "limit_rates": [law.limit_rate / MS_PER_UNIT for law in (near, far)],
         "cancel_rates": [law.cancel_rate / MS_PER_UNIT for law in (near, far)],

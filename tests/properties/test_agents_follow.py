@@ -1,4 +1,4 @@
-"""Every native behaviour sends what its readable twin sends, draw by draw and message by message (A-2 .. A-8, N-1 .. N-5).
+"""Every native behaviour sends what its twin sends, draw by draw and message by message (A-2 .. A-8, N-1 .. N-5).
 
 Villages are drawn: behaviours with parameters and ways of their own meet in two markets. What reached the books, when,
 at which price and for how many lots, is compared with what the twins say.

@@ -61,7 +61,7 @@ class TestLaws:
 
     @pytest.mark.parametrize("law", LAWS, ids=str)
     def test_r7_each_message_takes_what_its_own_draw_says(self, law):
-        # FIFO would hide a draw behind the one before it, so only the first message of each of many senders is looked at.
+        # FIFO would hide a draw behind the one before it, so the first message of each of many senders is looked at.
         village = Village(3, levels=0)
         accounts = [village.world.account(*((10**12,) * 2)) for _ in range(300)]
         keys = [_core.member_key("point", ordinal) for ordinal in range(300)]
@@ -167,7 +167,7 @@ class TestPicture:
         village.add(
             "value", market=PERPETUAL, wake_every_ms=1_000, threshold=0.0, fair_ticks=10_005, qty_lots=7, picture_ms=40
         )
-        # It sees the ask at 0 ms; a better one comes at 20 ms, which it cannot know of: it asks for 7 at 10,005 all the same.
+        # It sees the ask at 0 ms; a better one comes at 20 ms, which it cannot know of: it asks for 7 at 10,005.
         village.native.send_order(village.outside, PERPETUAL, Side.SELL, 10_002, 3, at_ms=20)
         village.native.run(60)
         trades = village.native.trades()
@@ -212,8 +212,8 @@ class TestGateway:
         assert placed(through.native, PERPETUAL) == queue_of(without.native, service_us, 150)
 
     def test_n3_a_message_that_arrives_does_not_overtake_one_that_is_being_served(self):
-        # Two messages meet at the gate and one is held until the next millisecond; the third arrives in that millisecond but
-        # was sent long before the second was held. Found as: the third was executed first.
+        # Two messages meet at the gate and one is held until the next millisecond; the third arrives in that
+        # millisecond but was sent long before the second was held. Found as: the third was executed first.
         village = Village(9, levels=0)
         village.native.set_gateway(0, 600)
         quoting = {"wake_every_ms": 10**6, "half_spread": 0.01}

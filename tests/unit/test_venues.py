@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from worldkit import BAD_DEBT, BUY, FEES, QUOTE, SELL, STEP, agree, journal, landmarks, opened, place
 
@@ -13,7 +15,7 @@ FEE = {"maker_fee_ppm": 100, "taker_fee_ppm": 500}
 
 
 def two_venues(**options):
-    """A world with a perpetual and a spot market at each of two venues; returns (twin, other venue, its first account)."""
+    """A world with a perpetual and a spot market at each of two venues; and the other venue, its first account."""
     twin = opened()
     other = twin.venue(**options)
     own = twin.venue_accounts[other]
@@ -138,7 +140,7 @@ class TestLosses:
         twin, _, _ = ruined(venue)
         steps = landmarks(twin, STEP)
         assert [row[2] for row in steps] == lots
-        gaps = {later[0] - earlier[0] for earlier, later in zip(steps, steps[1:], strict=False)}
+        gaps = {later[0] - earlier[0] for earlier, later in pairwise(steps)}
         assert gaps == {gap_ms}
 
 

@@ -103,11 +103,11 @@ class Agent:
 
     # --- to be overridden ------------------------------------------------------------------------------------------
 
-    def decide(self, now_ms: int, seen: Mapping[int, Touch]) -> None:
+    def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
         """Look, send, and set `wake_ms`."""
         raise NotImplementedError
 
-    def hear(self, now_ms: int, told: Told) -> None:
+    def hear(self, now_ms: int, told: Told, /) -> None:
         """Take note of a notice."""
 
     # --- for drivers -----------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ class Flow(Agent):
         self._seq = 0
         self._schedule(self.wake_ms, 0)
 
-    def decide(self, now_ms: int, seen: Mapping[int, Touch]) -> None:
+    def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
         """Do everything that is due: arrivals and timers, in the order in which they were scheduled."""
         while self._due[0][0] <= now_ms:
             number = heappop(self._due)[2]

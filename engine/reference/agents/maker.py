@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from engine.reference import rng
@@ -128,7 +129,7 @@ class Maker(Agent):
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
-    def decide(self, now_ms: int, seen: Mapping[int, Touch]) -> None:
+    def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
         """Look, leave or return, requote, sleep."""
         worried = [quote.market for quote in self.quotes if self._look(now_ms, quote, seen[quote.market].believed)]
         if not self.is_withdrawn and (worried or self._is_pressed()):
@@ -260,7 +261,7 @@ class Maker(Agent):
 
     # --- what it is told -------------------------------------------------------------------------------------------
 
-    def hear(self, now_ms: int, told: Told) -> None:
+    def hear(self, now_ms: int, told: Told, /) -> None:
         """Note a fill; forget an order that has ended; note how long an order took."""
         quote = next(quote for quote in self.quotes if quote.market == told.market)
         if told.kind is ToldKind.FILL:
@@ -285,7 +286,7 @@ def volatility_of(prices: list[int]) -> float:
     0.03
     """
     total = 0.0
-    for before, here in zip(prices, prices[1:], strict=False):
+    for before, here in pairwise(prices):
         move = (here - before) / before
         total += move * move
     return math.sqrt(total)

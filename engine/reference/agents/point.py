@@ -42,7 +42,7 @@ class Point(Agent):
         self.excited = 0.0  # the rate above mu, just before the next order
         self.at_ms: float | None = None
 
-    def decide(self, now_ms: int, seen: Mapping[int, Touch]) -> None:
+    def decide(self, now_ms: int, _seen: Mapping[int, Touch], /) -> None:
         """Send every order whose time rounds to now or before."""
         k = 0
         if self.at_ms is None:

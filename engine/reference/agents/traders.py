@@ -41,7 +41,7 @@ class Momentum(Agent):
         self.close_at_ms: int | None = None  # while it is in
         self.samples: list[tuple[int, int]] = []  # time, price
 
-    def decide(self, now_ms: int, seen: Mapping[int, Touch]) -> None:
+    def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
         """Remember the price; close what is due, or follow a move."""
         price = seen[self.market].believed
         if price is not None and price > 0:
@@ -60,7 +60,7 @@ class Momentum(Agent):
         if self.known_lots:
             self.place(now_ms, self.market, -1 if self.known_lots > 0 else 1, None, abs(self.known_lots))
 
-    def hear(self, now_ms: int, told: Told) -> None:
+    def hear(self, _now_ms: int, told: Told, /) -> None:
         """Count what it got."""
         if told.kind is ToldKind.FILL:
             self.known_lots += told.side * told.lots
@@ -89,7 +89,7 @@ class Value(Agent):
         self.qty_lots, self.inventory_max = qty_lots, inventory_max
         self.known_lots = 0
 
-    def decide(self, now_ms: int, seen: Mapping[int, Touch]) -> None:
+    def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
         """Take what is cheap, else give what is dear."""
         touch = seen[self.market]
         if touch.ask is not None and touch.ask <= self.low:
@@ -103,7 +103,7 @@ class Value(Agent):
         if lots > 0:
             self.place(now_ms, self.market, side, limit, lots)
 
-    def hear(self, now_ms: int, told: Told) -> None:
+    def hear(self, _now_ms: int, told: Told, /) -> None:
         """Count what it holds."""
         if told.kind is ToldKind.FILL:
             self.known_lots += told.side * told.lots
@@ -133,7 +133,7 @@ class Arbitrage(Agent):
         self.price_ratio, self.lots_ratio = price_ratio, lots_ratio
         self.known_lots = 0
 
-    def decide(self, now_ms: int, seen: Mapping[int, Touch]) -> None:
+    def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
         """Look for a gap, either way."""
         first, second = seen[self.market], seen[self.other]
         self._try(now_ms, -1, (first.bid, first.bid_lots), (second.ask, second.ask_lots))
@@ -154,7 +154,7 @@ class Arbitrage(Agent):
             self.place(now_ms, self.market, side, here[0], lots)
             self.place(now_ms, self.other, -side, there[0], other_lots)
 
-    def hear(self, now_ms: int, told: Told) -> None:
+    def hear(self, _now_ms: int, told: Told, /) -> None:
         """Count what it holds of the first market."""
         if told.kind is ToldKind.FILL and told.market == self.market:
             self.known_lots += told.side * told.lots
@@ -171,7 +171,7 @@ class Noise(Agent):
         self.qty = qty_min, qty_max
         self.has_begun = False
 
-    def decide(self, now_ms: int, seen: Mapping[int, Touch]) -> None:
+    def decide(self, now_ms: int, _seen: Mapping[int, Touch], /) -> None:
         """Send one order, not at the first wake; then an exponential pause."""
         if self.has_begun:
             self.place(now_ms, self.market, self.drawn_side(now_ms), None, self.drawn_lots(now_ms, *self.qty))
