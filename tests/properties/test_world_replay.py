@@ -462,3 +462,19 @@ def test_l10_nobody_stays_flat_and_below_zero(plan):
         is_flat = all(native.position(account, market)[0] == 0 for market in perpetuals)
         if is_flat and not native.in_liquidation(account) and account not in pending:
             assert native.balance(account, QUOTE)[0] >= 0
+
+
+@given(plan=plans)
+@example(plan=CROWDED)
+def test_n1_n3_the_orders_of_an_agent_reach_a_market_in_the_order_in_which_it_sent_them(plan):
+    native = ran(plan).native
+    # Outside orders (the last four accounts) come when they are told to, the engine's for a liquidated account at once.
+    exempt = {row[4] for row in landmark_rows(native) if row[1] == 5}
+    exempt |= set(range(native.account_count - 4, native.account_count))
+    journal, numbers = native.journal(), {}
+    names = ("kind", "account", "market", "number")
+    for kind, account, market, number in zip(*(journal[name].tolist() for name in names), strict=True):
+        if kind == JournalKind.PLACE and account not in exempt:
+            assert number > numbers.get((account, market), 0)
+            numbers[account, market] = number
+    assert numbers
