@@ -167,3 +167,11 @@ def test_a_twin_of_another_seed_is_found_out(account_from_last):
     stranger = crowded_village(seed=2)
     village.twins[account] = stranger.twins[account]
     assert village.followed(400).disagreements(400) != []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10, 25))
+def test_a_crowd_of_everything_is_followed_for_long_under_any_seed(seed):
+    village = crowded_village(seed)
+    assert village.followed(6_000).disagreements(6_000) == []
+    assert village.world.disagreements() == []
