@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.reference.agents import Maker
+from engine.reference.links import Gateway
 from engine.testing.village import PERPETUAL, PRICE, SPOT, Village, crowded_village
+from engine.types import Side
 
 END_MS = 600
 
@@ -167,6 +169,39 @@ def test_a_twin_of_another_seed_is_found_out(account_from_last):
     stranger = crowded_village(seed=2)
     village.twins[account] = stranger.twins[account]
     assert village.followed(400).disagreements(400) != []
+
+
+def through_a_gateway(follower, account, service_us):
+    """Let the messages of an agent queue at a gateway in the order of their arrival, a mass quote as one (N-3)."""
+    gateway, done = Gateway(service_us), {}
+    twin, sent = follower.twins[account], follower.sent[account]
+    queue = sorted(range(len(sent)), key=lambda place: (sent[place].due_ms, place))
+    for place in queue:
+        name = place
+        if twin.terms.mass_quotes:
+            name = (follower.sent_ms[account][place], sent[place].market)
+        if name not in done:
+            done[name] = gateway.done_ms(sent[place].due_ms)
+        sent[place] = sent[place]._replace(due_ms=done[name])
+
+
+@pytest.mark.parametrize("mass_quotes", [0, 1])
+@pytest.mark.parametrize("service_us", [300, 1_000, 2_700])
+def test_n3_cancels_orders_and_mass_quotes_of_a_maker_queue_at_the_gateway(service_us, mass_quotes):
+    village = Village(8)
+    village.native.set_gateway(0, service_us)
+    quoting = {"wake_every_ms": 12, "levels": 3, "half_spread": 0.0005, "spacing": 0.0005, "tolerance": 0.0}
+    way = {"latency_ms": 0, "latency_law": ("uniform", 1.0, 9.0)}
+    maker = village.add("maker", mass_quotes=mass_quotes, **quoting, **way)
+    village.quotes(maker, PERPETUAL, SPOT, inventory_max=10**6)
+    for step in range(60):
+        for market in (PERPETUAL, SPOT):
+            side = Side.BUY if (step * 7 + market) % 3 else Side.SELL
+            village.native.send_order(village.outside, market, side, None, 20 + step, at_ms=5 + 9 * step)
+    follower = village.followed(END_MS)
+    through_a_gateway(follower, maker, service_us)
+    assert len(follower.sent[maker]) > 200
+    assert follower.disagreements(END_MS) == []
 
 
 @pytest.mark.slow
