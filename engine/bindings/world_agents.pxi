@@ -34,7 +34,7 @@ cdef class _WorldAgents(_WorldDeclaring):
             name, first, *second = law
         except (TypeError, ValueError):
             raise bad_input(field, "None or (law, a[, b])", law) from None
-        if name not in _LAWS or len(second) > 1:
+        if not isinstance(name, str) or name not in _LAWS or len(second) > 1:
             raise bad_input(field, "a law of " + ", ".join(_LAWS) + " with one or two parameters", law)
         kind = _LAWS[name]
         a = border_float(first, field + " a", 0.0 if kind in (LAW_FIXED, LAW_UNIFORM) else 1e-9, 1e9)
@@ -105,7 +105,7 @@ cdef class _WorldAgents(_WorldDeclaring):
         cdef list accounts_ = border_list(accounts)
         cdef int64_t count = len(accounts_), i
         cdef list keys_ = border_values(keys, "keys", count)
-        if kind not in _BEHAVIOURS:
+        if not isinstance(kind, str) or kind not in _BEHAVIOURS:
             raise bad_input("kind", "one of " + ", ".join(sorted(_BEHAVIOURS)), kind)
         behaviour, size, hears, fields = _BEHAVIOURS[kind]
         known = {field[0] for field in fields} | ({"limit_rates", "cancel_rates"} if kind == "flow" else set())
@@ -141,8 +141,13 @@ cdef class _WorldAgents(_WorldDeclaring):
             if field[2] == FIELD_MARKET and field[0] != "other":
                 for i in range(count):
                     self.check_venue(numbers[i], (<uint32_t*>(rows + i * stride + <size_t>field[1]))[0])
-        head.law = self.law_slot(latency_law, "latency_law")
-        head.picture_law = self.law_slot(picture_law, "picture_law")
+        cdef uint32_t laws = state.laws.count
+        try:
+            head.law = self.law_slot(latency_law, "latency_law")
+            head.picture_law = self.law_slot(picture_law, "picture_law")
+        except Exception:
+            state.laws.count = laws      # the first may have been made before the second was refused
+            raise
         cdef Slab* slab = &state.rows[<int>behaviour]
         if slab_reserve(slab, <uint32_t>count) or slab_reserve(&state.agents, <uint32_t>count):
             raise MemoryError("World.add_agents: no memory")
@@ -168,7 +173,8 @@ cdef class _WorldAgents(_WorldDeclaring):
         for i in range(len(numbers)):
             if behaviour == BEHAVIOUR_MAKER:
                 (<Maker*>(rows + i * stride)).quotes = NIL
-                if (<Maker*>(rows + i * stride)).window_ms > (<Maker*>(rows + i * stride)).wake_every_ms * (MAKER_SAMPLES >> 1):
+                if ((<Maker*>(rows + i * stride)).drawdown > 0.0 or (<Maker*>(rows + i * stride)).volatility > 0.0) \
+                        and (<Maker*>(rows + i * stride)).window_ms > (<Maker*>(rows + i * stride)).wake_every_ms * (MAKER_SAMPLES >> 1):
                     raise bad_input("window_ms", f"at most {MAKER_SAMPLES >> 1} times wake_every_ms", (<Maker*>(rows + i * stride)).window_ms)
             elif behaviour == BEHAVIOUR_NOISE:
                 self.check_lots((<Noise*>(rows + i * stride)).market, (<Noise*>(rows + i * stride)).qty_min, (<Noise*>(rows + i * stride)).qty_max)
@@ -206,7 +212,7 @@ cdef class _WorldAgents(_WorldDeclaring):
     cdef int fill_rates(self, Flow* flow, dict parameters) except -1:
         """The rates by distance of a flow; all agents of a population have the same."""
         cdef uint32_t i
-        limits, cancels = (list(parameters.get(name, ())) for name in ("limit_rates", "cancel_rates"))
+        limits, cancels = (border_list(parameters.get(name, ())) for name in ("limit_rates", "cancel_rates"))
         if not 1 <= len(limits) <= FLOW_DISTANCES:
             raise bad_input("limit_rates", f"1 to {FLOW_DISTANCES} rates, of distances 1, 2, ...", f"{len(limits)} rates")
         if len(cancels) != len(limits):
@@ -294,7 +300,7 @@ cdef class _WorldAgents(_WorldDeclaring):
         dict of str to tuple
             (least, most, default) by name; a default of None means that it must be given. Markets and rates have None for bounds.
         """
-        if kind not in _BEHAVIOURS:
+        if not isinstance(kind, str) or kind not in _BEHAVIOURS:
             raise bad_input("kind", "one of " + ", ".join(sorted(_BEHAVIOURS)), kind)
         found = {}
         for name, _, of_kind, low, high, default in _BEHAVIOURS[kind][3]:

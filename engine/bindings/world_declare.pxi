@@ -68,7 +68,9 @@ cdef class _WorldDeclaring(_WorldTables):
         """Give a venue's gateway another speed, as in `add_venue`."""
         cdef State* state = self.enter()
         cdef int64_t service = border_int(service_us, "service_us", 0, 1000000000)
-        venue_at(state, self.venue_number(venue)).service_us = service
+        cdef Venue* row = venue_at(state, self.venue_number(venue))
+        row.service_us = service
+        row.has_gateway |= service > 0
 
     cdef uint32_t venue_number(self, object venue) except? 0xFFFFFFFF:
         return <uint32_t>border_int(venue, "venue", 0, <int64_t>self.world.state.venues.count - 1)

@@ -79,6 +79,7 @@ cdef class _WorldState:
         row.stage_lots_min = border_int(stage_lots_min, "stage_lots_min", 1, INT64_MAX_)
         row.stage_interval_ms = border_int(stage_interval_ms, "stage_interval_ms", 1, TIME_MAX >> 20)
         row.service_us = border_int(service_us, "service_us", 0, 1000000000)
+        row.has_gateway = row.service_us > 0
         if state.venues.count >= VENUES_MAX:
             raise bad_input("venue", f"at most {VENUES_MAX} venues", "another one")
         if slab_reserve(&state.venues, 1):

@@ -54,22 +54,27 @@ cdef inline time_ms_t picture_left_ms(State* state, Agent* agent, uint32_t marke
 # Schedule a message for a market: at its gateway first, if there is one. O(1) amortised.
 cdef inline void message_schedule(State* state, uint32_t market, time_ms_t due_ms, uint16_t kind, uint32_t a, uint32_t b, uint32_t cause) noexcept nogil:
     cdef uint32_t venue = market_at(state, market).venue
-    if venue_at(state, venue).service_us:
+    if venue_at(state, venue).has_gateway:
         kind |= <uint16_t>(KIND_AT_GATE | (venue << KIND_VENUE_SHIFT))
     venue_schedule(state, due_ms, PHASE_ORDERS, kind, a, b, cause)
 
 
 # A message reaches its gateway (phase 8): it is through when those before it and itself have been served (N-3). Returns 1 if that is
-# within this millisecond: the caller goes on with it. Else it is scheduled anew, behind what has gone through before. O(1).
+# within this millisecond: the caller goes on with it. Else it is held: scheduled anew behind those held before, and so is one that is
+# done in this millisecond but was served after a held one that is due in it. O(1) amortised.
 cdef inline bint gateway_pass(State* state, Event* event) noexcept nogil:
     cdef Venue* venue = venue_at(state, event.kind >> KIND_VENUE_SHIFT)
-    cdef int64_t now_us = state.now_ms * 1000
+    cdef time_ms_t done_ms
     venue.message_count += 1
-    venue.free_us = max64(venue.free_us, now_us) + venue.service_us
+    venue.free_us = max64(venue.free_us, state.now_ms * 1000) + venue.service_us
     event.kind &= KIND_MASK
-    if venue.free_us <= now_us + 1000:
+    done_ms = max64(state.now_ms, ceil_div(venue.free_us, 1000) - 1)
+    if done_ms == state.now_ms and venue.held_ms < done_ms:
         return 1
-    venue_schedule(state, ceil_div(venue.free_us, 1000) - 1, PHASE_ORDERS, event.kind, event.a, event.b, event.cause)
+    venue.held_ms = done_ms
+    event.time_ms = done_ms              # of this phase and maybe of now: it is the same message, not an effect of one (T-3)
+    if queue_schedule(&state.queue, event):
+        state.fault = FAULT_NO_MEMORY
     return 0
 
 

@@ -126,12 +126,13 @@ cdef enum DepthColumn:
 cdef struct Venue:
     int64_t service_us           # the gateway's time for a message, 0 = no queue
     int64_t free_us              # when it has done what stands before it
+    time_ms_t held_ms            # the last millisecond for which it has held a message back
     int64_t message_count        # messages that came through it
     time_ms_t stage_interval_ms  # X-4
     int64_t stage_ppm
     qty_t stage_lots_min
     uint32_t accounts            # its own: fees, insurance fund, bad debt (V-7)
-    uint32_t pad
+    uint32_t has_gateway         # messages pass it, even while it takes no time: some may wait there still
 
 # Behaviours of agents, a file of agents/ each.
 cdef enum Behaviour:

@@ -5,7 +5,7 @@ Stands on `fmath`, for the laws.
 ::
 
     (seed, population, ordinal, purpose) -> 64-bit key      who draws, and what for (R-2)
-    (time_ms, k)                         -> 128-bit counter  when, and the how-manieth (R-3)
+    (time_ms, k, subject)                -> 128-bit counter  when, the how-manieth, about what (R-3)
     Philox4x32-10(counter, key)          -> 64 bits -> a number of the law (R-4, R-5)
 
 Promises: a draw depends on its key and counter only, not on what else was drawn or in which order. All integers are
@@ -91,10 +91,10 @@ def philox4x32(counter: Counter, key: tuple[int, int]) -> Counter:
     return c0, c1, c2, c3
 
 
-def bits64(key: int, time_ms: int, k: int) -> int:
-    """Return draw number `k` (from 0) of a key in a millisecond: 64 bits (R-3)."""
+def bits64(key: int, time_ms: int, k: int, subject: int = 0) -> int:
+    """Return draw number `k` (from 0) of a key in a millisecond, about a subject: 64 bits (R-3)."""
     w0, w1, _, _ = philox4x32(
-        (time_ms & _MASK32, time_ms >> 32 & _MASK32, k & _MASK32, 0),
+        (time_ms & _MASK32, time_ms >> 32 & _MASK32, k & _MASK32, subject & _MASK32),
         (key & _MASK32, key >> 32 & _MASK32),
     )
     return w0 | w1 << 32

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine import _core
+from engine.reference.ledger import SystemAccount
 from engine.reference.world import MarketTerms, Trade, World
 from engine.types import RejectReason, Side
 
@@ -47,32 +48,46 @@ class TwinWorld:
         self.native = _core.World(seed, **options)
         self.supplies: list[int] = []
         self.terms: list[MarketTerms] = []
+        self.venue_accounts = [0]  # of each venue the first of its own (V-8)
+
+    def venue(self, **options: int) -> int:
+        """Open another venue; an asset must be there."""
+        number = self.native.add_venue(**options)
+        self.venue_accounts.append(self.native.account_count - len(SystemAccount))
+        return number
 
     def asset(self, supply_max: int = 2**61) -> int:
         """Declare an asset."""
         self.supplies.append(supply_max)
         return self.native.add_asset(supply_max)
 
-    def account(self, *deposits: int) -> int:
+    def account(self, *deposits: int, venue: int = 0) -> int:
         """Open an account with a deposit of each asset, in order; 0 for none."""
-        account = self.native.add_accounts()
+        account = self.native.add_accounts(venue=venue)
         for asset, atoms in enumerate(deposits):
             if atoms:
                 self.native.deposit(account, asset, atoms)
         return account
 
-    def spot(self, base: int, quote: int, *, worth: int = 1, base_atoms_per_lot: int = 1, **bounds: int) -> int:
+    def spot(
+        self, base: int, quote: int, *, worth: int = 1, base_atoms_per_lot: int = 1, venue: int = 0, **bounds: int
+    ) -> int:
         """Open a spot market whose lot is worth `worth` quote atoms at one tick."""
-        terms = MarketTerms(quote, worth, base, base_atoms_per_lot, **bounds)
+        fees_to = self.venue_accounts[venue]
+        terms = MarketTerms(quote, worth, base, base_atoms_per_lot, venue_accounts=fees_to, **bounds)
         self.terms.append(terms)
         return self.native.add_spot(
-            base, quote, atoms_per_tick_lot=worth, base_atoms_per_lot=base_atoms_per_lot, **bounds
+            base, quote, atoms_per_tick_lot=worth, base_atoms_per_lot=base_atoms_per_lot, venue=venue, **bounds
         )
 
-    def perpetual(self, settle: int, *, worth: int = 1, maintenance_ppm: int = 50_000, **bounds: int) -> int:
+    def perpetual(
+        self, settle: int, *, worth: int = 1, maintenance_ppm: int = 50_000, venue: int = 0, **bounds: int
+    ) -> int:
         """Open a perpetual market whose lot is worth `worth` atoms at one tick."""
-        self.terms.append(MarketTerms(settle, worth, **bounds))
-        return self.native.add_perpetual(settle, atoms_per_tick_lot=worth, maintenance_ppm=maintenance_ppm, **bounds)
+        self.terms.append(MarketTerms(settle, worth, venue_accounts=self.venue_accounts[venue], **bounds))
+        return self.native.add_perpetual(
+            settle, atoms_per_tick_lot=worth, maintenance_ppm=maintenance_ppm, venue=venue, **bounds
+        )
 
     def replayed(self) -> World:
         """Replay the journal so far through the reference, and check its invariants (J-2)."""

@@ -1,6 +1,7 @@
 """Published laws that the engine must reproduce, and the command that checks them.
 
-Stands on the public face of the engine (`EventQueue`, `OrderBook`) and numpy; nothing here re-implements either.
+Stands on the public face of the engine (`EventQueue`, `OrderBook`; the native sources on `World`) and numpy; nothing
+here re-implements either.
 
 ::
 
@@ -8,6 +9,7 @@ Stands on the public face of the engine (`EventQueue`, `OrderBook`) and numpy; n
     registry   the sets that there are, by name
     events     the set "events": laws of queues, populations, point processes, timers and of the clock
       queues, populations, hawkes, superposition, poisson_book, timers, ties, fifo, clock_bias    one law or path each
+      native_sources    arrivals and lives that the simulator's own agents make
       little     time average and stays, for queues and levels
     line       what a check reports;  plan: seed and size of a run;  clock: milliseconds in a unit of model time
     draws      keyed draws as arrays;  statistics: distances, errors, tails

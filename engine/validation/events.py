@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.validation.clock_bias import check_clock
 from engine.validation.fifo import check_fifo
 from engine.validation.hawkes import LAWS, check_hawkes
+from engine.validation.native_sources import check_native_flow, check_native_hawkes, check_native_poisson
 from engine.validation.poisson_book import check_poisson_book
 from engine.validation.populations import check_birth_death, check_mm_infinity
 from engine.validation.queues import STATIONS, check_station
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from engine.validation.line import Line
     from engine.validation.plan import Plan
 
-SUMMARY = "queues, populations, Hawkes arrivals, timers, order of events, the clock (validation set V5)"
+SUMMARY = "queues, populations, Hawkes arrivals, timers, order of events, the clock, native sources (validation set V5)"
 SEED = 20251010
 
 CHECKS: dict[str, Callable[[Plan], list[Line]]] = {
@@ -39,4 +40,7 @@ CHECKS: dict[str, Callable[[Plan], list[Line]]] = {
     "ties": check_ties,
     "fifo": check_fifo,
     "clock": check_clock,
+    "native-poisson": check_native_poisson,
+    "native-hawkes": check_native_hawkes,
+    "native-flow": check_native_flow,
 }

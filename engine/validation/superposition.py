@@ -88,7 +88,9 @@ def poisson_lines(name: str, times_ms: Ints, rate: float) -> list[Line]:
     ]
 
 
-def superposition_lines(times_ms: Ints, source: Ints, rates: tuple[float, ...]) -> list[Line]:
+def superposition_lines(
+    times_ms: Ints, source: Ints, rates: tuple[float, ...], name: str = "superposition"
+) -> list[Line]:
     """Judge merged sources: gaps of the summed rate, and each source's share.
 
     Parameters
@@ -99,18 +101,20 @@ def superposition_lines(times_ms: Ints, source: Ints, rates: tuple[float, ...]) 
         0 .. len(rates) - 1.
     rates : tuple of float
         Per unit.
+    name : str
+        First part of the lines' names.
 
     Returns
     -------
     list of Line
     """
-    lines = poisson_lines("superposition", times_ms, sum(rates))
+    lines = poisson_lines(name, times_ms, sum(rates))
     count = len(source)
     for number, rate in enumerate(rates):
         share = rate / sum(rates)
         band = 4.0 * share_error(share, max(count, 1))
         measured = float(np.count_nonzero(source == number)) / count if count else math.nan
-        lines.append(Line(f"superposition/share of source {number}", measured, share, band, "4 s.e.", count))
+        lines.append(Line(f"{name}/share of source {number}", measured, share, band, "4 s.e.", count))
     return lines
 
 

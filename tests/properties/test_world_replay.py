@@ -55,6 +55,12 @@ class Plan(NamedTuple):
     shock_lots: int
     wealth: int  # quote atoms of a trader: from a pauper's to plenty
     orders: list[Outside]
+    service_us: int = 0  # of the gateway
+    mass_quotes: int = 0
+    picture_law: tuple | None = None
+    slow_ms: int = 0
+    crowd: tuple[str, ...] = ()  # behaviours beside makers, noise and the shock
+    has_other_venue: bool = False
 
 
 # Mostly near the touch, sometimes a bound, sometimes beyond one.
@@ -106,7 +112,62 @@ plans = st.builds(
     shock_lots=st.integers(5, 3_000),
     wealth=st.sampled_from([0, 1_000, 10**5, 10**9]),
     orders=st.lists(outside(), max_size=40),
+    service_us=st.sampled_from([0, 0, 700, 9_000]),
+    mass_quotes=st.integers(0, 1),
+    picture_law=st.sampled_from([None, ("exponential", 3.0), ("lognormal", 4.0, 1.0)]),
+    slow_ms=st.sampled_from([0, 25]),
+    crowd=st.lists(st.sampled_from(["point", "flow", "momentum", "arbitrage", "value"]), max_size=4).map(tuple),
+    has_other_venue=st.booleans(),
 )
+
+
+def add_crowd(plan: Plan, twin: TwinWorld, markets: list[int], venue: int = 0) -> None:
+    """Add the drawn behaviours, all on a pair of markets."""
+    way = {"latency_ms": 0, "latency_law": ("exponential", 4.0), "picture_law": plan.picture_law}
+    trading = {"qty_min": 1, "qty_max": 20}
+    pause = {"wake_every_ms": 25, "threshold": 0.02, "qty_lots": 15}
+    terms = {
+        "point": {"mu": 0.01, "alpha": 0.02, "beta": 0.05, **trading},
+        "flow": {
+            "market_rate": 0.01,
+            "limit_rates": [0.02, 0.02, 0.01],
+            "cancel_rates": [0.01, 0.005, 0.001],
+            "anchor_ticks": PRICE,
+            **trading,
+        },
+        "momentum": {"lookback_ms": 60, "hold_ms": 90, **pause},
+        "arbitrage": {"other": markets[-1], "inventory_max": 60, **pause},
+        "value": {"fair_ticks": PRICE, "inventory_max": 60, **pause},
+    }
+    for ordinal, kind in enumerate(plan.crowd):
+        key = _core.member_key(kind, ordinal + 100 * venue)
+        account = twin.account(10**8, 10**6, venue=venue)
+        twin.native.add_agents(kind, account, key, market=markets[0], **terms[kind], **way)
+
+
+def add_other_venue(plan: Plan, twin: TwinWorld, terms: dict) -> None:
+    """Open a second venue with a gateway, a spot and a perpetual market, a maker on both, a crowd and a long."""
+    venue = twin.venue(stage_ppm=500_000, stage_interval_ms=15, service_us=plan.service_us // 2)
+    markets = [
+        twin.spot(BASE, QUOTE, base_atoms_per_lot=plan.base_atoms_per_lot, venue=venue, **terms),
+        twin.perpetual(QUOTE, maintenance_ppm=plan.maintenance_ppm, venue=venue, **terms),
+    ]
+    twin.native.add_index(markets[1], markets[0], every_ms=plan.every_ms, lag_ms=0)
+    twin.native.add_mark(markets[1], every_ms=plan.every_ms, lag_ms=plan.lag_ms)
+    standing = twin.account(10**10, 10**9, venue=venue)
+    for market in markets:
+        for side in (Side.BUY, Side.SELL):
+            twin.native.send_order(standing, market, side, PRICE - 2 * side, 60, at_ms=0)
+            twin.native.send_order(standing, market, side, PRICE - 20 * side, 60, at_ms=0)
+    account = twin.account(10**8, 10**6, venue=venue)
+    key = _core.member_key("makers there", 0)
+    rules = {"drawdown": 0.02, "window_ms": 300, "return_after_ms": 200, "mass_quotes": 1 - plan.mass_quotes}
+    maker = twin.native.add_agents("maker", account, key, wake_every_ms=30, half_spread=0.02, **rules)
+    for market in markets:
+        twin.native.add_quotes(maker, market, 25)
+    long = twin.account(max(1, 50 * PRICE * plan.worth // 20), venue=venue)
+    twin.native.open_trade(markets[1], long, standing, 50, PRICE)
+    add_crowd(plan, twin, markets, venue)
 
 
 def built(plan: Plan, **options) -> TwinWorld:
@@ -132,6 +193,7 @@ def built(plan: Plan, **options) -> TwinWorld:
     markets = [twin.spot(BASE, QUOTE, base_atoms_per_lot=plan.base_atoms_per_lot, **terms) for _ in range(plan.spots)]
     perpetual = twin.perpetual(QUOTE, maintenance_ppm=plan.maintenance_ppm, **terms)
     markets.append(perpetual)
+    native.set_gateway(0, plan.service_us)
     native.add_index(perpetual, markets[0], every_ms=plan.every_ms, lag_ms=plan.lag_ms)
     native.add_mark(perpetual, every_ms=plan.every_ms, lag_ms=plan.lag_ms)
     standing = twin.account(10**11, 10**9)
@@ -156,6 +218,9 @@ def built(plan: Plan, **options) -> TwinWorld:
             fair_tau_ms=2_000.0,
             drawdown=drawdown,
             return_size=0.5,
+            mass_quotes=plan.mass_quotes,
+            picture_law=plan.picture_law,
+            slow_ms=plan.slow_ms,
         )
         for market in markets:
             native.add_quotes(maker, market, 25)
@@ -187,6 +252,9 @@ def built(plan: Plan, **options) -> TwinWorld:
             qty_max=20,
             latency_ms=3,
         )
+    add_crowd(plan, twin, markets)
+    if plan.has_other_venue:
+        add_other_venue(plan, twin, terms)
     traders = [twin.account(plan.wealth, plan.wealth) for _ in range(4)]
     for order in plan.orders:
         ticket = native.send_order(
@@ -242,6 +310,27 @@ CASCADE = Plan(
 )
 
 
+# The same with everything that a plan may have beside it.
+CROWDED = CASCADE._replace(
+    service_us=700,
+    mass_quotes=1,
+    picture_law=("exponential", 3.0),
+    slow_ms=25,
+    crowd=("point", "flow", "momentum", "arbitrage", "value"),
+    has_other_venue=True,
+)
+
+
+def test_the_crowded_plan_trades_and_pays_fees_at_both_venues():
+    twin = ran(CROWDED)
+    native, own = twin.native, twin.venue_accounts[1]
+    traded = [native.market(market)["trades"] for market in range(4)]
+    assert min(traded) >= 10
+    assert native.balance(0, QUOTE)[0] > 0
+    assert native.balance(own, QUOTE)[0] > 0
+    assert {row[2] for row in landmark_rows(native) if row[1] == 5} == {1, 3}  # liquidations at both
+
+
 def test_the_plain_plan_has_everything_in_it():
     native = ran(CASCADE).native
     assert {row[1] for row in landmark_rows(native)} >= {
@@ -262,6 +351,7 @@ def test_the_plain_plan_has_everything_in_it():
 
 @given(plan=plans)
 @example(plan=CASCADE)
+@example(plan=CROWDED)
 def test_j2_the_reference_replays_the_journal_to_the_same_state(plan):
     twin = built(plan)
     # L-2, L-7, V-1 and the books are walked after every event.
@@ -271,6 +361,7 @@ def test_j2_the_reference_replays_the_journal_to_the_same_state(plan):
 
 @given(plan=plans)
 @example(plan=CASCADE)
+@example(plan=CROWDED)
 def test_the_same_plan_gives_the_same_digest_whatever_is_recorded(plan):
     wanted = ran(plan).native
     silent = ran(plan, record_trades=False, record_journal=False).native
@@ -281,6 +372,7 @@ def test_the_same_plan_gives_the_same_digest_whatever_is_recorded(plan):
 
 @given(plan=plans, pieces=st.lists(st.integers(1, 200), min_size=1, max_size=5))
 @example(plan=CASCADE, pieces=[1])
+@example(plan=CROWDED, pieces=[7])
 def test_j3_in_pieces_and_through_snapshots_it_is_the_same_run(plan, pieces):
     wanted = ran(plan).native
     native = built(plan).native
@@ -299,6 +391,7 @@ def test_j3_in_pieces_and_through_snapshots_it_is_the_same_run(plan, pieces):
 
 @given(plan=plans, until=st.integers(0, END_MS))
 @example(plan=CASCADE, until=400)
+@example(plan=CROWDED, until=600)
 def test_j2_at_any_moment_the_journal_so_far_is_enough(plan, until):
     twin = built(plan)
     twin.native.run(until)
@@ -348,8 +441,10 @@ def test_u10_the_reference_refuses_the_same_large_orders(worth, orders):
 
 @given(plan=plans)
 @example(plan=CASCADE)
+@example(plan=CROWDED)
 def test_l10_nobody_stays_flat_and_below_zero(plan):
-    native = ran(plan).native
+    twin = ran(plan)
+    native = twin.native
     trades = native.trades()
     names = ("time_ms", "maker_account", "taker_account")
     # A write-off comes in the millisecond after the trade.
@@ -359,7 +454,27 @@ def test_l10_nobody_stays_flat_and_below_zero(plan):
         for account in row[1:]
         if row[0] == END_MS
     }
-    for account in range(3, native.account_count):
-        is_flat = native.position(account, plan.spots)[0] == 0
+    venues_own = {
+        first + which for first in twin.venue_accounts for which in range(3)
+    }  # a venue's bad debt is below zero
+    for account in set(range(native.account_count)) - venues_own:
+        perpetuals = [plan.spots] + [plan.spots + 2] * plan.has_other_venue
+        is_flat = all(native.position(account, market)[0] == 0 for market in perpetuals)
         if is_flat and not native.in_liquidation(account) and account not in pending:
             assert native.balance(account, QUOTE)[0] >= 0
+
+
+@given(plan=plans)
+@example(plan=CROWDED)
+def test_n1_n3_the_orders_of_an_agent_reach_a_market_in_the_order_in_which_it_sent_them(plan):
+    native = ran(plan).native
+    # Outside orders (the last four accounts) come when they are told to, the engine's for a liquidated account at once.
+    exempt = {row[4] for row in landmark_rows(native) if row[1] == 5}
+    exempt |= set(range(native.account_count - 4, native.account_count))
+    journal, numbers = native.journal(), {}
+    names = ("kind", "account", "market", "number")
+    for kind, account, market, number in zip(*(journal[name].tolist() for name in names), strict=True):
+        if kind == JournalKind.PLACE and account not in exempt:
+            assert number > numbers.get((account, market), 0)
+            numbers[account, market] = number
+    assert numbers

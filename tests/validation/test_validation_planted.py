@@ -16,6 +16,7 @@ from engine.validation import (
     events,
     fifo,
     hawkes,
+    native_sources,
     poisson_book,
     populations,
     queues,
@@ -69,6 +70,43 @@ def eaten_level():
     path = populations.simulate_level(wrong, SEED, populations.CHAIN_UNITS_QUICK)
     window = (MS_PER_UNIT, path.until_ms)
     return populations.occupancy_lines("birth-death", path.change_ms, path.in_level, populations.BIRTH_DEATH, window)
+
+
+def native_points_of_other_rates():
+    times, source = native_sources.simulate_points((1.2, 0.7, 1.6, 2.1, 1.2, 2.4), SEED, 6000)
+    return superposition.superposition_lines(times, source, superposition.RATES, "native-poisson")
+
+
+def native_points_without_excitement():
+    units, lines = hawkes.UNITS_QUICK, []
+    for law in native_sources.HAWKES_LAWS:
+        times, _ = native_sources.simulate_points((law.mu,), SEED, units)
+        lines += hawkes.hawkes_lines(times, law, units * MS_PER_UNIT, PLAN)
+    return lines
+
+
+def native_flow_of_other_rates():
+    units = 15 * native_sources.LOOKS_QUICK
+    near = replace(native_sources.NEAR, limit_rate=3.2)
+    far = replace(native_sources.FAR, limit_rate=0.9)
+    world, account = native_sources.simulate_flow(SEED, units, near=near, far=far)
+    arrivals = native_sources.flow_arrivals(world, account)
+    lines = superposition.superposition_lines(*arrivals, superposition.RATES, "native-flow")
+    for off, law in enumerate((native_sources.NEAR, native_sources.FAR), start=1):
+        path = native_sources.flow_level(world, account, off, units * MS_PER_UNIT)
+        lines += native_sources.level_lines(path, law)
+    return lines
+
+
+def native_flow_with_a_late_departure():
+    world, account = native_sources.simulate_flow(SEED, 300)
+    lines = []
+    for off, law in enumerate((native_sources.NEAR, native_sources.FAR), start=1):
+        path = native_sources.flow_level(world, account, off, 300 * MS_PER_UNIT)
+        depart = path.depart_ms.copy()
+        depart[len(depart) // 2] += 1
+        lines.append(populations.level_little_line(replace(path, depart_ms=depart), law.name))
+    return lines
 
 
 def level_with_a_late_departure(law):
@@ -205,6 +243,33 @@ PLANTED = {
     "a clock that rounds up": (
         clock_that_rounds_up,
         named("clock", "bias of P(wait>0)", "bias of P(wait>1)", "bias of Wq"),
+    ),
+    "native sources of other rates": (
+        native_points_of_other_rates,
+        named("native-poisson", "mean gap", "gaps, KS", *(f"share of source {number}" for number in range(6))),
+    ),
+    "native sources without excitement": (
+        native_points_without_excitement,
+        named(
+            "native-hawkes",
+            *(
+                f"{law}/{what}"
+                for law in ("0.5", "0.8")
+                for what in ("rate", *(f"Fano factor, T={window}" for window in (1, 10, 100)), "rescaled time, KS")
+            ),
+        ),
+    ),
+    "a native flow of other rates": (
+        native_flow_of_other_rates,
+        named(
+            "native-flow",
+            *("mean gap", "gaps, KS", *(f"share of source {number}" for number in range(6))),
+            *(f"{level} off/{what}" for level in ("one tick", "two ticks") for what in ("mean", "chi-square")),
+        ),
+    ),
+    "a native order that leaves late": (
+        native_flow_with_a_late_departure,
+        named("native-flow", "one tick off/little", "two ticks off/little"),
     ),
 }
 PLANTED_ELSEWHERE = named("timers", "events taken into the past")

@@ -153,11 +153,11 @@ cdef inline bint maker_look(State* state, Agent* agent, Maker* maker, Quote* quo
     elif maker.anchor > 0.0:
         quote.fair += (<double>seen - quote.fair) * (1.0 - fexp(-<double>(state.now_ms - quote.seen_ms) / maker.fair_tau_ms))
     quote.seen_ms = state.now_ms
+    # What it sees is remembered whichever rule fires: the next look compares with it.
+    if maker.drawdown > 0.0 or maker.volatility > 0.0:
+        remember(state, quote, seen)
     if maker.inventory > 0.0 and <double>abs64(quote.known_lots) >= maker.inventory * <double>quote.inventory_max:
         return 1
-    if maker.drawdown == 0.0 and maker.volatility == 0.0:
-        return 0
-    remember(state, quote, seen)
     if maker.drawdown > 0.0 and window_fall(state, maker, quote, seen) >= maker.drawdown:
         return 1
     return maker.volatility > 0.0 and window_volatility(state, maker, quote) >= maker.volatility

@@ -1,0 +1,180 @@
+"""Those who take: momentum (A-5), arbitrage (A-6), value (A-7), noise (A-8).
+
+Stands on `base`, `rng`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.reference import rng
+from engine.reference.agents.base import Agent, Told, ToldKind, Touch
+from engine.reference.links import WAKE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOMENTUM_SAMPLES = 64
+LOTS_MAX = 2**61
+
+
+class Momentum(Agent):
+    """Follow a move, close after a time (A-5)."""
+
+    def __init__(
+        self,
+        seed: int,
+        key: int,
+        *,
+        market: int,
+        wake_every_ms: int,
+        lookback_ms: int,
+        hold_ms: int,
+        threshold: float,
+        qty_lots: int,
+        **ways: Any,
+    ) -> None:
+        super().__init__(seed, key, **ways)
+        self.market, self.wake_every_ms, self.lookback_ms, self.hold_ms = market, wake_every_ms, lookback_ms, hold_ms
+        self.threshold, self.qty_lots = threshold, qty_lots
+        self.known_lots = 0
+        self.close_at_ms: int | None = None  # while it is in
+        self.samples: list[tuple[int, int]] = []  # time, price
+
+    def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
+        """Remember the price; close what is due, or follow a move."""
+        price = seen[self.market].believed
+        if price is not None and price > 0:
+            past = [ticks for time_ms, ticks in self.samples if time_ms <= now_ms - self.lookback_ms]
+            self.samples = [*self.samples, (now_ms, price)][-MOMENTUM_SAMPLES:]
+            if self.close_at_ms is not None:
+                if now_ms >= self.close_at_ms:
+                    self._close(now_ms)
+            elif past and price != past[-1] and abs(price - past[-1]) >= self.threshold * past[-1]:
+                self.close_at_ms = now_ms + self.hold_ms
+                self.place(now_ms, self.market, 1 if price > past[-1] else -1, None, self.qty_lots)
+        self.sleep(now_ms, self.wake_every_ms)
+
+    def _close(self, now_ms: int) -> None:
+        self.close_at_ms = None
+        if self.known_lots:
+            self.place(now_ms, self.market, -1 if self.known_lots > 0 else 1, None, abs(self.known_lots))
+
+    def hear(self, _now_ms: int, told: Told, /) -> None:
+        """Count what it got."""
+        if told.kind is ToldKind.FILL:
+            self.known_lots += told.side * told.lots
+
+
+class Value(Agent):
+    """Buy well below a price that it believes in, sell well above it (A-7)."""
+
+    def __init__(
+        self,
+        seed: int,
+        key: int,
+        *,
+        market: int,
+        wake_every_ms: int,
+        threshold: float,
+        fair_ticks: int,
+        qty_lots: int,
+        inventory_max: int = LOTS_MAX,
+        **ways: Any,
+    ) -> None:
+        super().__init__(seed, key, **ways)
+        self.market, self.wake_every_ms = market, wake_every_ms
+        self.low = rng.round_half_up(fair_ticks * (1.0 - threshold))
+        self.high = rng.round_half_up(fair_ticks * (1.0 + threshold))
+        self.qty_lots, self.inventory_max = qty_lots, inventory_max
+        self.known_lots = 0
+
+    def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
+        """Take what is cheap, else give what is dear."""
+        touch = seen[self.market]
+        if touch.ask is not None and touch.ask <= self.low:
+            self._take(now_ms, 1, self.low)
+        elif touch.bid is not None and touch.bid >= self.high:
+            self._take(now_ms, -1, self.high)
+        self.sleep(now_ms, self.wake_every_ms)
+
+    def _take(self, now_ms: int, side: int, limit: int) -> None:
+        lots = min(self.qty_lots, self.inventory_max - side * self.known_lots)
+        if lots > 0:
+            self.place(now_ms, self.market, side, limit, lots)
+
+    def hear(self, _now_ms: int, told: Told, /) -> None:
+        """Count what it holds."""
+        if told.kind is ToldKind.FILL:
+            self.known_lots += told.side * told.lots
+
+
+class Arbitrage(Agent):
+    """Sell where it is dear and buy where it is cheap, between two markets (A-6)."""
+
+    def __init__(
+        self,
+        seed: int,
+        key: int,
+        *,
+        market: int,
+        other: int,
+        wake_every_ms: int,
+        threshold: float,
+        qty_lots: int,
+        price_ratio: float = 1.0,
+        lots_ratio: float = 1.0,
+        inventory_max: int = LOTS_MAX,
+        **ways: Any,
+    ) -> None:
+        super().__init__(seed, key, **ways)
+        self.market, self.other, self.wake_every_ms, self.threshold = market, other, wake_every_ms, threshold
+        self.qty_lots, self.inventory_max = qty_lots, inventory_max
+        self.price_ratio, self.lots_ratio = price_ratio, lots_ratio
+        self.known_lots = 0
+
+    def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
+        """Look for a gap, either way."""
+        first, second = seen[self.market], seen[self.other]
+        self._try(now_ms, -1, (first.bid, first.bid_lots), (second.ask, second.ask_lots))
+        self._try(now_ms, 1, (first.ask, first.ask_lots), (second.bid, second.bid_lots))
+        self.sleep(now_ms, self.wake_every_ms)
+
+    def _try(self, now_ms: int, side: int, here: tuple[int | None, int], there: tuple[int | None, int]) -> None:
+        """Trade on the first market and the other way on the second, if the gap pays."""
+        if not here[0] or not there[0]:
+            return
+        gap = there[0] / (here[0] * self.price_ratio) - 1.0
+        if side * gap < self.threshold:
+            return
+        in_reach = rng.round_half_up(there[1] / self.lots_ratio)
+        lots = min(self.qty_lots, here[1], in_reach, self.inventory_max - side * self.known_lots)
+        other_lots = rng.round_half_up(lots * self.lots_ratio)
+        if lots >= 1 and other_lots >= 1:
+            self.place(now_ms, self.market, side, here[0], lots)
+            self.place(now_ms, self.other, -side, there[0], other_lots)
+
+    def hear(self, _now_ms: int, told: Told, /) -> None:
+        """Count what it holds of the first market."""
+        if told.kind is ToldKind.FILL and told.market == self.market:
+            self.known_lots += told.side * told.lots
+
+
+class Noise(Agent):
+    """Send market orders on a random side, of a random size, at exponential times (A-8)."""
+
+    def __init__(
+        self, seed: int, key: int, *, market: int, mean_gap_ms: float, qty_min: int, qty_max: int, **ways: Any
+    ) -> None:
+        super().__init__(seed, key, **ways)
+        self.market, self.mean_gap_ms = market, mean_gap_ms
+        self.qty = qty_min, qty_max
+        self.has_begun = False
+
+    def decide(self, now_ms: int, _seen: Mapping[int, Touch], /) -> None:
+        """Send one order, not at the first wake; then an exponential pause."""
+        if self.has_begun:
+            self.place(now_ms, self.market, self.drawn_side(now_ms), None, self.drawn_lots(now_ms, *self.qty))
+        self.has_begun = True
+        pause = rng.exponential(self.draws.bits(WAKE, now_ms), self.mean_gap_ms)
+        self.wake_ms = now_ms + max(1, rng.round_half_up(pause))
