@@ -299,7 +299,9 @@ class Simulation:
             A Python agent cannot be pickled.
         """
         names = pickle.dumps((self.seed, self.assets, self.markets, self.accounts), protocol=5)
-        return len(names).to_bytes(8, "little") + zlib.crc32(names).to_bytes(4, "little") + names + self.world.snapshot()
+        return (
+            len(names).to_bytes(8, "little") + zlib.crc32(names).to_bytes(4, "little") + names + self.world.snapshot()
+        )
 
     @classmethod
     def restore(cls, data: bytes) -> Self:
