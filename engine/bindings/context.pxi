@@ -53,6 +53,17 @@ cdef class SentOrder:
         return (f"SentOrder(number={self.number}, market={self.market}, side={self.side}, price_ticks={self.price_ticks}, "
                 f"qty_lots={self.qty_lots}, leaves_lots={self.leaves_lots})")
 
+    def __reduce__(self):
+        # What an agent keeps goes into a snapshot with it (J-3).
+        return _sent_order, (self.number, self.qty_lots, self.leaves_lots, self.price_ticks, self.market, self.side, self.slot, self.generation)
+
+
+def _sent_order(number, qty_lots, leaves_lots, price_ticks, market, side, slot, generation):
+    cdef SentOrder order = SentOrder.__new__(SentOrder)
+    order.number, order.qty_lots, order.leaves_lots, order.price_ticks = number, qty_lots, leaves_lots, price_ticks
+    order.market, order.side, order.slot, order.generation = market, side, slot, generation
+    return order
+
 
 @cython.final
 @cython.freelist(64)
@@ -88,6 +99,16 @@ cdef class AgentNotice:
     def __repr__(self):
         return (f"AgentNotice(kind={self.kind}, time_ms={self.time_ms}, market={self.market}, side={self.side}, "
                 f"price_ticks={self.price_ticks}, lots={self.lots}, reason={self.reason}, order={self.order!r})")
+
+    def __reduce__(self):
+        return _agent_notice, (self.time_ms, self.lots, self.price_ticks, self.order, self.kind, self.market, self.side, self.reason, self.cause)
+
+
+def _agent_notice(time_ms, lots, price_ticks, order, kind, market, side, reason, cause):
+    cdef AgentNotice notice = AgentNotice.__new__(AgentNotice)
+    notice.time_ms, notice.lots, notice.price_ticks, notice.order = time_ms, lots, price_ticks, order
+    notice.kind, notice.market, notice.side, notice.reason, notice.cause = kind, market, side, reason, cause
+    return notice
 
 
 cdef class _ContextBase:

@@ -38,7 +38,7 @@ class TestExceptions:
     def test_an_agent_without_a_name_is_named_by_its_number(self):
         twin = spot_world()
         twin.native.add_python(Scripted(start=failing), twin.account(), 1)
-        with pytest.raises(AgentError, match="^agent 0 at 0 ms: SecretError: no idea$"):
+        with pytest.raises(AgentError, match=r"^agent 0 at 0 ms: SecretError: no idea$"):
             twin.native.run(10)
 
     def test_it_survives_the_trip_from_another_process(self):
@@ -71,9 +71,13 @@ class TestExceptions:
         agent = Scripted(**acts)
         twin = spot_world()
         add(twin, agent, watches=[SPOT])
-        with pytest.raises(AgentError) as caught:
+
+        def whole_run():
             twin.native.run(100, check=True)
             twin.native.finish()
+
+        with pytest.raises(AgentError) as caught:
+            whole_run()
         assert type(caught.value.__cause__) is SecretError
         stopped = twin.native.now_ms
         assert stopped == caught.value.time_ms
