@@ -1,4 +1,4 @@
-"""Fork a hundred futures from the millisecond before a shock, each with draws of its own: how low could it have gone?"""
+"""Fork a hundred futures from the moment before a shock, each with draws of its own: how low could it have gone?"""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ sim.place(sim.account("miner", USD=10**6, COIN=10**4), spot, Side.SELL, 101, 10*
 for i in range(3):
     maker = sim.world.add_agents(
         "maker", sim.account(f"maker {i}", USD=10**6, COIN=10**4), _core.member_key("makers", i), levels=4,
-        half_spread=0.001, spacing=0.001, skew=0.002, wake_every_ms=100, latency_ms=2, latency_law=("lognormal", 5.0, 0.5),
+        half_spread=0.001, spacing=0.001, skew=0.002, wake_every_ms=100, latency_law=("lognormal", 5.0, 0.5),
     )  # fmt: skip
     sim.world.add_quotes(maker, spot.number, 2_000, inventory_max=100_000)
 noise = sim.account("noise", USD=10**7, COIN=10**5)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from agentkit import SPOT, START_MS, Scripted, add, spot_world
 from worldkit import BASE, BUY, QUOTE, SELL, agree, opened
@@ -404,6 +407,24 @@ class TestLiquidation:
         twin.native.run(110, check=True)
         assert [call[2].reason for call in agent.heard if call[0] == "reject"] == [RejectReason.ACCOUNT_FROZEN]
         agree(twin)
+
+
+def test_a_world_and_its_agents_are_freed_though_they_know_one_another():
+    twin = spot_world()
+    agent = Scripted(start=lambda agent, context: setattr(agent, "kept", (context, context.place(SPOT, BUY, 1, 90))))
+    add(twin, agent)
+    twin.native.run(50)
+    gone = weakref.ref(agent)
+    del twin, agent
+    gc.collect()
+    assert gone() is None
+
+
+def test_g5_what_a_python_agent_sends_carries_no_cause():
+    twin = spot_world()
+    add(twin, Scripted(start=lambda agent, context: context.place(SPOT, BUY, 1)))
+    twin.native.run(50)
+    assert twin.native.trades()["cause"].tolist() == [0]
 
 
 def test_the_start_of_these_stories_is_after_the_book():
