@@ -26,6 +26,14 @@ def _shown(value: object) -> str:
     return text
 
 
+def _said(error: Exception) -> str:
+    """Return an exception's text, whole; a hostile one may fail to give it."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # a hostile __str__ may raise anything
+        return f"an unprintable {type(error).__name__}"
+
+
 class InputError(ValueError):
     """Refuse bad input at the border (U-7), naming what was wrong.
 
@@ -100,7 +108,7 @@ class AgentError(RuntimeError):
         self.time_ms = time_ms
         self.error = error
         whom = f"agent {name!r} (number {number})" if name else f"agent {number}"
-        super().__init__(f"{whom} at {time_ms} ms: {type(error).__name__}: {error}")
+        super().__init__(f"{whom} at {time_ms} ms: {type(error).__name__}: {_said(error)}")
 
     def __reduce__(self) -> tuple[type[AgentError], tuple[str, int, int, Exception]]:
         """Rebuild from the parts, so that the error survives the trip from a worker process."""

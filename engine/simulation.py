@@ -8,11 +8,13 @@ quantities and amounts are given as people write them and are exact or refused. 
 from __future__ import annotations
 
 import pickle
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from engine import _core
-from engine.agents import Agent
+from engine.agents import Agent, ArrayAgent
 from engine.errors import InputError
 from engine.tables import Tables
 from engine.units import EXACT, Amount, Grid, exact, whole_steps
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from engine._core import World
-    from engine.agents import ArrayAgent
     from engine.spill import Spill
     from engine.types import Side
 
@@ -311,20 +312,34 @@ class Simulation:
         account : int or sequence of int
             Its account; for an `ArrayAgent` one for each member.
         name : str, optional
-            Key of its random draws and what stands in errors; by default the account's name.
+            Key of its random draws and what stands in errors; by default the (first) account's name.
         **options
             `watches`, `start_ms`, `latency_ms`, `latency_law`, `picture_ms`, `picture_law`: see `World.add_python`.
+
+        Raises
+        ------
+        InputError
+            Names the argument; nothing was added.
         """
-        as_array = not isinstance(agent, Agent)
-        accounts = [account] if isinstance(account, int) else list(account)
+        if not isinstance(agent, Agent | ArrayAgent):
+            raise InputError("agent", "an Agent or an ArrayAgent", agent)
+        as_array = isinstance(agent, ArrayAgent)
+        accounts = list(account) if isinstance(account, Iterable) else [account]
         called = name if name is not None else self.accounts.get(accounts[0], "") if accounts else ""
         keys = [_core.member_key(called, ordinal) for ordinal in range(len(accounts))]
-        watches = [market.number if isinstance(market, Market) else market for market in options.pop("watches", ())]
+        watches = [
+            self._own_market(market).number if isinstance(market, Market) else market
+            for market in options.pop("watches", ())
+        ]
         return self.world.add_python(agent, accounts, keys, name=called, as_array=as_array, watches=watches, **options)
 
     def run(self, *, until_ms: int, check: bool = False) -> int:
         """Run to a time; `check` walks the whole world after every event."""
         return self.world.run(until_ms, check=check)
+
+    def finish(self) -> None:
+        """Tell every Python agent that the run has ended (`on_end`), once; they may look, and send nothing any more."""
+        self.world.finish()
 
     def snapshot(self) -> bytes:
         """Return the whole state, names and Python agents included, as bytes (J-3); output tables are not part of it.
@@ -335,7 +350,9 @@ class Simulation:
             A Python agent cannot be pickled.
         """
         names = pickle.dumps((self.seed, self.assets, self.markets, self.accounts, self.venues), protocol=5)
-        return len(names).to_bytes(8, "little") + names + self.world.snapshot()
+        return (
+            len(names).to_bytes(8, "little") + zlib.crc32(names).to_bytes(4, "little") + names + self.world.snapshot()
+        )
 
     @classmethod
     def restore(cls, data: bytes) -> Self:
@@ -350,11 +367,14 @@ class Simulation:
         """
         if not isinstance(data, bytes):
             raise InputError("data", "bytes from Simulation.snapshot", type(data).__name__)
-        length = 8 + int.from_bytes(data[:8], "little")
-        if not 8 < length < len(data):
+        length, sum_of_names = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:12], "little")
+        names = data[12 : 12 + length]
+        if not 0 < length < len(data) - 12:
             raise InputError("data", "a snapshot of this build", "bytes of another kind")
-        world = _core.World.restore(data[length:])  # it has a checksum: nothing is unpickled before it holds
-        return cls._of_parts(world, *pickle.loads(data[8:length]))  # noqa: S301  # said in the docstring
+        if zlib.crc32(names) != sum_of_names:
+            raise InputError("data", "a snapshot of this build", "its checksum does not agree with its names")
+        world = _core.World.restore(data[12 + length :])  # checked too: nothing is unpickled before both sums hold
+        return cls._of_parts(world, *pickle.loads(names))  # noqa: S301  # said in the docstring
 
     def fork(self, *, seed: int | None = None) -> Self:
         """Copy the simulation; copy and original go on independently. A new seed changes every draw from now on."""

@@ -53,6 +53,17 @@ cdef class SentOrder:
         return (f"SentOrder(number={self.number}, market={self.market}, side={self.side}, price_ticks={self.price_ticks}, "
                 f"qty_lots={self.qty_lots}, leaves_lots={self.leaves_lots})")
 
+    def __reduce__(self):
+        # What an agent keeps goes into a snapshot with it (J-3).
+        return _sent_order, (self.number, self.qty_lots, self.leaves_lots, self.price_ticks, self.market, self.side, self.slot, self.generation)
+
+
+def _sent_order(number, qty_lots, leaves_lots, price_ticks, market, side, slot, generation):
+    cdef SentOrder order = SentOrder.__new__(SentOrder)
+    order.number, order.qty_lots, order.leaves_lots, order.price_ticks = number, qty_lots, leaves_lots, price_ticks
+    order.market, order.side, order.slot, order.generation = market, side, slot, generation
+    return order
+
 
 @cython.final
 @cython.freelist(64)
@@ -89,6 +100,16 @@ cdef class AgentNotice:
         return (f"AgentNotice(kind={self.kind}, time_ms={self.time_ms}, market={self.market}, side={self.side}, "
                 f"price_ticks={self.price_ticks}, lots={self.lots}, reason={self.reason}, order={self.order!r})")
 
+    def __reduce__(self):
+        return _agent_notice, (self.time_ms, self.lots, self.price_ticks, self.order, self.kind, self.market, self.side, self.reason, self.cause)
+
+
+def _agent_notice(time_ms, lots, price_ticks, order, kind, market, side, reason, cause):
+    cdef AgentNotice notice = AgentNotice.__new__(AgentNotice)
+    notice.time_ms, notice.lots, notice.price_ticks, notice.order = time_ms, lots, price_ticks, order
+    notice.kind, notice.market, notice.side, notice.reason, notice.cause = kind, market, side, reason, cause
+    return notice
+
 
 cdef class _ContextBase:
     """What single and array contexts share: the clock, waking, looking."""
@@ -97,6 +118,7 @@ cdef class _ContextBase:
     cdef uint32_t first          # number of its (first) agent
     cdef int64_t count           # agents
     cdef bint is_called
+    cdef bint is_ended           # it is told of the end: it looks, and sends nothing any more
     cdef bint sees_late          # it woke: its messages leave when the picture has arrived (N-2)
     cdef uint32_t draws
     cdef int64_t drawn_ms
@@ -110,13 +132,26 @@ cdef class _ContextBase:
             raise RuntimeError("a context acts only while its agent is called")
         return &self.world.world.state
 
+    cdef State* send(self) except NULL:
+        """The state, for a context whose agent may send messages and ask to be woken."""
+        cdef State* state = self.act()
+        if self.is_ended:
+            raise RuntimeError("the run has ended: an agent may look, and sends nothing any more")
+        return state
+
+    cdef State* of_world(self) except NULL:
+        """The state, for what may be read at any time."""
+        if self.world is None:
+            raise RuntimeError("contexts are made by the engine")
+        return &self.world.world.state
+
     cdef time_ms_t left_ms(self, State* state, Agent* agent, uint32_t market):
         return picture_left_ms(state, agent, market) if self.sees_late else state.now_ms
 
     @property
     def time_ms(self):
         """The clock, ms."""
-        return self.world.world.state.now_ms
+        return self.of_world().now_ms
 
     def touch(self, market):
         """Return (best bid, best ask) of a market, ticks, None for an empty side. O(1)."""
@@ -138,12 +173,12 @@ cdef class _ContextBase:
 
     def wake_in(self, ms):
         """Be woken after a time, ms, at least 1."""
-        cdef State* state = self.act()
+        cdef State* state = self.send()
         agent_wake_at(state, self.first, state.now_ms + border_int(ms, "ms", 1, TIME_MAX >> 20), 1)
 
     def wake_at(self, time_ms):
         """Be woken at a time, ms, later than now."""
-        cdef State* state = self.act()
+        cdef State* state = self.send()
         agent_wake_at(state, self.first, border_int(time_ms, "time_ms", state.now_ms + 1, TIME_MAX >> 1), 1)
 
     cdef uint32_t next_draw(self, State* state):
@@ -164,7 +199,7 @@ cdef class Context(_ContextBase):
     @property
     def account(self):
         """The agent's account."""
-        return agent_at(&self.world.world.state, self.first).account
+        return agent_at(self.of_world(), self.first).account
 
     @property
     def orders(self):
@@ -211,7 +246,7 @@ cdef class Context(_ContextBase):
         SentOrder
             What the venue refuses on arrival is told later (`on_reject`).
         """
-        cdef State* state = self.act()
+        cdef State* state = self.send()
         cdef uint32_t market_ = self.world.market_number(market), flags = 0
         cdef Agent* agent = agent_at(state, self.first)
         cdef SentOrder order
@@ -243,22 +278,31 @@ cdef class Context(_ContextBase):
         self.open[(<int64_t>market_ << 48) | order.number] = order
         return order
 
-    def cancel(self, SentOrder order not None):
-        """Send a cancel of an order; if it is gone when the cancel arrives, it is a miss."""
-        cdef State* state = self.act()
+    def cancel(self, order):
+        """Send a cancel of an order; if it is gone when the cancel arrives, it is a miss. One that is known to be gone sends nothing."""
+        cdef State* state = self.send()
+        if not isinstance(order, SentOrder):
+            raise bad_input("order", "a SentOrder of this agent", order)
+        self.cancel_order(state, <SentOrder>order)
+
+    cdef int cancel_order(self, State* state, SentOrder order) except -1:
         cdef Agent* agent = agent_at(state, self.first)
-        if order.leaves_lots == 0 or self.open.get((<int64_t>order.market << 48) | order.number) is not order:
-            return
+        if order.leaves_lots == 0:
+            return 0
+        if self.open.get((<int64_t>order.market << 48) | order.number) is not order:
+            raise bad_input("order", "a SentOrder of this agent", order)
         agent_cancel(state, agent, holding_at(&state.accounts, holding_find(&state.accounts, <uint32_t>agent.account, order.market)),
                      order.slot, order.generation, self.left_ms(state, agent, order.market), 0)
+        return 0
 
     def cancel_all(self, market=None):
         """Send a cancel of each of its orders, on one market or on all."""
+        cdef State* state = self.send()
         cdef int64_t only = -1 if market is None else <int64_t>self.world.market_number(market)
         cdef SentOrder order
         for order in list(self.open.values()):
             if only < 0 or order.market == only:
-                self.cancel(order)
+                self.cancel_order(state, order)
 
     cdef AgentNotice hear(self, Notice* notice):
         """Bring the order of a notice up to date, and make the notice."""
@@ -295,8 +339,9 @@ cdef class ArrayContext(_ContextBase):
     def accounts(self):
         """The members' accounts, int64, shape (count,), a copy."""
         import numpy
+        cdef State* state = self.of_world()
         cdef int64_t i
-        return numpy.array([agent_at(&self.world.world.state, self.first + <uint32_t>i).account for i in range(self.count)], dtype=numpy.int64)
+        return numpy.array([agent_at(state, self.first + <uint32_t>i).account for i in range(self.count)], dtype=numpy.int64)
 
     def positions(self, market):
         """Return the members' positions in a market, lots, int64, shape (count,), a copy. O(count)."""
@@ -364,7 +409,7 @@ cdef class ArrayContext(_ContextBase):
         -----
         Everything is checked before anything is sent. O(n).
         """
-        cdef State* state = self.act()
+        cdef State* state = self.send()
         cdef uint32_t market_ = self.world.market_number(market), flags = ORDER_IS_MARKET, number
         cdef Column who = border_column(members, "members", "int64", -1)
         cdef int64_t n = who.length, i
@@ -380,7 +425,7 @@ cdef class ArrayContext(_ContextBase):
                 raise bad_input("members", f"numbers between 0 and {self.count - 1}", (<const int64_t*>who.data)[i])
             if (<const int8_t*>side.data)[i] != 1 and (<const int8_t*>side.data)[i] != -1:
                 raise bad_input("sides", "BUY (1) or SELL (-1)", (<const int8_t*>side.data)[i])
-        self.world.check_venue(<uint32_t>agent_at(state, self.first).account, market_)
+            self.world.check_venue(<uint32_t>agent_at(state, self.first + <uint32_t>(<const int64_t*>who.data)[i]).account, market_)
         tickets = numpy.empty(n, dtype=numpy.int64)
         cdef int64_t[::1] out = tickets
         for i in range(n):
@@ -396,6 +441,21 @@ cdef class ArrayContext(_ContextBase):
             out[i] = slot_handle(&state.pools, slot)
         return tickets
 
+    cdef bint is_ticket(self, State* state, int64_t name, uint32_t number, uint32_t market):
+        """Whether a ticket is of an order of this agent on this market, as far as can still be said: a later order may hold its slot."""
+        cdef uint64_t slot = 2 * <uint64_t><uint32_t>name
+        cdef Order* order
+        if name < 0 or slot >= state.pools.orders.count:
+            return False
+        order = order_at(&state.pools, <slot_t>slot)
+        if cold_at(&state.pools, <slot_t>slot).generation != <uint32_t>(name >> 32):
+            return True
+        if order.owner != agent_at(state, number).account:
+            return False
+        if order.leaves_lots == 0:               # on its way
+            return order.level == market
+        return page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1 == market
+
     def cancel(self, market, members, tickets):
         """Send cancels.
 
@@ -405,24 +465,24 @@ cdef class ArrayContext(_ContextBase):
             Where the orders are.
         members, tickets : array of int64, shape (n,)
             Whose orders, and their tickets from `place`.
+
+        Notes
+        -----
+        Everything is checked before anything is sent. A ticket whose order has ended is a miss (V-5). O(n).
         """
-        cdef State* state = self.act()
+        cdef State* state = self.send()
         cdef uint32_t market_ = self.world.market_number(market)
         cdef Column who = border_column(members, "members", "int64", -1)
         cdef int64_t n = who.length, i, name
         cdef Column named = border_column(tickets, "tickets", "int64", n)
-        cdef uint64_t slot
         cdef Agent* agent
         cdef slot_t holding
         for i in range(n):
             name = (<const int64_t*>named.data)[i]
             if not 0 <= (<const int64_t*>who.data)[i] < self.count:
                 raise bad_input("members", f"numbers between 0 and {self.count - 1}", (<const int64_t*>who.data)[i])
-            slot = 2 * <uint64_t><uint32_t>name
-            if name < 0 or slot >= state.pools.orders.count or order_at(&state.pools, <slot_t>slot).owner \
-                    != agent_at(state, self.first + <uint32_t>(<const int64_t*>who.data)[i]).account \
-                    and cold_at(&state.pools, <slot_t>slot).generation == <uint32_t>(name >> 32):
-                raise bad_input("tickets", "tickets of these members' orders", name)
+            if not self.is_ticket(state, name, self.first + <uint32_t>(<const int64_t*>who.data)[i], market_):
+                raise bad_input("tickets", "tickets of these members' orders on this market", name)
         for i in range(n):
             name = (<const int64_t*>named.data)[i]
             agent = agent_at(state, self.first + <uint32_t>(<const int64_t*>who.data)[i])

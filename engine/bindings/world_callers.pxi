@@ -35,6 +35,8 @@ cdef class _WorldCallers(_WorldReplay):
         bound = {}
         for method in _CALLBACKS:
             own = getattr(agent, method, None)
+            if own is not None and not callable(own):
+                raise bad_input("agent", f"a method {method}", own)
             inherited = getattr(own, "__func__", None)
             bound[method] = None if own is None or getattr(inherited, "is_default", False) else own
         caller.on_start, caller.on_wake, caller.on_book, caller.on_fill = (bound[method] for method in _CALLBACKS[:4])
@@ -92,13 +94,14 @@ cdef class _WorldCallers(_WorldReplay):
         head.picture_law = self.law_slot(picture_law, "picture_law")
         head.behaviour = BEHAVIOUR_PYTHON
         head.hears = 0 if as_array else HEARS_FILLS | HEARS_ENDS | HEARS_ACKS
+        cdef uint32_t first = state.agents.count, number
+        cdef _Caller caller = self.new_caller(agent, name, first, count, as_array)
         if slab_reserve(&state.agents, <uint32_t>count) or slab_reserve(&state.watchers, <uint32_t>len(markets)):
             raise MemoryError("World.add_python: no memory")
-        cdef uint32_t first = state.agents.count, number
         if self.callers is None:
             self.callers = []
         head.row = <uint32_t>len(self.callers)
-        self.callers.append(self.new_caller(agent, name, first, count, as_array))
+        self.callers.append(caller)
         for i in range(count):
             head.account = numbers[i]
             head.stream = stream_of(state.seed, streams[i])
@@ -190,13 +193,13 @@ cdef class _WorldCallers(_WorldReplay):
             for caller in self.callers:
                 if caller.on_end is None:
                     continue
-                caller.context.is_called = True
+                caller.context.is_called = caller.context.is_ended = True
                 try:
                     caller.on_end(caller.context)
                 except Exception as error:
                     raise _agent_error(caller.name, caller.context.first, state.now_ms, error) from error
                 finally:
-                    caller.context.is_called = False
+                    caller.context.is_called = caller.context.is_ended = False
         finally:
             self.busy = False
 

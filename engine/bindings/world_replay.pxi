@@ -16,7 +16,7 @@ cdef class _WorldReplay(_WorldAgents):
         ----------
         columns : mapping of str to array, each of shape (n,)
             ``time_ms`` int64 (ascending, from now on), ``kind`` uint8 (1 PLACE, 2 CANCEL), ``account``, ``market`` int32, ``side`` int8,
-            ``price_ticks`` int32, ``qty_lots`` int64; of PLACE ``is_market``, ``immediate`` uint8; of CANCEL ``ref`` int32, the row that placed the
+            ``price_ticks`` int32 (of a market order not looked at), ``qty_lots`` int64; of PLACE ``is_market``, ``immediate`` uint8; of CANCEL ``ref`` int32, the row that placed the
             order (its other columns are not looked at). The last three may be left out: limit orders, GTC, no cancels.
 
         Returns
@@ -104,6 +104,7 @@ cdef class _WorldReplay(_WorldAgents):
             rows[i].qty_lots = qty[i]
             if is_market != NULL and is_market[i]:
                 rows[i].flags = ORDER_IS_MARKET
+                rows[i].price_ticks = 0          # as `send_order` writes it into the journal
             elif immediate != NULL and immediate[i]:
                 rows[i].flags = ORDER_IS_IOC
         return 0

@@ -269,6 +269,9 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
     if out.leaves_lots:
         tell(state, HEARS_ACKS, NOTICE_ACK, command.owner, market_id, slot, generation, command.name, command.side, command.price_ticks,
              out.leaves_lots, out.leaves_lots, command.cause, 0)
+    elif out.cancelled_lots:
+        tell(state, HEARS_ACKS, NOTICE_CANCEL, command.owner, market_id, slot, generation, command.name, command.side, command.price_ticks,
+             out.cancelled_lots, 0, command.cause, 0)
     if out.filled_lots and market.kind == MARKET_PERPETUAL:
         venue_defund(state, market, &command, first)
     if not state.records_trades:

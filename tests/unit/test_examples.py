@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # A line that each must print: its shape, not its figures, which change with the rules.
 EXPECTED = {
     "find_a_bug.py": r"Draw \d \(commands\): \[Row\(kind=1, side=-?1, .*\)\]",
-    "fork_a_crash.py": r"lows of 20 futures, USD:( \d+\.\d\d){20}",
+    "hundred_futures.py": r"  50 % are at or below \d+\.\d\d",
     "lineage_of_a_crash.py": r"  \d+\.\d %  SHOCK by 'whale' at 60\.0 s",
+    "python_agent.py": r"earned -?\d+\.\d+ USD in two minutes, \d+ lots left at the last price",
     "replay_a_flow.py": r"200,000 commands: [\d,]+ accepted, [\d,]+ fills of [\d,]+ lots",
     "why_did_it_fall.py": r"\d+ causes back: SHOCK by 'whale' at 60\.0 s",
 }
