@@ -70,14 +70,17 @@ cdef inline void agent_sleep(State* state, Agent* agent, uint32_t number, time_m
 
 # ---- what it sees ----
 
-cdef inline int64_t believed_price(Market* market) noexcept nogil:
-    """What it believes the price to be: the mid, or the last trade where the spread is over 5 % or a side is empty."""
+cdef inline int64_t believed_half_ticks(Market* market) noexcept nogil:
+    """What it believes the price to be, in half ticks: the mid, or the last trade where the spread is over 5 % or a side is empty.
+
+    Not the published mid, which is rounded down (P-1): makers who quote around that let the price creep down by itself.
+    """
     cdef int64_t bid = book_best(&market.book, 0), ask = book_best(&market.book, 1)
     if bid != NO_PRICE and ask != NO_PRICE and (ask - bid) * 20 <= ask:
-        return (bid + ask) >> 1
+        return bid + ask
     if market.book.last_price != NO_PRICE:
-        return market.book.last_price
-    return market_mid(market)
+        return 2 * market.book.last_price
+    return NO_PRICE if bid == NO_PRICE or ask == NO_PRICE else bid + ask
 
 
 cdef inline qty_t lots_at_best(State* state, Market* market, bint asks) noexcept nogil:

@@ -104,6 +104,17 @@ cdef inline double law_lognormal(uint64_t bits, double median, double sigma) noe
     return median * fexp(sigma * normal_quantile(uniform01(bits)))
 
 
+cdef inline int64_t round_down(double x) noexcept nogil:
+    """floor(x), held within +-2^62 (a NaN gives 0)."""
+    if x != x:
+        return 0
+    if x >= 4.6e18:
+        return <int64_t>1 << 62
+    if x <= -4.6e18:
+        return -(<int64_t>1 << 62)
+    return <int64_t>floor(x)
+
+
 cdef inline int64_t round_half_up(double x) noexcept nogil:
     """floor(x + 0.5), held within +-2^62 (a NaN gives 0)."""
     if x != x:

@@ -22,13 +22,13 @@ WORLD_MS = 6_000
 
 GOLDEN = {
     "book": "34cd67429d90a516",
-    "world": "4c5e44d8e15663e1",
-    "scenario": "b1e3cc0a337bb8eb",
+    "world": "2e5667a12c7104b1",
+    "scenario": "a6dfb4e6e23a0e6a",
     "scenario exact": "4ae217453a89ea7e",
     "scenario exact-limit": "4ae217453a89ea7e",
-    "scenario same-sell": "8b0e4565bfd78cc5",
-    "scenario endogenous": "6cf24ed401f08464",
-    "scenario makers-stayed": "bf68053930a8aa46",
+    "scenario same-sell": "542781c18dd86ba5",
+    "scenario endogenous": "21590f81ce30c91e",
+    "scenario makers-stayed": "2be7e04abb22827d",
 }
 
 

@@ -167,6 +167,10 @@ def add_other_venue(plan: Plan, twin: TwinWorld, terms: dict) -> None:
         twin.native.add_quotes(maker, market, 25)
     long = twin.account(max(1, 50 * PRICE * plan.worth // 20), venue=venue)
     twin.native.open_trade(markets[1], long, standing, 50, PRICE)
+    noisy, key = twin.account(10**8, 10**6, venue=venue), _core.member_key("noise there", 0)
+    twin.native.add_agents("noise", noisy, key, market=markets[1], mean_gap_ms=60.0, qty_min=1, qty_max=9, latency_ms=3)
+    seller, selling = twin.account(10**8, 10**6, venue=venue), {"market": markets[1], "side": Side.SELL}
+    twin.native.add_agents("shock", seller, 0, qty_lots=plan.shock_lots, start_ms=300, slices=4, every_ms=11, **selling)
     add_crowd(plan, twin, markets, venue)
 
 

@@ -16,8 +16,8 @@ def told(*, leaves: bool) -> Simulation:
     """Build the story and run it.
 
     The maker quotes 3 % around the mid of a spot market and of a perpetual. On the spot market an outsider bids 1,000
-    and offers 1,002, so that the mid is 1,001 and the maker bids 971; at 550 ms the outsider takes its bid away and
-    offers at 975. The mid is (971 + 975) / 2 = 973: the maker sees a fall of 2.8 % and, if it `leaves`, cancels its
+    and offers 1,002, so that the mid is 1,001 and the maker bids 970; at 550 ms the outsider takes its bid away and
+    offers at 975. The mid is (970 + 975) / 2 = 972.5: the maker sees a fall of 2.8 % and, if it `leaves`, cancels its
     bids on both markets. On the perpetual its bid of 970 stands alone above 900, under an offer of 1,010: without it
     the mid falls from 990 to 955. A long of 100 lots at 990 has 10,000 and needs 9,900 (10 %) at 990; at 955 it has
     6,500 of 9,550.
@@ -107,7 +107,7 @@ def test_g14_why_says_that_the_withdrawal_moved_the_mark_without_a_trade(lineage
         in published
     )
     assert published.endswith(at)
-    assert last == f"{withdrawal.time_ms / 1000:.3f} s  WITHDRAWAL of maker (COIN/USD at 973)"
+    assert last == f"{withdrawal.time_ms / 1000:.3f} s  WITHDRAWAL of maker (COIN/USD at 972)"
 
 
 def test_g13_the_whole_forced_volume_goes_back_to_the_withdrawal(story, lineage):

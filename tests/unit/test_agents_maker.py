@@ -5,6 +5,7 @@ That every price and quantity is the twin's is proved in tests/properties/test_a
 
 from __future__ import annotations
 
+import math
 import pytest
 from worldkit import RETURN, WITHDRAWAL, landmarks
 
@@ -267,7 +268,18 @@ class TestHowItReturns:
         assert asks[0] == (back_ms, 9_500 + 3 * 95)  # 1 % of 9,500 three times
         away = [price - 9_500 for _, price in asks]
         assert away == sorted(away, reverse=True)
-        assert away[-1] in (96, 97)  # e^(-4.7) of the 190 is left
+        assert away[-1] in (97, 98)  # e^(-4.7) of the 190 is left, and an ask is rounded up
+
+    def test_a2_makers_alone_let_no_price_creep(self):
+        # A mid that was rounded down let makers who centre on it walk from 100,000 to 13,371 ticks in 2,000 s.
+        tape = Tape()
+        for side, price in ((Side.BUY, 9_995), (Side.SELL, 10_006)):  # a mid of 10,000.5
+            tape.native.send_order(tape.outside, PERPETUAL, side, price, 1, at_ms=0)
+        accounts = [tape.maker(half_spread=0.0002, tolerance=0.0, start_ms=1) for _ in range(3)]
+        tape.native.run(60_000)
+        placed = [row[3] for account in accounts for row in tape.rows(account, PLACE)]
+        assert min(placed) == 9_998
+        assert max(placed) == 10_003
 
     def test_a2_without_a_memory_the_spread_stays_wide(self):
         tape, account, _, back_ms = self.crash(return_spread=3.0)
@@ -351,8 +363,8 @@ class TestWhereItQuotes:
             tape.native.run(12)
             away = seen * 0.01
             assert sorted(row[3] for row in tape.rows(account, PLACE)) == [
-                int(seen - away + 0.5),
-                int(seen + away + 0.5),
+                math.floor(seen - away),
+                math.ceil(seen + away),
             ]
 
     def test_a2_it_never_crosses_what_it_sees_and_stays_within_the_bounds(self):

@@ -93,7 +93,7 @@ cdef struct Quote:
     uint32_t sample_count        # samples written
     Quoted order[2][MAKER_LEVELS_MAX]    # [0] bids, [1] asks
     time_ms_t sample_ms[MAKER_SAMPLES]
-    int64_t sample_ticks[MAKER_SAMPLES]
+    int64_t sample_half_ticks[MAKER_SAMPLES]
 
 
 cdef inline Maker* maker_at(State* state, uint32_t row) noexcept nogil:
@@ -113,7 +113,7 @@ cdef inline Holding* quote_holding(State* state, Quote* quote) noexcept nogil:
 cdef inline void remember(State* state, Quote* quote, int64_t seen) noexcept nogil:
     cdef uint32_t i = quote.sample_count & (MAKER_SAMPLES - 1)
     quote.sample_ms[i] = state.now_ms
-    quote.sample_ticks[i] = seen
+    quote.sample_half_ticks[i] = seen
     quote.sample_count += 1
 
 
@@ -123,7 +123,7 @@ cdef inline double window_fall(State* state, Maker* maker, Quote* quote, int64_t
     cdef uint32_t i
     for i in range(quote.sample_count - min64(quote.sample_count, MAKER_SAMPLES), quote.sample_count):
         if quote.sample_ms[i & (MAKER_SAMPLES - 1)] >= state.now_ms - maker.window_ms:
-            high = max64(high, quote.sample_ticks[i & (MAKER_SAMPLES - 1)])
+            high = max64(high, quote.sample_half_ticks[i & (MAKER_SAMPLES - 1)])
     return <double>(high - seen) / <double>high
 
 
@@ -134,7 +134,7 @@ cdef inline double window_volatility(State* state, Maker* maker, Quote* quote) n
     cdef uint32_t i
     for i in range(quote.sample_count - min64(quote.sample_count, MAKER_SAMPLES), quote.sample_count):
         if quote.sample_ms[i & (MAKER_SAMPLES - 1)] >= state.now_ms - maker.window_ms:
-            here = quote.sample_ticks[i & (MAKER_SAMPLES - 1)]
+            here = quote.sample_half_ticks[i & (MAKER_SAMPLES - 1)]
             if before:
                 move = <double>(here - before) / <double>before
                 total += move * move
@@ -144,14 +144,14 @@ cdef inline double window_volatility(State* state, Maker* maker, Quote* quote) n
 
 # Look at one market: fair value and samples. Returns whether a rule about its price or inventory fires. O(samples) if such a rule is on.
 cdef inline bint maker_look(State* state, Agent* agent, Maker* maker, Quote* quote) noexcept nogil:
-    cdef int64_t seen = believed_price(market_at(state, quote.market))
+    cdef int64_t seen = believed_half_ticks(market_at(state, quote.market))
     quote.left_ms = picture_left_ms(state, agent, quote.market)
     if seen == NO_PRICE or seen <= 0:
         return 0
     if quote.fair == 0.0:
-        quote.fair = <double>seen
+        quote.fair = 0.5 * <double>seen
     elif maker.anchor > 0.0:
-        quote.fair += (<double>seen - quote.fair) * (1.0 - fexp(-<double>(state.now_ms - quote.seen_ms) / maker.fair_tau_ms))
+        quote.fair += (0.5 * <double>seen - quote.fair) * (1.0 - fexp(-<double>(state.now_ms - quote.seen_ms) / maker.fair_tau_ms))
     quote.seen_ms = state.now_ms
     # What it sees is remembered whichever rule fires: the next look compares with it.
     if maker.drawdown > 0.0 or maker.volatility > 0.0:
@@ -222,14 +222,14 @@ cdef inline double maker_spread(State* state, Maker* maker) noexcept nogil:
 
 
 # Centre and half spread of a market's quotes, in ticks (A-2).
-cdef inline void maker_centre(State* state, Maker* maker, Quote* quote, int64_t seen, double* centre, double* half) noexcept nogil:
+cdef inline void maker_centre(State* state, Maker* maker, Quote* quote, double seen, double* centre, double* half) noexcept nogil:
     cdef double held = <double>quote.known_lots / <double>quote.inventory_max, risk
     if maker.mode == MODE_STOIKOV:
         risk = maker.risk_aversion * maker.sigma * maker.sigma * maker.horizon_s
-        centre[0] = <double>seen - <double>quote.known_lots / <double>quote.qty_lots * risk
+        centre[0] = seen - <double>quote.known_lots / <double>quote.qty_lots * risk
         half[0] = 0.5 * risk + flog(1.0 + maker.risk_aversion / maker.decay) / maker.risk_aversion
         return
-    centre[0] = maker.anchor * quote.fair + (1.0 - maker.anchor) * <double>seen
+    centre[0] = maker.anchor * quote.fair + (1.0 - maker.anchor) * seen
     centre[0] *= 1.0 - maker.skew * min(1.0, max(-1.0, held))
     half[0] = centre[0] * maker.half_spread
 
@@ -238,7 +238,7 @@ cdef inline void maker_centre(State* state, Maker* maker, Quote* quote, int64_t 
 # sees. O(levels).
 cdef inline void maker_requote(State* state, Agent* agent, Maker* maker, Quote* quote, bint returns) noexcept nogil:
     cdef Market* market = market_at(state, quote.market)
-    cdef int64_t seen = believed_price(market), bid, ask, target, tolerance
+    cdef int64_t seen = believed_half_ticks(market), bid, ask, target, tolerance
     cdef int64_t bid_bound = market.book.price_max, ask_bound = market.book.price_min
     cdef double centre = 0.0, half = 0.0, away, step
     cdef qty_t qty = quote.qty_lots
@@ -247,7 +247,7 @@ cdef inline void maker_requote(State* state, Agent* agent, Maker* maker, Quote* 
     cdef int level, side
     if quote.fair == 0.0 or seen == NO_PRICE:
         return
-    maker_centre(state, maker, quote, seen, &centre, &half)
+    maker_centre(state, maker, quote, 0.5 * <double>seen, &centre, &half)
     half *= maker_spread(state, maker)
     step = centre * maker.spacing
     tolerance = round_half_up(half * maker.tolerance)
@@ -270,9 +270,9 @@ cdef inline void maker_requote(State* state, Agent* agent, Maker* maker, Quote* 
         for level in range(maker.level_count):
             away = half + level * step
             if side == 0:
-                target = min64(round_half_up(centre - away), bid_bound)
+                target = min64(round_down(centre - away), bid_bound)
             else:
-                target = max64(round_half_up(centre + away), ask_bound)
+                target = max64(-round_down(-centre - away), ask_bound)
             target = max64(market.book.price_min, min64(target, market.book.price_max))
             quote_level(state, agent, quote, side, level, target, qty, tolerance, mass_quote, cause)
     if mass_quote != NIL:
@@ -289,7 +289,7 @@ cdef inline void maker_withdraw(State* state, Agent* agent, Maker* maker, Quote*
     maker.state = MAKER_WITHDRAWN
     maker.return_at_ms = state.now_ms + maker.return_after_ms
     agent.landmark = venue_landmark(state, LANDMARK_WITHDRAWAL, seen.market, agent.account,
-                                    market_at(state, seen.market).touch_mover.cause, believed_price(market_at(state, seen.market)))
+                                    market_at(state, seen.market).touch_mover.cause, believed_half_ticks(market_at(state, seen.market)) >> 1)
     while slot != NIL:
         quote = quote_at(state, slot)
         for side in range(2 if maker.leaves_both else 1):

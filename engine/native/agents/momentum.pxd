@@ -27,7 +27,7 @@ cdef struct Momentum:
     uint32_t sample_count
     uint32_t pad
     time_ms_t sample_ms[MOMENTUM_SAMPLES]
-    int64_t sample_ticks[MOMENTUM_SAMPLES]
+    int64_t sample_half_ticks[MOMENTUM_SAMPLES]
 
 
 cdef inline Momentum* momentum_at(State* state, uint32_t row) noexcept nogil:
@@ -40,7 +40,7 @@ cdef inline int64_t price_before(Momentum* row, time_ms_t then_ms) noexcept nogi
     for back in range(1, 1 + min64(row.sample_count, MOMENTUM_SAMPLES)):
         i = (row.sample_count - back) & (MOMENTUM_SAMPLES - 1)
         if row.sample_ms[i] <= then_ms:
-            return row.sample_ticks[i]
+            return row.sample_half_ticks[i]
     return NO_PRICE
 
 
@@ -56,12 +56,12 @@ cdef inline void momentum_wake(State* state, uint32_t number) noexcept nogil:
     cdef Agent* agent = agent_at(state, number)
     cdef Momentum* row = momentum_at(state, agent.row)
     cdef Market* market = market_at(state, row.market)
-    cdef int64_t seen = believed_price(market), before
+    cdef int64_t seen = believed_half_ticks(market), before
     cdef time_ms_t left_ms = picture_left_ms(state, agent, row.market)
     if seen != NO_PRICE and seen > 0:
         before = price_before(row, state.now_ms - row.lookback_ms)
         row.sample_ms[row.sample_count & (MOMENTUM_SAMPLES - 1)] = state.now_ms
-        row.sample_ticks[row.sample_count & (MOMENTUM_SAMPLES - 1)] = seen
+        row.sample_half_ticks[row.sample_count & (MOMENTUM_SAMPLES - 1)] = seen
         row.sample_count += 1
         if row.is_in:
             if state.now_ms >= row.close_at_ms:

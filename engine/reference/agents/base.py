@@ -27,13 +27,13 @@ class Touch(NamedTuple):
 
     @property
     def believed(self) -> int | None:
-        """What it takes the price to be (A-2): the mid, or last with a wide spread or an empty side."""
+        """What it takes the price to be (A-2), half ticks: the mid, or last with a wide spread or an empty side."""
         is_wide = self.bid is None or self.ask is None or (self.ask - self.bid) * 20 > self.ask
         if is_wide and self.last is not None:
-            return self.last
+            return 2 * self.last
         if self.bid is None or self.ask is None:
             return None
-        return (self.bid + self.ask) // 2
+        return self.bid + self.ask
 
 
 class Message(NamedTuple):

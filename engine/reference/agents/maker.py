@@ -80,7 +80,7 @@ class Quote:
     fair: float = 0.0  # 0 before the first look
     seen_ms: int = 0
     known_lots: int = 0
-    samples: list[tuple[int, int]] = field(default_factory=list)  # time, price
+    samples: list[tuple[int, int]] = field(default_factory=list)  # time, price in half ticks
     orders: dict[tuple[int, int], Standing] = field(default_factory=dict)  # by side and level
 
 
@@ -148,9 +148,9 @@ class Maker(Agent):
         if price is None or price <= 0:
             return False
         if quote.fair == 0.0:
-            quote.fair = float(price)
+            quote.fair = 0.5 * price
         elif terms.anchor > 0.0:
-            quote.fair += (price - quote.fair) * (1.0 - exp(-(now_ms - quote.seen_ms) / terms.fair_tau_ms))
+            quote.fair += (0.5 * price - quote.fair) * (1.0 - exp(-(now_ms - quote.seen_ms) / terms.fair_tau_ms))
         quote.seen_ms = now_ms
         quote.samples = [*quote.samples, (now_ms, price)][-SAMPLES:]
         window = [ticks for time_ms, ticks in quote.samples if time_ms >= now_ms - terms.window_ms]
@@ -183,9 +183,8 @@ class Maker(Agent):
     def targets(self, now_ms: int, quote: Quote, touch: Touch) -> tuple[dict[tuple[int, int], int], int]:
         """Return the price of each side and level that it wants, and how far one may be from it."""
         terms = self.terms
-        price = touch.believed
-        assert price is not None
-        centre, half = self._centre(quote, price)
+        assert touch.believed is not None
+        centre, half = self._centre(quote, 0.5 * touch.believed)
         half *= self._widening(now_ms)
         wanted: dict[tuple[int, int], int] = {}
         for side in (BIDS, ASKS):
@@ -195,16 +194,16 @@ class Maker(Agent):
             for level in range(terms.levels):
                 away = half + level * (centre * terms.spacing)
                 if side == BIDS:
-                    target = rng.round_half_up(centre - away)
+                    target = math.floor(centre - away)
                     target = target if touch.ask is None else min(target, touch.ask - 1)
                 else:
-                    target = rng.round_half_up(centre + away)
+                    target = math.ceil(centre + away)
                     target = target if touch.bid is None else max(target, touch.bid + 1)
                 low, high = quote.price_bounds
                 wanted[side, level] = max(low, min(target, high))
         return wanted, rng.round_half_up(half * terms.tolerance)
 
-    def _centre(self, quote: Quote, price: int) -> tuple[float, float]:
+    def _centre(self, quote: Quote, price: float) -> tuple[float, float]:
         """Return centre and half spread, ticks."""
         terms = self.terms
         if terms.mode == STOIKOV:
