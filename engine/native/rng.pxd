@@ -48,7 +48,7 @@ cdef enum Purpose:
     PURPOSE_KIND = 9         # which of several things happens
     PURPOSE_PRICE = 10
     PURPOSE_PYTHON = 11      # whatever a Python agent asks for
-    PURPOSE_VALIDATION = 101 # the laws of engine.validation
+    PURPOSE_VALIDATION = 101     # the laws of engine.validation
 
 
 cdef inline uint64_t fnv1a64(const unsigned char* data, Py_ssize_t length) noexcept nogil:

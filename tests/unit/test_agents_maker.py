@@ -6,6 +6,7 @@ That every price and quantity is the twin's is proved in tests/properties/test_a
 from __future__ import annotations
 
 import math
+
 import pytest
 from worldkit import RETURN, WITHDRAWAL, landmarks
 

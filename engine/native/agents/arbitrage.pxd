@@ -42,8 +42,8 @@ cdef inline void arbitrage_try(State* state, Agent* agent, Arbitrage* row, int8_
     gap = gap if buys else -gap
     if gap < row.threshold:
         return
-    lots = min64(row.qty_lots, min64(lots_at_best(state, first, buys),
-                                     round_half_up(<double>lots_at_best(state, second, 1 - buys) / row.lots_ratio)))
+    lots = round_half_up(<double>lots_at_best(state, second, 1 - buys) / row.lots_ratio)
+    lots = min64(row.qty_lots, min64(lots_at_best(state, first, buys), lots))
     lots = min64(lots, row.inventory_max - side * row.known_lots)
     if lots < 1 or round_half_up(<double>lots * row.lots_ratio) < 1:
         return
