@@ -49,7 +49,7 @@ cdef inline void arbitrage_try(State* state, Agent* agent, Arbitrage* row, int8_
         return
     agent_take(state, agent, row.market, side, here, lots, picture_left_ms(state, agent, row.market), second.touch_mover.cause)
     agent_take_for(state, agent, <uint32_t>row.other_account, row.other, -side, there, round_half_up(<double>lots * row.lots_ratio),
-               picture_left_ms(state, agent, row.other), first.touch_mover.cause)
+                   picture_left_ms(state, agent, row.other), first.touch_mover.cause)
 
 
 cdef inline void arbitrage_wake(State* state, uint32_t number) noexcept nogil:
