@@ -117,10 +117,4 @@ cdef inline int64_t round_down(double x) noexcept nogil:
 
 cdef inline int64_t round_half_up(double x) noexcept nogil:
     """floor(x + 0.5), held within +-2^62 (a NaN gives 0)."""
-    if x != x:
-        return 0
-    if x >= 4.6e18:
-        return <int64_t>1 << 62
-    if x <= -4.6e18:
-        return -(<int64_t>1 << 62)
-    return <int64_t>floor(x + 0.5)
+    return round_down(x + 0.5)
