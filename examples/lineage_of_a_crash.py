@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from engine.lineage import LandmarkKind, Lineage
-from engine.scenarios.atom_flash_crash import DEFAULT_SEED, endogenous_part
+from engine.scenarios import load
 
-part = endogenous_part(DEFAULT_SEED, leaves=True)  # makers who withdraw their bids when the price falls too fast
-sim = part.simulation
+# Makers who withdraw their bids when the price falls too fast.
+sim = load("atom-flash-crash").variant("endogenous").simulation()
 sim.run(until_ms=90_000)  # the outside sale starts at 60,000 ms
 
 lineage = Lineage(sim)

@@ -75,7 +75,7 @@ class TestRunFile:
         assert printed == path_of(NAME).read_text(encoding="utf-8")
         (tmp_path / "copy.toml").write_text(printed, encoding="utf-8")
         done = invoked("run", tmp_path / "copy.toml", "--no-out", "--json")
-        assert json.loads(done.stdout)["digest"] == "d9bedcee84f37a43"
+        assert json.loads(done.stdout)["digest"] == "b1e3cc0a337bb8eb"
         assert json.loads(done.stdout)["prints_equal"] == 71
 
     def test_parts_of_a_story_tell_what_they_know(self):
@@ -173,13 +173,12 @@ class TestCheck:
 
     def test_what_the_world_refuses_has_its_place_too(self, tmp_path):
         path = tmp_path / "mine.toml"
-        path.write_text(changed(("size =", "mass_quotes = true\nsize =")))
+        agent = '[populations.mine]\nkind = "python"\non = ["COIN/EUR"]\nagent = "nowhere:Agent"\n\n[events.opening]'
+        path.write_text(changed(("[events.opening]", agent)))
         done = invoked("check", path)
         assert done.exit_code == 2
-        assert (
-            f"{path}:{SMALL[: SMALL.index('size =')].count(chr(10)) + 1}:15 populations.makers.mass_quotes"
-            in done.stderr
-        )
+        line = SMALL[: SMALL.index("[events.opening]")].count("\n") + 4
+        assert f"{path}:{line}:9 populations.mine.agent: expected a class that can be imported" in done.stderr
 
     @pytest.mark.parametrize("name", ["none.toml", "atom"])
     def test_no_file_exits_2(self, tmp_path, monkeypatch, name):
@@ -197,12 +196,12 @@ class TestCheck:
         done = invoked("scenarios", "atom")
         assert (done.exit_code, done.stdout) == (2, "")
 
-    def test_a_variant_that_the_world_refuses_is_told(self, tmp_path):
+    def test_a_variant_that_brings_more_than_there_is_is_told(self, tmp_path):
         path = tmp_path / "mine.toml"
-        path.write_text(SMALL + '\n[variants.new]\nset = { "populations.makers.mass_quotes" = true }\n')
+        path.write_text(SMALL + '\n[variants.new]\nset = { "populations.noise.brings.EUR" = "9bn" }\n')
         done = invoked("check", path)
         assert done.exit_code == 2
-        assert "populations.makers.mass_quotes: expected nothing" in done.stderr
+        assert "populations.noise.brings.EUR: at most the 9919900000 EUR that its supply has left" in done.stderr
 
 
 class TestCompletion:
