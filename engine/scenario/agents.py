@@ -6,15 +6,18 @@ parameter's place in `DRAWN` (R-2): adding a population changes no draw of anoth
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from engine.agents import Agent, ArrayAgent
 from engine.errors import InputError
 from engine.scenario.base import Model, Named
 from engine.scenario.laws import Drawn, Law
 from engine.scenario.markets import Ref
+from engine.scenario.problems import expected_error
 from engine.scenario.quantities import (
     CADENCE,
     DURATION,
@@ -306,12 +309,30 @@ class Account(PopulationBase):
     kind: Literal["account"] = "account"
 
 
+_AGENT = r"^[\w.]+:\w+$"
+
+
+def _agent_of(value: object) -> object:
+    """Read ``module:Class``; in Python also a class, of which the name is kept, or an agent, which is kept as it is."""
+    if isinstance(value, type) and "." not in value.__qualname__:
+        return f"{value.__module__}:{value.__name__}"
+    if isinstance(value, (Agent, ArrayAgent)) or (isinstance(value, str) and re.match(_AGENT, value)):
+        return value
+    raise expected_error('a class, as "my_module:MyAgent" or itself if it is at the top of its module', value)
+
+
 class PythonAgents(_OnSeveral):
-    """Agents of a Python class."""
+    """Agents of a Python class.
+
+    In Python `agent` may also be an agent that is made already: each member of each run gets a copy of it. Such a
+    scenario cannot be written as TOML.
+    """
 
     kind: Literal["python"] = "python"
-    agent: str = Field(pattern=r"^[\w.]+:\w+$", description='agent, such as "my_module:MyAgent"')
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    agent: Annotated[
+        Any, BeforeValidator(_agent_of), WithJsonSchema({"type": "string", "pattern": _AGENT}, mode="validation")
+    ] = Field(description='agent, such as "my_module:MyAgent"')
+    parameters: dict[str, Any] = Field(default_factory=dict, description="arguments of the class")
 
 
 Population = Annotated[

@@ -15,7 +15,7 @@ from engine.scenario.laws import Law
 from engine.scenario.markets import Venue
 from engine.scenario.paths import format_path
 from engine.scenario.quantities import Amount
-from engine.simulation import Simulation
+from engine.simulation import Plan, Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,8 +79,9 @@ class Building:
             stage=liquidation.stage,
             stage_lots_min=liquidation.stage_min,
             stage_interval_ms=liquidation.every,
-            depth_every_ms=scenario.record.depth_every,
         )
+        self.sim.plan = Plan(scenario.name, scenario.start, scenario.duration)
+        self.sim.record(**scenario.record.switches())
         self.accounts: dict[str, list[int]] = {}
         self.others: dict[str, list[int]] = {}  # accounts at the venue of an arbitrageur's second market
         self.venues: dict[str, int] = {}

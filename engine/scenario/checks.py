@@ -60,7 +60,7 @@ def check_whole(
     list of Problem
     """
     whole = Whole(scenario, names)
-    rules = (assets, markets, oracles, populations, events, supplies, parts)
+    rules = (assets, markets, oracles, populations, events, supplies, record, parts)
     problems = [problem for rule in rules for problem in rule(whole)]
     return problems + [problem for path, data in broken or () for problem in _raw_references(whole, path, data)]
 
@@ -317,6 +317,13 @@ def supplies(whole: Whole) -> Iterator[Problem]:
                     yield Problem(
                         (section, name, "brings", asset), expected, f"{amount:f} each" if count > 1 else amount
                     )
+
+
+def record(whole: Whole) -> Iterator[Problem]:
+    """Refuse sizes of quotes that are not recorded."""
+    kept = getattr(whole.scenario, "record", None)
+    if kept is not None and kept.quote_sizes and not kept.quotes:
+        yield Problem(("record", "quote_sizes"), "quotes = true too", "quotes = false")
 
 
 def parts(whole: Whole) -> Iterator[Problem]:

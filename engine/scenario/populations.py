@@ -5,6 +5,8 @@ Stands on `engine.scenario.building`; the accounts are open when a builder is ca
 
 from __future__ import annotations
 
+import copy
+import sys
 from decimal import Decimal
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from engine.types import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from engine.scenario.building import Building
 
@@ -217,18 +220,12 @@ def _value(building: Building, traders: Any) -> None:
 
 def _python(building: Building, population: Any) -> None:
     """Make an agent for each member, or one array for all; it finds its markets in `markets`."""
-    module, _, name = population.agent.partition(":")
-    try:
-        kind = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise InputError("agent", "a class that can be imported", f"{population.agent}: {error}") from None
     accounts, markets = building.accounts[population.name], [building.markets[name] for name in population.on]
-    is_array = isinstance(kind, type) and issubclass(kind, ArrayAgent)
+    made = population.agent
+    kind = type(made) if not isinstance(made, str) else _class_of(made, building.scenario.folder)
+    is_array = issubclass(kind, ArrayAgent)
     for account in [accounts] if is_array else [[account] for account in accounts]:
-        try:
-            agent = kind(**population.parameters)
-        except (TypeError, ValueError) as error:
-            raise InputError("parameters", f"what {population.agent} takes", error) from None
+        agent = _made(kind, population)
         agent.markets = markets
         building.sim.world.add_python(
             agent,
@@ -243,6 +240,33 @@ def _python(building: Building, population: Any) -> None:
             picture_ms=population.picture.base,
             picture_law=_jitter(population.picture.jitter),
         )
+
+
+def _class_of(name: str, folder: Path | None) -> type:
+    """Import a class; a module may stand beside the scenario's file."""
+    module, _, own = name.partition(":")
+    beside = [] if folder is None else [str(folder.resolve())]
+    sys.path[:0] = beside
+    try:
+        kind = getattr(import_module(module), own)
+    except (ImportError, AttributeError) as error:
+        raise InputError("agent", "a class that can be imported", f"{name}: {error}") from None
+    finally:
+        for each in beside:
+            sys.path.remove(each)
+    if not isinstance(kind, type):
+        raise InputError("agent", "a class", name)
+    return kind
+
+
+def _made(kind: type, population: Any) -> Any:
+    """Return a member's own agent: made from the class, or a copy of the one that is given."""
+    if not isinstance(population.agent, str):
+        return copy.deepcopy(population.agent)
+    try:
+        return kind(**population.parameters)
+    except (TypeError, ValueError) as error:
+        raise InputError("parameters", f"what {population.agent} takes", error) from None
 
 
 def _lot_bounds(building: Building, qty: Any, market: str) -> tuple[int, int]:

@@ -253,3 +253,33 @@ class TestTicker:
         assert "\x1b" not in done.stderr
         assert "events/s" not in done.stderr
         assert done.stderr.startswith("running base\n")
+
+
+class TestPythonAgents:
+    """A module beside the scenario's file is found, whatever folder the command is called from."""
+
+    AGENT = '\n[populations.mine]\nkind = "python"\non = ["COIN/EUR"]\nagent = "beside:Mine"\nbrings = { EUR = "1M" }\n'
+
+    def told(self, tmp_path, body):
+        (tmp_path / "beside.py").write_text(f"from engine import Agent\nclass Mine(Agent):\n{body}")
+        (tmp_path / "mine.toml").write_text(SMALL + self.AGENT, encoding="utf-8")
+        return subprocess.run(
+            [sys.executable, "-m", "engine.cli", "run", str(tmp_path / "mine.toml"), "--no-out", "--json"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(cli.__file__).resolve().parent.parent,
+        )
+
+    def test_it_runs_to_its_end(self, tmp_path):
+        body = "    def on_end(self, context):\n        print('the end', context.time_ms)\n"
+        done = self.told(tmp_path, body)
+        assert done.returncode == 0, done.stderr
+        assert "the end 20000" in done.stdout
+
+    def test_its_mistake_is_told_and_exits_2(self, tmp_path):
+        done = self.told(tmp_path, "    def on_start(self, context):\n        1 / 0\n")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "agent 'mine'" in done.stderr
+        assert "ZeroDivisionError" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -65,11 +65,11 @@ class TestAllAtOnce:
 CASES = [
     # unknown keys and kinds
     (
-        '[record]\ndepth_every = "1s"',
-        '[record]\ndepth_evry = "1s"',
-        "record.depth_evry",
-        "did you mean depth_every",
-        "depth_evry",
+        '[record]\nsamples_every = "1s"',
+        '[record]\nsamples_evry = "1s"',
+        "record.samples_evry",
+        "did you mean samples_every",
+        "samples_evry",
     ),
     ('kind = "noise"', 'kind = "noize"', "populations.noise.kind", "did you mean noise", '"noize"'),
     ('kind = "noise"\n', "", "populations.noise.kind", "was nothing", "noise]"),
