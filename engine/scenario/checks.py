@@ -66,6 +66,8 @@ def check_whole(
 
 
 def _raw_references(whole: Whole, path: Path, data: dict[str, Any]) -> Iterator[Problem]:
+    if data.get("enabled") is False:
+        return
     for key, section in REFERENCES.items():
         value = data.get(key)
         if isinstance(value, str):
