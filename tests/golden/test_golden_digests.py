@@ -29,6 +29,10 @@ GOLDEN = {
     "scenario same-sell": "8b0e4565bfd78cc5",
     "scenario endogenous": "6cf24ed401f08464",
     "scenario makers-stayed": "bf68053930a8aa46",
+    "two-venues": "6f347a7d7e51910a",
+    "two-venues base": "4c53a6904a478358",
+    "two-venues no-arbitrageur": "509ba9697d9254db",
+    "two-venues fast-gateway": "5396f6f90985c561",
 }
 
 
@@ -62,14 +66,19 @@ def world():
     return twin.native
 
 
-def scenario():
-    result = run_scenario("atom-flash-crash")
-    parts = {f"scenario {name}": figures["digest"] for name, figures in result.measured().items()}
-    return {"scenario": result.digest, **parts}
+def scenario(name="atom-flash-crash", word="scenario"):
+    result = run_scenario(name)
+    parts = {f"{word} {part}": figures["digest"] for part, figures in result.measured().items()}
+    return {word: result.digest, **parts}
 
 
 def digests():
-    return {"book": f"{native_book().digest():016x}", "world": f"{world().digest():016x}", **scenario()}
+    return {
+        "book": f"{native_book().digest():016x}",
+        "world": f"{world().digest():016x}",
+        **scenario(),
+        **scenario("two-venues", "two-venues"),
+    }
 
 
 def test_book():
@@ -90,6 +99,11 @@ def test_small_world():
 def test_scenario():
     got = scenario()
     assert got == {name: GOLDEN[name] for name in GOLDEN if name.startswith("scenario")}
+
+
+def test_two_venues():
+    got = scenario("two-venues", "two-venues")
+    assert got == {name: GOLDEN[name] for name in GOLDEN if name.startswith("two-venues")}
 
 
 if __name__ == "__main__":
