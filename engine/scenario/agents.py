@@ -169,12 +169,16 @@ class MarketMaker(_OnSeveral):
         "leaves.inventory",
         "leaves.margin_ratio",
         "leaves.latency",
+        "tolerance",
     )
     kind: Literal["market-maker"] = "market-maker"
     levels: int = Field(5, strict=True, ge=1, le=8, description="quotes on each side")
     half_spread: DrawnHalf = Field(Decimal("0.0008"), description="distance of the best quote from its centre")
     spacing: DrawnHalf = Field(Decimal("0.0016"), description="distance between levels")
     size: DrawnQty = Field(description='size of each level, such as "62.5k USDT" or whole lots')
+    tolerance: DrawnShare = Field(
+        Decimal("0.5"), description="how far a quote may be from its target, as a share of the half spread"
+    )
     skew: DrawnHalf = Field(Decimal(0), description="how far a full inventory moves the centre")
     anchor: DrawnShare = Field(Decimal("0.25"), description="weight of its slow fair value in the centre")
     fair_tau: Annotated[int, CADENCE] = Field(120_000, description="memory of its fair value")
@@ -254,6 +258,7 @@ class Arbitrageur(PopulationBase):
     threshold: DrawnShare = Field(description='threshold of the gap, such as "10bps"')
     qty: DrawnQty = Field(description="qty, lots or a law of lots")
     wake_every: DrawnCadence = Field(100, description="mean time between looks")
+    inventory_max: Annotated[Amount, QTY] | None = Field(None, description="the most that it is long or short")
 
     def markets(self) -> list[str]:
         """Names of the markets on which its members trade."""
@@ -269,6 +274,7 @@ class Value(_OnOne):
     threshold: DrawnShare = Field(Decimal("0.01"), description="how far a price must be from it")
     qty: DrawnQty = Field(description="qty, lots or a law of lots")
     wake_every: DrawnCadence = Field(1000, description="mean time between looks")
+    inventory_max: Annotated[Amount, QTY] | None = Field(None, description="the most that it is long or short")
 
 
 class Holders(PopulationBase):

@@ -55,7 +55,8 @@ def _population_markets(whole: Whole, path: Path, population: Any) -> Iterator[P
             yield Problem(("markets", market, "price"), f"an opening price, which {path[1]} needs", NOTHING)
         if population.kind != "arbitrageur" or place == 0:
             yield from whole.at_one_venue(at, whole.stands_at(population), market)
-        for field in ("size", "qty"):
+        fields = ("size", "qty") if population.kind == "market-maker" else ("qty", "inventory_max")
+        for field in fields:
             yield from whole.amount((*path, field), getattr(population, field, None), market, exact=True)
 
 

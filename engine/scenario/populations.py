@@ -111,6 +111,7 @@ def _market_makers(building: Building, makers: Any) -> None:
         half_spread=_floats(building.members(makers, "half_spread")),
         spacing=_floats(building.members(makers, "spacing")),
         levels=makers.levels,
+        tolerance=_floats(building.members(makers, "tolerance")),
         anchor=_floats(building.members(makers, "anchor")),
         fair_tau_ms=float(makers.fair_tau),
         skew=_floats(building.members(makers, "skew")),
@@ -187,6 +188,11 @@ def _momentum(building: Building, traders: Any) -> None:
     )
 
 
+def _bounded(building: Building, traders: Any, market: str) -> dict[str, Any]:
+    """Return the bound of what they are long or short, if there is one."""
+    return {} if traders.inventory_max is None else {"inventory_max": building.lots(traders.inventory_max, market)}
+
+
 def _arbitrageurs(building: Building, traders: Any) -> None:
     first, second = (building.markets[name] for name in traders.on)
     _add(
@@ -201,6 +207,7 @@ def _arbitrageurs(building: Building, traders: Any) -> None:
         wake_every_ms=_times(building.members(traders, "wake_every")),
         threshold=_floats(building.members(traders, "threshold")),
         qty_lots=[building.lots(qty, traders.on[0]) for qty in building.members(traders, "qty")],
+        **_bounded(building, traders, traders.on[0]),
     )
 
 
@@ -215,6 +222,7 @@ def _value(building: Building, traders: Any) -> None:
         fair_ticks=[market.price.floor_count(fair, "fair") for fair in building.members(traders, "fair")],
         threshold=_floats(building.members(traders, "threshold")),
         qty_lots=[building.lots(qty, traders.market) for qty in building.members(traders, "qty")],
+        **_bounded(building, traders, traders.market),
     )
 
 

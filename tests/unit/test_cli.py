@@ -170,7 +170,10 @@ class TestUsage:
     def test_an_unknown_scenario_exits_2_and_names_the_field(self, tmp_path):
         done = invoked("run", "atom-flash", "--out", tmp_path / "out")
         assert done.exit_code == 2
-        assert "scenario: expected one of atom-flash-crash, two-venues, or a file such as mine.toml, was atom-flash" in done.output
+        assert (
+            "scenario: expected one of atom-flash-crash, two-venues, or a file such as mine.toml, was atom-flash"
+            in done.output
+        )
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize(
