@@ -173,10 +173,11 @@ class RunFolder:
         self._spills: dict[str, Spill] = {}
         path.mkdir(parents=True, exist_ok=True)
 
-    def spill_part(self, name: str, part: Part) -> None:
+    def spill_part(self, name: str, part: Part, *, rows_resident: int | None = None) -> None:
         """Let a part that has not run hand its oldest rows to its files as it goes; `write_part` closes them."""
-        if part.spill_rows:
-            self._spills[name] = part.simulation.spill(self.path / name, rows_resident=part.spill_rows)
+        rows = part.spill_rows if rows_resident is None else rows_resident
+        if rows:
+            self._spills[name] = part.simulation.spill(self.path / name, rows_resident=rows)
 
     def write_part(self, name: str, part: Part) -> None:
         """Write those tables of a part that this run has not written; the part does not run on after that."""
