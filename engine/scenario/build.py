@@ -156,7 +156,8 @@ def _open_accounts(building: Building) -> None:
     for name, event in building.scenario.events.items():
         if event.enabled and event.account is None:
             with told_at("events", name):
-                at = building.venue_of(event, event.markets(building.scenario.folder))
+                traded = event.markets(building.scenario.folder) if len(building.venues) > 1 else []
+                at = building.venue_of(event, traded)
                 building.accounts[name] = _accounts(building, name, 1, event.brings, at)
 
 

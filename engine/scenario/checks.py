@@ -251,7 +251,8 @@ def events(whole: Whole) -> Iterator[Problem]:
             actor = whole.scenario.populations.get(event.account)
             venue = whole.stands_at(actor) if actor is not None else None
         else:
-            traded = event.markets(whole.scenario.folder)
+            # Rows may be a long file: they are read for their market only where it matters.
+            traded = event.markets(whole.scenario.folder) if len(whole.on("venues")) > 1 else []
             venue = whole.venue_of(traded[0]) if traded else None
         if event.kind == "shock":
             yield from _shock(whole, path, event, venue)
