@@ -29,6 +29,7 @@ from engine.types import (
 if TYPE_CHECKING:
     from engine._core import EventQueue, OrderBook, World
     from engine.agents import Agent, ArrayAgent
+    from engine.comparison import Comparison, compare
     from engine.lineage import Lineage
     from engine.scenario.agents import (
         Account,
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
     from engine.scenario.laws import choice, exponential, integers, lognormal, pareto, uniform
     from engine.scenario.markets import Asset, Gateway, IndexOracle, Liquidation, MarkOracle, Perp, Spot, Venue
     from engine.scenario.problems import ScenarioError
-    from engine.scenario.scenario import Record, Scenario, Variant
+    from engine.scenario.record import Record
+    from engine.scenario.scenario import Scenario, Variant
     from engine.simulation import Simulation
 
 _core.install(InputError, InvariantError, AgentError, Fill, RestingOrder, Cancel, Trigger, WaitingStop)
@@ -64,6 +66,7 @@ _LATER = {
     "Account": "engine.scenario.agents",
     "Arbitrageur": "engine.scenario.agents",
     "Asset": "engine.scenario.markets",
+    "Comparison": "engine.comparison",
     "EventQueue": "engine._core",
     "Gateway": "engine.scenario.markets",
     "HawkesOrders": "engine.scenario.agents",
@@ -83,7 +86,7 @@ _LATER = {
     "Perp": "engine.scenario.markets",
     "PoissonOrders": "engine.scenario.agents",
     "PythonAgents": "engine.scenario.agents",
-    "Record": "engine.scenario.scenario",
+    "Record": "engine.scenario.record",
     "Returns": "engine.scenario.agents",
     "Scenario": "engine.scenario.scenario",
     "ScenarioError": "engine.scenario.problems",
@@ -97,6 +100,7 @@ _LATER = {
     "World": "engine._core",
     "ZeroIntelligence": "engine.scenario.agents",
     "choice": "engine.scenario.laws",
+    "compare": "engine.comparison",
     "exponential": "engine.scenario.laws",
     "integers": "engine.scenario.laws",
     "lognormal": "engine.scenario.laws",
@@ -114,6 +118,7 @@ __all__ = [
     "Asset",
     "CancelReason",
     "CommandKind",
+    "Comparison",
     "EventQueue",
     "Gateway",
     "HawkesOrders",
@@ -157,6 +162,7 @@ __all__ = [
     "ZeroIntelligence",
     "__version__",
     "choice",
+    "compare",
     "exponential",
     "integers",
     "lognormal",

@@ -294,6 +294,8 @@ class _Counts(TypedDict):
     orders: int
     cancels: int
     cancel_misses: int
+    mass_quotes: int
+    notices: int
     trades: int
     pending: int
     rejects: dict[int, int]

@@ -1,25 +1,88 @@
 """Part: one simulation of a scenario, the scenario itself or one of its variants, built and perhaps run.
 
-Stands on `engine.simulation`. Reading changes nothing.
+Stands on `engine.simulation` and `engine.lineage`. Reading changes nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from engine._core import ColumnTable
+    from engine.lineage import Lineage
     from engine.scenario import Scenario
     from engine.simulation import Market, Simulation
+    from engine.tables import Tables
 
-__all__ = ["Part", "build_part"]
+__all__ = ["Part", "Recorded", "build_part"]
+
+
+class Recorded:
+    """Something that has tables; gives them by name (`docs/tables.md`)."""
+
+    @property
+    def tables(self) -> Tables:
+        """All tables by name, and in units."""
+        raise NotImplementedError
+
+    @property
+    def trades(self) -> ColumnTable:
+        """Every trade."""
+        return self.tables.trades
+
+    @property
+    def orders(self) -> ColumnTable:
+        """Orders that arrived, were cancelled, or were missed by a cancel."""
+        return self.tables.orders
+
+    @property
+    def quotes(self) -> ColumnTable:
+        """Best bid and ask whenever they changed."""
+        return self.tables.quotes
+
+    @property
+    def depth(self) -> ColumnTable:
+        """The best levels of each side at a cadence."""
+        return self.tables.depth
+
+    @property
+    def samples(self) -> ColumnTable:
+        """Touch, prices and lots within 1 % at a cadence."""
+        return self.tables.samples
+
+    @property
+    def prices(self) -> ColumnTable:
+        """Published index and mark; last and mid if recorded."""
+        return self.tables.prices
+
+    @property
+    def accounts(self) -> ColumnTable:
+        """Balances and margin at a cadence."""
+        return self.tables.accounts
+
+    @property
+    def movements(self) -> ColumnTable:
+        """Every move of atoms in the ledger."""
+        return self.tables.movements
+
+    @property
+    def journal(self) -> ColumnTable:
+        """The commands as they reached their books (J-1)."""
+        return self.tables.journal
+
+    @property
+    def landmarks(self) -> ColumnTable:
+        """The landmarks (G-1)."""
+        found: ColumnTable = self.tables.landmarks
+        return found
 
 
 @dataclass
-class Part:
-    """One simulation and what it is called.
+class Part(Recorded):
+    """One simulation and what it is called; its tables are `trades`, `quotes` and so on.
 
     Parameters
     ----------
@@ -29,23 +92,44 @@ class Part:
         Built, and perhaps run.
     until_ms : int
         Where it ends.
+    spill_rows : int
+        Rows of a table that stay in memory when a run folder takes the older ones; 0: all.
     """
 
     name: str
     simulation: Simulation
     until_ms: int
+    spill_rows: int = 0
+
+    @property
+    def tables(self) -> Tables:
+        """All tables by name, and in units."""
+        return self.simulation.tables
+
+    @property
+    def lineage(self) -> Lineage:
+        """The landmarks and their causes up to now."""
+        from engine.lineage import Lineage
+
+        return Lineage(self.simulation)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Lows, counts, liquidations by generation, bad debt, digest, as they are now."""
+        from engine.figures import part_figures
+
+        return part_figures(self)
+
+    @property
+    def digest(self) -> str:
+        """The world's digest (16 hexadecimal digits)."""
+        return f"{self.simulation.world.digest():016x}"
 
     @property
     def market(self) -> Market:
         """The market of its story: the first perpetual, else the first market."""
         markets = list(self.simulation.markets.values())
         return next((market for market in markets if market.base is None), markets[0])
-
-    def low_ticks_of(self, market: Market) -> int | None:
-        """Lowest trade price of a market, ticks."""
-        trades = self.simulation.world.trades()
-        prices = trades["price_ticks"][trades["market"] == market.number]
-        return int(prices.min()) if len(prices) else None
 
     @property
     def low(self) -> Decimal | None:
@@ -55,10 +139,11 @@ class Part:
     @property
     def lows(self) -> dict[str, Decimal | None]:
         """Lowest trade price of every market by its name, in its quote asset."""
-        found = {}
+        trades, found = self.simulation.world.trades(), {}
+        markets, prices = trades["market"], trades["price_ticks"]
         for name, market in self.simulation.markets.items():
-            ticks = self.low_ticks_of(market)
-            found[name] = None if ticks is None else market.price.value(ticks)
+            own = prices[markets == market.number]
+            found[name] = market.price.value(int(own.min())) if len(own) else None
         return found
 
 
@@ -82,4 +167,4 @@ def build_part(scenario: Scenario, name: str) -> Part:
         There is no such variant, or the world refuses it.
     """
     changed = scenario.variant(name)
-    return Part(name, changed.simulation(), changed.duration)
+    return Part(name, changed.simulation(), changed.duration, changed.record.spill)

@@ -10,51 +10,92 @@ from __future__ import annotations
 import hashlib
 import platform
 import sys
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine import _core
 from engine._build import VERSION
-from engine.errors import InputError, InvariantError
-from engine.lineage import LandmarkKind, Lineage
-from engine.part import Part
+from engine.errors import InputError
+from engine.figures import part_figures, timeline_of
+from engine.part import Part, Recorded
 from engine.scenarios import load, story_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from decimal import Decimal
 
+    from engine.lineage import Lineage
     from engine.scenario import Scenario
+    from engine.tables import Tables
 
 __all__ = ["RunResult", "carry_out", "new_result", "run_scenario"]
 
 NO_PRICE = 2**40
 MASK64 = 2**64 - 1
+TRADES_AFTER_CTRL_C = 200_000  # to find the lows among more takes longer than Ctrl-C has
 WATCHED_EVENTS = 20_000  # between two looks of somebody who watches a run
 
 
 @dataclass
-class RunResult:
-    """What a run of a scenario left behind."""
+class RunResult(Recorded):
+    """What a run of a scenario left behind.
+
+    Its parts by name are `parts`, or ``run["calm"]``. A run of one part has that part's tables, lineage and figures
+    itself: ``run.trades``, ``run.lineage``, ``run.figures``.
+
+    Examples
+    --------
+    >>> from engine.run import run_scenario
+    >>> run = run_scenario("atom-flash-crash", parts=["exact"])
+    >>> len(run.trades), run.figures["low"], run["exact"].digest
+    (71, 0.001, '4ae217453a89ea7e')
+    """
 
     scenario: str
     seed: int
     source: Scenario | None = field(default=None, repr=False)
     variants: dict[str, Scenario] = field(default_factory=dict, repr=False)  # of each part, in order
     parts: dict[str, Part] = field(default_factory=dict)
-    figures: dict[str, Any] = field(default_factory=dict)
+    story_figures: dict[str, Any] = field(default_factory=dict)  # what a shipped scenario tells beside
     timeline: list[tuple[float, str]] = field(default_factory=list)
     timeline_part: str = ""
     interrupted: bool = False
-    tables: dict[str, list[str]] = field(default_factory=dict)
+    written: dict[str, list[str]] = field(default_factory=dict)  # tables in the run folder, by part
     _measured: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+
+    def __getitem__(self, name: str) -> Part:
+        """Return a part by its name."""
+        if name not in self.parts:
+            raise InputError("part", f"one of {', '.join(self.parts) or 'nothing'}", name)
+        return self.parts[name]
+
+    @property
+    def part(self) -> Part:
+        """The part of a run that has one only."""
+        if len(self.parts) != 1:
+            raise InputError("part", f"one of the run's parts: run[name] of {', '.join(self.parts)}", "the whole run")
+        return next(iter(self.parts.values()))
+
+    @property
+    def tables(self) -> Tables:
+        """The part's tables by name."""
+        return self.part.tables
+
+    @property
+    def lineage(self) -> Lineage:
+        """The part's landmarks and their causes."""
+        return self.part.lineage
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The part's figures."""
+        return self.measured()[self.part.name]
 
     def measured(self) -> dict[str, dict[str, Any]]:
         """Return every part's figures, each taken once: a part does not run on after that."""
         for name, part in self.parts.items():
             if name not in self._measured:
-                self._measured[name] = part_figures(part)
+                is_long = self.interrupted and part.simulation.world.counts()["trades"] > TRADES_AFTER_CTRL_C
+                self._measured[name] = part_figures(part, lows=not is_long)
         return self._measured
 
     @property
@@ -73,11 +114,11 @@ class RunResult:
             "scenario": self.scenario,
             "seed": self.seed,
             "digest": self.digest,
-            "scenario_digest": None if self.source is None else scenario_digest(self.source),
+            "scenario_digest": scenario_digest(self.source),
             "interrupted": self.interrupted,
-            **self.figures,
+            **self.story_figures,
             "figures": figures,
-            "tables": self.tables,
+            "tables": self.written,
             "timeline": [{"time_s": time_s, "what": what} for time_s, what in self.timeline],
             "versions": {
                 "firesale": VERSION,
@@ -88,79 +129,11 @@ class RunResult:
         }
 
 
-def scenario_digest(scenario: Scenario) -> str:
-    """Return a digest of what a scenario says (16 hexadecimal digits)."""
+def scenario_digest(scenario: Scenario | None) -> str | None:
+    """Return a digest of what a scenario says (16 hexadecimal digits); None of one that is no data."""
+    if scenario is None or not scenario.is_data:
+        return None
     return hashlib.blake2b(scenario.to_toml().encode(), digest_size=8).hexdigest()
-
-
-def part_figures(part: Part) -> dict[str, Any]:
-    """Return one part's figures: lows, counts, liquidations by generation, bad debt, digest, invariants."""
-    world = part.simulation.world
-    table = world.landmarks()
-    kinds = Counter(zip(table["kind"].tolist()[1:], table["generation"].tolist()[1:], strict=True))
-    of_kind = {kind: sum(n for (k, _), n in kinds.items() if k == kind) for kind in LandmarkKind}
-    generations = sorted((generation, n) for (k, generation), n in kinds.items() if k == LandmarkKind.LIQUIDATION)
-    bad_debts = {
-        name: float(asset.grid.value(-world.balance(2, asset.number)[0]))
-        for name, asset in part.simulation.assets.items()
-    }
-    lows = part.lows
-    figures: dict[str, Any] = {
-        "market": part.market.name,
-        "low": _float(lows[part.market.name]),
-        "lows": {name: _float(low) for name, low in lows.items()},
-        "now_ms": world.now_ms,
-        "counts": world.counts(),
-        "withdrawals": of_kind[LandmarkKind.WITHDRAWAL],
-        "returns": of_kind[LandmarkKind.RETURN],
-        "liquidations": of_kind[LandmarkKind.LIQUIDATION],
-        "liquidations_by_generation": {str(generation): n for generation, n in generations},
-        "liquidation_steps": of_kind[LandmarkKind.STEP],
-        "bad_debt": bad_debts[part.market.quote.name],
-        "bad_debts": {name: worth for name, worth in bad_debts.items() if worth},
-        "invariants": "hold",
-        "digest": f"{world.digest():016x}",
-    }
-    try:
-        world.check_invariants()  # last: a world that fails here answers nothing any more
-    except InvariantError as error:
-        figures["invariants"] = str(error)
-    return figures
-
-
-def _float(price: Decimal | None) -> float | None:
-    return None if price is None else float(price)
-
-
-def timeline_of(part: Part) -> list[tuple[float, str]]:
-    """Return the moments of a cascade, in order: shock, withdrawals, liquidations, low, recovery."""
-    lineage = Lineage(part.simulation.world)
-    trades = part.simulation.world.trades()
-    on_market = trades["market"] == part.market.number
-    times, prices = trades["time_ms"][on_market], trades["price_ticks"][on_market]
-    rows: list[tuple[float, str]] = []
-    names = {
-        LandmarkKind.SHOCK: "shock: outside selling starts",
-        LandmarkKind.WITHDRAWAL: "withdrawal: a maker cancels its bids on every market",
-        LandmarkKind.LIQUIDATION: "liquidation: an account falls below maintenance",
-        LandmarkKind.BAD_DEBT: "bad debt: an account ends under water",
-        LandmarkKind.RETURN: "recovery: a maker comes back",
-    }
-    for kind, text in names.items():
-        found = lineage.of_kind(kind)
-        if found:
-            rows.append((found[0].time_ms / 1000, f"first {text}"))
-            if found[-1].time_ms > found[0].time_ms:
-                rows.append((found[-1].time_ms / 1000, f"last of {len(found)} ({kind.name.lower()})"))
-    for generation, count in lineage.generations().items():
-        first = next(row for row in lineage.of_kind(LandmarkKind.LIQUIDATION) if row.generation == generation)
-        rows.append((first.time_ms / 1000, f"liquidations of generation {generation} begin ({count} in all)"))
-    if len(prices):
-        at = int(prices.argmin())
-        low, last = part.market.price.value(int(prices[at])), part.market.price.value(int(prices[-1]))
-        rows.append((float(times[at]) / 1000, f"LOW {low} ({part.market.name})"))
-        rows.append((float(times[-1]) / 1000, f"last trade {last}"))
-    return sorted(rows)
 
 
 def new_result(scenario: str | Scenario, seed: int | None = None, *, parts: Sequence[str] | None = None) -> RunResult:
@@ -199,6 +172,7 @@ def carry_out(
     result: RunResult,
     *,
     progress: Callable[[str], None] | None = None,
+    built: Callable[[str, Part], None] | None = None,
     finished: Callable[[str, Part], None] | None = None,
     watch: Callable[[Part], None] | None = None,
 ) -> None:
@@ -210,6 +184,8 @@ def carry_out(
         From `new_result`.
     progress : callable, optional
         Called with a part's name before it is built.
+    built : callable, optional
+        Called with a part's name and the part before it runs.
     finished : callable, optional
         Called with a part's name and the part after it ran, before the next one is built.
     watch : callable, optional
@@ -220,15 +196,17 @@ def carry_out(
     for part_name, scenario in result.variants.items():
         if progress is not None:
             progress(part_name)
-        part = Part(part_name, scenario.simulation(), scenario.duration)
+        part = Part(part_name, scenario.simulation(), scenario.duration, scenario.record.spill)
         result.parts[part_name] = part
+        if built is not None:
+            built(part_name, part)
         _run_part(part, watch)
         if finished is not None:
             finished(part_name, part)
     story = story_of(result.source.story)
     told = next(iter(result.variants))
     if story is not None:
-        result.figures = story.figures(result.parts)
+        result.story_figures = story.figures(result.parts)
         told = story.TIMELINE_PART if story.TIMELINE_PART in result.parts else told
     result.timeline_part = told
     result.timeline = timeline_of(result.parts[told])
@@ -238,11 +216,12 @@ def _run_part(part: Part, watch: Callable[[Part], None] | None) -> None:
     """Run a part to its end, with pauses for somebody who watches: they change no byte of it."""
     if watch is None:
         part.simulation.run(until_ms=part.until_ms)
-        return
-    watch(part)
-    while part.simulation.world.run(part.until_ms, events=WATCHED_EVENTS) == WATCHED_EVENTS:
+    else:
         watch(part)
-    watch(part)
+        while part.simulation.world.run(part.until_ms, events=WATCHED_EVENTS) == WATCHED_EVENTS:
+            watch(part)
+        watch(part)
+    part.simulation.world.finish()  # Python agents are told that the run has ended
 
 
 def run_scenario(

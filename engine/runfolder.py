@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine._core import ColumnTable, World
     from engine.part import Part
     from engine.run import RunResult
+    from engine.spill import Spill
 
 __all__ = ["RunFolder", "load_libraries", "missing_extras"]
 
@@ -47,6 +48,7 @@ def missing_extras() -> list[str]:
 def load_libraries() -> None:
     """Import what the run folder needs; an import that Ctrl-C cuts short could not be told from a broken library."""
     importlib.import_module("pyarrow.parquet")
+    importlib.import_module("pyarrow.compute")  # reads spilled rows back
     importlib.import_module("matplotlib.pyplot")
 
 
@@ -168,19 +170,20 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._written: dict[str, list[str]] = {}
+        self._spills: dict[str, Spill] = {}
         path.mkdir(parents=True, exist_ok=True)
 
-    def spill_part(self, name: str, part: Part, *, rows_resident: int = 2**17) -> None:
+    def spill_part(self, name: str, part: Part, *, rows_resident: int | None = None) -> None:
         """Let a part that has not run hand its oldest rows to its files as it goes; `write_part` closes them."""
-        part.simulation.spill(self.path / name, rows_resident=rows_resident)
+        rows = part.spill_rows if rows_resident is None else rows_resident
+        if rows:
+            self._spills[name] = part.simulation.spill(self.path / name, rows_resident=rows)
 
     def write_part(self, name: str, part: Part) -> None:
         """Write those tables of a part that this run has not written; the part does not run on after that."""
         folder, world = self.path / name, part.simulation.world
         folder.mkdir(parents=True, exist_ok=True)
-        world.close_spill()
-        written = self._written.setdefault(name, [])
-        written += [table for table in world.spilled_files(folder) if table not in written]
+        written = self._close_spill(name, part)
         names = [*TABLES, *(table for table in world.table_names() if table not in TABLES)]
         tables: dict[str, Callable[[], dict[str, Any]]] = {
             **{table: partial(_columns, world.table(table)) for table in names},
@@ -191,6 +194,18 @@ class RunFolder:
             if table not in written:
                 _write_table(folder / f"{table}.parquet", columns())
                 written.append(table)
+        written.sort(key=list(tables).index)
+
+    def _close_spill(self, name: str, part: Part) -> list[str]:
+        """Give the files of a part's spill their names; returns the names of all its tables that are written."""
+        world = part.simulation.world
+        world.close_spill()
+        written = self._written.setdefault(name, [])
+        written += [table for table in world.spilled_files(self.path / name) if table not in written]
+        return written
+
+    def _has_spilled(self, name: str) -> bool:
+        return name in self._spills and any(self._spills[name].rows.values())
 
     def write_picture(self, result: RunResult) -> None:
         """Draw a finished run's picture."""
@@ -198,19 +213,22 @@ class RunFolder:
         story = None if result.source is None else story_of(result.source.story)
         pair = (result.timeline_part, "") if story is None else story.PICTURE_PARTS
         part = result.parts.get(pair[0]) or result.parts[result.timeline_part]
-        stayed, low = result.parts.get(pair[1]), result.figures.get("low", {}).get("exact")
+        stayed, low = result.parts.get(pair[1]), result.story_figures.get("low", {}).get("exact")
         _write_whole(self.path / "picture.svg", lambda target: _draw(target, part, stayed, low, title))
 
     def close(self, result: RunResult) -> None:
         """Write the tables that are missing still and, last, `run.json`, which names the tables there are.
 
-        After Ctrl-C what would take too long is left out: `tables` in `run.json` does not name it.
+        After Ctrl-C what would take too long is left out: `tables` in `run.json` does not name it. A table that has
+        been spilled already needs its last rows only.
         """
         for name, part in result.parts.items():
             if not result.interrupted or part.simulation.world.counts()["events"] <= EVENTS_AFTER_CTRL_C:
                 self.write_part(name, part)
-        result.tables = self._written
-        if result.source is not None:
+            elif self._has_spilled(name):
+                self._close_spill(name, part)
+        result.written = self._written
+        if result.source is not None and result.source.is_data:
             said = result.source.to_toml()
             _write_whole(self.path / "scenario.toml", lambda target: _write_text(target, said))
         text = json.dumps(result.to_json(), indent=2) + "\n"

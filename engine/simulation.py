@@ -11,7 +11,7 @@ import pickle
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from engine import _core
 from engine.agents import Agent, ArrayAgent
@@ -21,13 +21,15 @@ from engine.units import EXACT, Amount, Grid, exact, whole_steps
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
+    from datetime import datetime
     from os import PathLike
 
     from engine._core import World
+    from engine.part import Part
     from engine.spill import Spill
     from engine.types import Side
 
-__all__ = ["Asset", "Market", "Simulation"]
+__all__ = ["Asset", "Market", "Plan", "Simulation"]
 
 ATOMS_MAX = 2**61
 
@@ -86,6 +88,15 @@ class Market:
         return max(1, self.quote.grid.floor_count(amount, "amount") // (price_ticks * self.atoms_per_tick_lot))
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a scenario's simulation knows of the scenario: its name, its clock and its end."""
+
+    name: str
+    start: datetime
+    end_ms: int
+
+
 class Simulation:
     """One run in the making: declare, then `run`, then read.
 
@@ -139,6 +150,7 @@ class Simulation:
         self.accounts: dict[int, str] = {0: "fees", 1: "insurance fund", 2: "bad debt"}
         self._account_names = set(self.accounts.values())
         self.venues: list[str] = [""]
+        self.plan: Plan | None = None
 
     def _new_name(self, name: object, names: Container[str]) -> None:
         if not isinstance(name, str) or not name or name in names:
@@ -333,9 +345,64 @@ class Simulation:
         ]
         return self.world.add_python(agent, accounts, keys, name=called, as_array=as_array, watches=watches, **options)
 
-    def run(self, *, until_ms: int, check: bool = False) -> int:
-        """Run to a time; `check` walks the whole world after every event."""
-        return self.world.run(until_ms, check=check)
+    @overload
+    def run(self, *, until_ms: int, check: bool = False) -> int: ...
+
+    @overload
+    def run(self, *, until: str, check: bool = False) -> int: ...
+
+    @overload
+    def run(self, *, check: bool = False) -> Part: ...
+
+    def run(self, *, until: str | None = None, until_ms: int | None = None, check: bool = False) -> int | Part:
+        """Run to a time, or a scenario's simulation to its end.
+
+        Parameters
+        ----------
+        until : str
+            A time since the start such as ``"60s"``; of a scenario's simulation also a clock time such as ``"20:50"``.
+        until_ms : int
+            The same, ms.
+        check : bool
+            Walk and check the whole world after every event.
+
+        Returns
+        -------
+        int or Part
+            Events that ran. Without a time the part that has ended, with its tables, lineage and figures; Python
+            agents have been told of the end.
+
+        Raises
+        ------
+        InputError
+            Both times, no time and no end, or a time before now.
+        """
+        if until is not None and until_ms is not None:
+            raise InputError("until", "one of until and until_ms", "both")
+        if until is not None:
+            return self.world.run(self._moment_ms(until), check=check)
+        if until_ms is not None:
+            return self.world.run(until_ms, check=check)
+        if self.plan is None:
+            raise InputError("until_ms", "a time: only a scenario's simulation has an end", "nothing")
+        from engine.part import Part
+
+        self.world.run(self.plan.end_ms, check=check)
+        self.world.finish()
+        return Part(self.plan.name, self, self.plan.end_ms)
+
+    def _moment_ms(self, until: str) -> int:
+        from engine.scenario.quantities import MOMENT, RefusedError, moment_ms
+
+        try:
+            moment = MOMENT.read(until)
+        except RefusedError as refused:
+            raise InputError("until", refused.expected, until) from None
+        if isinstance(moment, int):
+            return moment
+        if self.plan is None:
+            raise InputError("until", "a time since the start: only a scenario's simulation has a clock", until)
+        return moment_ms(moment, self.plan.start)
 
     def finish(self) -> None:
         """Tell every Python agent that the run has ended (`on_end`), once; they may look, and send nothing any more."""
@@ -349,7 +416,8 @@ class Simulation:
         InputError
             A Python agent cannot be pickled.
         """
-        names = pickle.dumps((self.seed, self.assets, self.markets, self.accounts, self.venues), protocol=5)
+        known = (self.seed, self.assets, self.markets, self.accounts, self.venues, self.plan)
+        names = pickle.dumps(known, protocol=5)
         return (
             len(names).to_bytes(8, "little") + zlib.crc32(names).to_bytes(4, "little") + names + self.world.snapshot()
         )
@@ -385,6 +453,7 @@ class Simulation:
             self.markets,
             self.accounts,
             self.venues,
+            self.plan,
         )
 
     @classmethod
@@ -396,9 +465,10 @@ class Simulation:
         markets: dict[str, Market],
         accounts: dict[int, str],
         venues: list[str],
+        plan: Plan | None,
     ) -> Self:
         simulation = cls.__new__(cls)
-        simulation.world, simulation.seed, simulation.venues = world, seed, list(venues)
+        simulation.world, simulation.seed, simulation.venues, simulation.plan = world, seed, list(venues), plan
         simulation.assets, simulation.markets, simulation.accounts = dict(assets), dict(markets), dict(accounts)
         simulation._account_names = set(accounts.values())  # noqa: SLF001  # its own class
         return simulation

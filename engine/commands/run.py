@@ -13,7 +13,7 @@ import click
 from engine.commands import EXIT_EXTRA, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, say, say_error
 from engine.commands.interrupt import CtrlC, interrupted_before, on_ctrl_c
 from engine.commands.scenario import folder_name, open_scenario, source_path
-from engine.errors import InputError, InvariantError
+from engine.errors import AgentError, InputError, InvariantError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -80,8 +80,8 @@ def carry_out_wish(wish: Wish) -> int:
         with _ticker(result) as ticker:
             try:
                 with CtrlC():
-                    write = None if folder is None else folder.write_part
-                    carry_out(result, progress=ticker.begin, finished=write, watch=ticker.watch)
+                    write, spill = (None, None) if folder is None else (folder.write_part, folder.spill_part)
+                    carry_out(result, progress=ticker.begin, built=spill, finished=write, watch=ticker.watch)
                     if folder is not None:
                         ticker.say("drawing")
                         folder.write_picture(result)
@@ -93,6 +93,9 @@ def carry_out_wish(wish: Wish) -> int:
         return EXIT_USAGE
     except OSError as error:
         say(f"out: expected a folder that can be written, was {wish.folder}: {error}")
+        return EXIT_USAGE
+    except AgentError as error:
+        say(str(error))  # a mistake in an agent of the scenario's own
         return EXIT_USAGE
     except InvariantError as error:
         say(str(error))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -96,15 +97,13 @@ class Ticker:
 
     def _landmarks(self, part: Part) -> str:
         """Tell the first landmark of each kind, and return how many there are of each."""
-        rows = part.simulation.world.landmarks()
-        counts = dict.fromkeys(TOLD, 0)
-        for time_ms, number, _, _, account, *_ in rows:
-            kind = LandmarkKind(number)
-            if kind not in counts:
-                continue
-            counts[kind] += 1
-            if kind not in self._told:
-                self._told.add(kind)
-                who = part.simulation.accounts.get(account, "-")
-                self.say(f"{time_ms / 1000:10.3f} s  first {kind.name.lower().replace('_', ' ')} ({who})")
+        table = part.simulation.world.landmarks()
+        kinds = table["kind"]
+        counts = {kind: int(np.count_nonzero(kinds == kind)) for kind in TOLD}
+        new = [kind for kind, count in counts.items() if count and kind not in self._told]
+        for row, kind in sorted((int((kinds == kind).argmax()), kind) for kind in new):
+            self._told.add(kind)
+            who = part.simulation.accounts.get(int(table["account"][row]), "-")
+            time_s = int(table["time_ms"][row]) / 1000
+            self.say(f"{time_s:10.3f} s  first {kind.name.lower().replace('_', ' ')} ({who})")
         return ", ".join(f"{n} {kind.name.lower()}" for kind, n in counts.items() if n)

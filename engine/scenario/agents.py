@@ -6,15 +6,18 @@ parameter's place in `DRAWN` (R-2): adding a population changes no draw of anoth
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from engine.agents import Agent, ArrayAgent
 from engine.errors import InputError
 from engine.scenario.base import Model, Named
 from engine.scenario.laws import Drawn, Law
 from engine.scenario.markets import Ref
+from engine.scenario.problems import expected_error
 from engine.scenario.quantities import (
     CADENCE,
     DURATION,
@@ -166,12 +169,16 @@ class MarketMaker(_OnSeveral):
         "leaves.inventory",
         "leaves.margin_ratio",
         "leaves.latency",
+        "tolerance",
     )
     kind: Literal["market-maker"] = "market-maker"
     levels: int = Field(5, strict=True, ge=1, le=8, description="quotes on each side")
     half_spread: DrawnHalf = Field(Decimal("0.0008"), description="distance of the best quote from its centre")
     spacing: DrawnHalf = Field(Decimal("0.0016"), description="distance between levels")
     size: DrawnQty = Field(description='size of each level, such as "62.5k USDT" or whole lots')
+    tolerance: DrawnShare = Field(
+        Decimal("0.5"), description="how far a quote may be from its target, as a share of the half spread"
+    )
     skew: DrawnHalf = Field(Decimal(0), description="how far a full inventory moves the centre")
     anchor: DrawnShare = Field(Decimal("0.25"), description="weight of its slow fair value in the centre")
     fair_tau: Annotated[int, CADENCE] = Field(120_000, description="memory of its fair value")
@@ -251,6 +258,7 @@ class Arbitrageur(PopulationBase):
     threshold: DrawnShare = Field(description='threshold of the gap, such as "10bps"')
     qty: DrawnQty = Field(description="qty, lots or a law of lots")
     wake_every: DrawnCadence = Field(100, description="mean time between looks")
+    inventory_max: Annotated[Amount, QTY] | None = Field(None, description="the most that it is long or short")
 
     def markets(self) -> list[str]:
         """Names of the markets on which its members trade."""
@@ -266,6 +274,7 @@ class Value(_OnOne):
     threshold: DrawnShare = Field(Decimal("0.01"), description="how far a price must be from it")
     qty: DrawnQty = Field(description="qty, lots or a law of lots")
     wake_every: DrawnCadence = Field(1000, description="mean time between looks")
+    inventory_max: Annotated[Amount, QTY] | None = Field(None, description="the most that it is long or short")
 
 
 class Holders(PopulationBase):
@@ -306,12 +315,30 @@ class Account(PopulationBase):
     kind: Literal["account"] = "account"
 
 
+_AGENT = r"^[\w.]+:\w+$"
+
+
+def _agent_of(value: object) -> object:
+    """Read ``module:Class``; in Python also a class, of which the name is kept, or an agent, which is kept as it is."""
+    if isinstance(value, type) and "." not in value.__qualname__:
+        return f"{value.__module__}:{value.__name__}"
+    if isinstance(value, (Agent, ArrayAgent)) or (isinstance(value, str) and re.match(_AGENT, value)):
+        return value
+    raise expected_error('a class, as "my_module:MyAgent" or itself if it is at the top of its module', value)
+
+
 class PythonAgents(_OnSeveral):
-    """Agents of a Python class."""
+    """Agents of a Python class.
+
+    In Python `agent` may also be an agent that is made already: each member of each run gets a copy of it. Such a
+    scenario cannot be written as TOML.
+    """
 
     kind: Literal["python"] = "python"
-    agent: str = Field(pattern=r"^[\w.]+:\w+$", description='agent, such as "my_module:MyAgent"')
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    agent: Annotated[
+        Any, BeforeValidator(_agent_of), WithJsonSchema({"type": "string", "pattern": _AGENT}, mode="validation")
+    ] = Field(description='agent, such as "my_module:MyAgent"')
+    parameters: dict[str, Any] = Field(default_factory=dict, description="arguments of the class")
 
 
 Population = Annotated[

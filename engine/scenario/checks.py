@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
+from engine.scenario.laws import Law
+from engine.scenario.population_checks import populations
 from engine.scenario.problems import NOTHING, Problem
 from engine.scenario.words import one_of
 from engine.units import EXACT, whole_steps
@@ -58,12 +60,14 @@ def check_whole(
     list of Problem
     """
     whole = Whole(scenario, names)
-    rules = (assets, markets, oracles, populations, events, parts)
+    rules = (assets, markets, oracles, populations, events, supplies, record, parts)
     problems = [problem for rule in rules for problem in rule(whole)]
     return problems + [problem for path, data in broken or () for problem in _raw_references(whole, path, data)]
 
 
 def _raw_references(whole: Whole, path: Path, data: dict[str, Any]) -> Iterator[Problem]:
+    if data.get("enabled") is False:
+        return
     for key, section in REFERENCES.items():
         value = data.get(key)
         if isinstance(value, str):
@@ -110,6 +114,10 @@ class Whole:
     def amount(self, path: Path, amount: object, market: object, *, exact: bool = False) -> Iterator[Problem]:
         """Refuse an amount in a unit that a market does not trade, or (if `exact`) one between two lots."""
         found = self.scenario.markets.get(str(market))
+        if isinstance(amount, Law):
+            for each in amount.arguments:
+                yield from self.amount(path, each, market)
+            return
         unit = getattr(amount, "unit", None)
         if found is None or unit is None:
             return
@@ -131,6 +139,36 @@ class Whole:
                 atom = Decimal(1).scaleb(-found.decimals)
                 if not whole_steps(amount, atom, "brings")[1]:
                     yield Problem((*path, "brings", asset), f"whole atoms of {atom} {asset}", amount)
+
+    def moment(self, path: Path, moment: int | str) -> Iterator[Problem]:
+        """Refuse a clock time just before the start: it would be the next day's, after the end."""
+        duration: Any = self.scenario.duration  # None where it could not be read
+        start: Any = self.scenario.start
+        if not isinstance(moment, str) or duration is None or start is None:
+            return
+        if self.scenario.time_ms(moment) > max(duration, HALF_DAY_MS):
+            yield Problem(path, f"a clock time after the start, {start:%H:%M:%S}", moment)
+
+    def venue_of(self, market: object) -> str | None:
+        """Return the name of a market's venue; None if it cannot be known, or does not matter: there is one only."""
+        found, venues = self.scenario.markets.get(str(market)), self.on("venues")
+        return None if found is None or len(venues) < 2 else found.venue
+
+    def stands_at(self, population: Any) -> str | None:
+        """Return the name of the venue of a population's accounts, likewise."""
+        venues, traded = self.on("venues"), population.markets()
+        if len(venues) < 2:
+            return None
+        return population.venue or (self.venue_of(traded[0]) if traded else next(iter(venues)))
+
+    def at_one_venue(
+        self, path: Path, venue: str | None, market: object, who: str = "its accounts"
+    ) -> Iterator[Problem]:
+        """V-8: refuse a market of another venue than that where the accounts are."""
+        there = self.venue_of(market)
+        if venue is not None and there is not None and there != venue:
+            expected = f"a market of {venue}, where {who} are (an account trades at its own venue only)"
+            yield Problem(path, expected, f"{market}, of {there}")
 
 
 def assets(whole: Whole) -> Iterator[Problem]:
@@ -194,95 +232,37 @@ def oracles(whole: Whole) -> Iterator[Problem]:
         )
         if oracle.kind == "index":
             yield from whole.reference((*path, "source"), "markets", oracle.source)
-
-
-def populations(whole: Whole) -> Iterator[Problem]:
-    """Refuse unknown markets and assets, and what a kind needs and does not have."""
-    for name, population in whole.on("populations").items():
-        path = ("populations", name)
-        yield from whole.deposits(path, population.brings)
-        yield from _population_markets(whole, path, population)
-        yield from _moment(whole, (*path, "start"), population.start)
-        event = whole.scenario.events.get(name)
-        if event is not None and event.enabled and event.account is None:
-            yield Problem(path, "a name that no event with an account of its own has", name, is_key=True)
-        if population.kind == "holders":
-            yield from _holders(whole, path, population)
-        else:
-            yield from _parameters(path, population)
-
-
-def _parameters(path: Path, population: Any) -> Iterator[Problem]:
-    """Refuse parameters of a kind that do not go together."""
-    if population.kind == "market-maker" and population.mode == "avellaneda-stoikov":
-        for field in ("risk_aversion", "decay", "horizon"):
-            if getattr(population, field) is None:
-                yield Problem((*path, field), f"a value, which {population.mode} needs", NOTHING)
-    elif population.kind == "zero-intelligence" and len(population.limit_rates) != len(population.cancel_rates):
-        expected = f"{len(population.limit_rates)} rates, one for each distance as in limit_rates"
-        yield Problem((*path, "cancel_rates"), expected, f"{len(population.cancel_rates)} rates")
-    elif population.kind == "hawkes-orders" and population.alpha >= population.beta:
-        expected = (
-            f"less than beta ({population.beta:g}/s): else an order brings one more or more on average, without end"
-        )
-        yield Problem((*path, "alpha"), expected, f"{population.alpha:g}/s")
-
-
-def _population_markets(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
-    key = next((key for key in ("market", "on", "long", "short") if getattr(population, key, None) is not None), "on")
-    needs_price = population.kind in ("market-maker", "stale", "holders")
-    for place, market in enumerate(population.markets()):
-        at: Path = (*path, key, place) if key == "on" else (*path, key)
-        found = list(whole.reference(at, "markets", market, kind="perp" if population.kind == "holders" else ""))
-        yield from found
-        known = whole.scenario.markets.get(market)
-        if known is not None and not found and needs_price and not known.price:
-            yield Problem(("markets", market, "price"), f"an opening price, which {path[1]} needs", NOTHING)
-        for field in ("size", "qty"):
-            yield from whole.amount((*path, field), getattr(population, field, None), market)
-
-
-def _holders(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
-    """L-9: positions are opened as balanced trades, so somebody takes the other side."""
-    if (holders.long is None) == (holders.short is None):
-        yield Problem(path, "one of long and short", "both" if holders.long else "neither")
-    if holders.rest is None:
-        expected = "the population that takes the other side: positions are opened as balanced trades (L-9)"
-        yield Problem((*path, "rest"), expected, NOTHING)
-    elif holders.rest == path[1]:
-        yield Problem((*path, "rest"), "another population than itself", holders.rest)
-    else:
-        yield from whole.reference((*path, "rest"), "populations", holders.rest)
-
-
-def _moment(whole: Whole, path: Path, moment: int | str) -> Iterator[Problem]:
-    """Refuse a clock time just before the start: it would be the next day's, after the end."""
-    duration: Any = whole.scenario.duration  # None where it could not be read
-    start: Any = whole.scenario.start
-    if not isinstance(moment, str) or duration is None or start is None:
-        return
-    if whole.scenario.time_ms(moment) > max(duration, HALF_DAY_MS):
-        yield Problem(path, f"a clock time after the start, {start:%H:%M:%S}", moment)
+            own, source = (whole.scenario.markets.get(name) for name in (oracle.market, oracle.source))
+            if own is not None and source is not None and own.tick != source.tick:
+                expected = f"a market with the tick of {oracle.market}, {own.tick} (an index is taken over in ticks)"
+                yield Problem((*path, "source"), expected, f"{oracle.source}, {source.tick}")
 
 
 def events(whole: Whole) -> Iterator[Problem]:
     """Refuse unknown markets and accounts, and orders that do not fit their market's grid."""
     for name, event in whole.on("events").items():
         path = ("events", name)
-        yield from _moment(whole, (*path, "at"), event.at)
+        yield from whole.moment((*path, "at"), event.at)
         yield from whole.deposits(path, event.brings)
         if event.account is not None:
             yield from whole.reference((*path, "account"), "populations", event.account)
             if event.brings:
                 yield Problem((*path, "brings"), "nothing: its account is a population's", ", ".join(event.brings))
-        if event.kind == "shock":
-            yield from _shock(whole, path, event)
+            actor = whole.scenario.populations.get(event.account)
+            venue = whole.stands_at(actor) if actor is not None else None
         else:
-            yield from _orders(whole, path, event)
+            # Rows may be a long file: they are read for their market only where it matters.
+            traded = event.markets(whole.scenario.folder) if len(whole.on("venues")) > 1 else []
+            venue = whole.venue_of(traded[0]) if traded else None
+        if event.kind == "shock":
+            yield from _shock(whole, path, event, venue)
+        else:
+            yield from _orders(whole, path, event, venue)
 
 
-def _shock(whole: Whole, path: Path, shock: Any) -> Iterator[Problem]:
+def _shock(whole: Whole, path: Path, shock: Any, venue: str | None) -> Iterator[Problem]:
     yield from whole.reference((*path, "market"), "markets", shock.market)
+    yield from whole.at_one_venue((*path, "market"), venue, shock.market, f"those of {shock.account}")
     if (shock.sell is None) == (shock.buy is None):
         yield Problem(path, "one of sell and buy", "both" if shock.sell else "neither")
     for key in ("sell", "buy"):
@@ -291,7 +271,7 @@ def _shock(whole: Whole, path: Path, shock: Any) -> Iterator[Problem]:
         yield Problem((*path, "slices"), "at most one order each millisecond", shock.slice_count)
 
 
-def _orders(whole: Whole, path: Path, event: Any) -> Iterator[Problem]:
+def _orders(whole: Whole, path: Path, event: Any, venue: str | None) -> Iterator[Problem]:
     from engine.scenario.events import read_rows
 
     if isinstance(event.rows, str):
@@ -305,6 +285,8 @@ def _orders(whole: Whole, path: Path, event: Any) -> Iterator[Problem]:
     for place, row in enumerate(map(event.whole, rows)):
         at: Path = (*path, "rows") if isinstance(event.rows, str) else (*path, "rows", place)
         yield from _row(whole, at, row)
+        who = f"those of {event.account}" if event.account else "that of its first row"
+        yield from whole.at_one_venue((*at, "market"), venue, row.market, who)
 
 
 def _row(whole: Whole, at: Path, row: Any) -> Iterator[Problem]:
@@ -317,6 +299,34 @@ def _row(whole: Whole, at: Path, row: Any) -> Iterator[Problem]:
     yield from whole.amount((*at, "quantity"), row.quantity, row.market, exact=True)
     if row.price is not None:
         yield from whole.on_grid((*at, "price"), row.price, row.market, "tick")
+
+
+def supplies(whole: Whole) -> Iterator[Problem]:
+    """U-4: what is brought is not more than there may be; laws, and holders' margin, are known when they are drawn."""
+    brought: dict[str, Decimal] = {}
+    for section in ("populations", "events"):
+        for name, each in whole.on(section).items():
+            count = getattr(each, "count", 1) if getattr(each, "kind", "") != "stale" else 1
+            for asset, amount in each.brings.items():
+                found = whole.scenario.assets.get(asset)
+                if found is None or not isinstance(amount, Decimal):
+                    continue
+                before = brought.get(asset, Decimal(0))
+                brought[asset] = EXACT.add(before, EXACT.multiply(amount, count))
+                if before <= found.supply < brought[asset]:
+                    expected = (
+                        f"at most the {found.supply - before:f} {asset} that its supply has left, for {count} in all"
+                    )
+                    yield Problem(
+                        (section, name, "brings", asset), expected, f"{amount:f} each" if count > 1 else amount
+                    )
+
+
+def record(whole: Whole) -> Iterator[Problem]:
+    """Refuse sizes of quotes that are not recorded."""
+    kept = getattr(whole.scenario, "record", None)
+    if kept is not None and kept.quote_sizes and not kept.quotes:
+        yield Problem(("record", "quote_sizes"), "quotes = true too", "quotes = false")
 
 
 def parts(whole: Whole) -> Iterator[Problem]:

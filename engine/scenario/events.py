@@ -48,6 +48,10 @@ class Shock(_Event):
         """Orders into which the amount is cut."""
         return self.slices or max(1, min(1000, self.over // 100))
 
+    def markets(self, _: FilePath | None) -> list[str]:
+        """Names of the markets on which it trades."""
+        return [self.market]
+
 
 def _row_of_list(value: object) -> object:
     """Turn ``[at, market, side, price or "market", quantity, immediate, cancel_after]`` into a table."""
@@ -97,6 +101,15 @@ class Orders(_Event):
     side: Literal["buy", "sell"] | None = Field(None, description="for rows that name none")
     every: Annotated[int, DURATION] = Field(0, description="time from one order to the next")
     shuffle: bool = Field(False, strict=True, description="arrive in an order drawn by the seed")
+
+    def listed(self, folder: FilePath | None) -> list[OrderRow]:
+        """Return its rows, from their file if it names one, with the event's market and side where they have none."""
+        rows = self.rows if isinstance(self.rows, list) else read_rows(self.rows, folder)[0]
+        return [self.whole(row) for row in rows]
+
+    def markets(self, folder: FilePath | None) -> list[str]:
+        """Names of the markets on which it trades, each once."""
+        return list(dict.fromkeys(row.market for row in self.listed(folder) if row.market is not None))
 
     def whole(self, row: OrderRow) -> OrderRow:
         """Return a row with the event's market and side where it has none."""

@@ -16,7 +16,7 @@ from pydantic_core import core_schema
 
 from engine.scenario.base import Model
 from engine.scenario.problems import expected_error, problems_of
-from engine.scenario.quantities import POSITIVE, Quantity, RefusedError
+from engine.scenario.quantities import POSITIVE, Amount, Quantity, RefusedError
 from engine.scenario.words import one_of
 
 if TYPE_CHECKING:
@@ -71,6 +71,18 @@ class Law(Model):
 
     def check(self) -> None:
         """Refuse arguments that do not go together; they have been read."""
+
+    @property
+    def arguments(self) -> list[Any]:
+        """Its arguments in the unit of the field."""
+        given = [getattr(self, name) for name in self.IN_UNITS]
+        several = [value if isinstance(value, list) else [value] for value in given if value is not None]
+        return [each for values in several for each in values]
+
+    @property
+    def amount_unit(self) -> str | None:
+        """Unit of what it draws, if that is an amount: the asset, or lots."""
+        return next((each.unit for each in self.arguments if isinstance(each, Amount)), None)
 
     def to_data(self) -> dict[str, Any]:
         """Return the law as an inline table."""

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
+from engine.agents import Agent, ArrayAgent
 from engine.errors import InputError
-from engine.scenario.agents import POPULATION_KINDS, Holders, Population, PopulationBase
+from engine.scenario.agents import POPULATION_KINDS, Holders, Population, PopulationBase, PythonAgents
 from engine.scenario.base import Model, Named
 from engine.scenario.checks import check_whole
 from engine.scenario.events import EVENT_KINDS, Event, Orders, Shock
 from engine.scenario.markets import MARKET_KINDS, ORACLE_KINDS, Asset, Market, Oracle, Venue
-from engine.scenario.paths import SECTIONS, parse_path, set_value
+from engine.scenario.paths import SECTIONS, format_path, parse_path, set_value
 from engine.scenario.problems import NOTHING, Problem, ScenarioError, problems_of
-from engine.scenario.quantities import CADENCE, DURATION, START, moment_ms
+from engine.scenario.quantities import CADENCE, START, moment_ms
+from engine.scenario.record import Record
 from engine.scenario.words import did_you_mean, one_of
 from engine.scenario.written import write_toml
 
@@ -37,12 +39,6 @@ __all__ = ["BASE", "Record", "Scenario", "Variant"]
 
 STAND_INS = {"name": "?", "start": "1970-01-01T00:00Z", "duration": "1d", "seed": 0}
 BASE = "base"  # the scenario itself among its parts
-
-
-class Record(Model):
-    """What a run records."""
-
-    depth_every: Annotated[int, DURATION] = Field(0, description="cadence of the depth table; 0ms: none")
 
 
 class Variant(Named):
@@ -191,15 +187,34 @@ class Scenario(Model):
 
     def to_data(self) -> dict[str, Any]:
         """Return the scenario as plain data: what was said, not the defaults."""
-        data = self.model_dump(exclude_unset=True, exclude_none=True)
+        data = self.model_dump(exclude_unset=True, exclude_none=True, exclude=set(SECTIONS))
         for section in SECTIONS:
             objects = getattr(self, section)
             data[section] = {name: _dumped(each) for name, each in objects.items()}
         order = [name for name in type(self).model_fields if data.get(name) not in ({}, None)]
         return {name: data[name] for name in order}
 
+    @property
+    def is_data(self) -> bool:
+        """Whether it can be written: no population has a Python agent that is made already."""
+        return not any(
+            isinstance(each, PythonAgents) and not isinstance(each.agent, str) for each in self.populations.values()
+        )
+
     def to_toml(self) -> str:
-        """Return the scenario as TOML; `from_toml` reads an equal one."""
+        """Return the scenario as TOML; `from_toml` reads an equal one.
+
+        Raises
+        ------
+        InputError
+            A population has a Python agent that is made already, not a class.
+        """
+        for name, each in self.populations.items():
+            if isinstance(each, PythonAgents) and not isinstance(each.agent, str):
+                path = format_path(("populations", name, "agent"))
+                raise InputError(
+                    path, "a class, since an agent that is made already is no data", type(each.agent).__name__
+                )
         return write_toml(self.to_data(), SECTIONS)
 
     def check(self) -> Self:
@@ -231,7 +246,7 @@ class Scenario(Model):
         Examples
         --------
         >>> sc = Scenario("small", start="2025-10-10T20:45Z", duration="1min", seed=1)
-        >>> sc.but({"record.depth_every": "250ms"}).record.depth_every
+        >>> sc.but({"record.samples_every": "250ms"}).record.samples_every
         250
         """
         data = self.to_data()
@@ -289,23 +304,36 @@ class Scenario(Model):
 
         return Exchange(self, self._hold("venues", name, Venue(**options)))
 
-    def add(self, population: PopulationBase, name: str | None = None, *, rest: PopulationBase | None = None) -> Any:
+    def add(
+        self,
+        population: PopulationBase | Agent | ArrayAgent,
+        name: str | None = None,
+        *,
+        rest: PopulationBase | None = None,
+        **options: Any,
+    ) -> Any:
         """Add a population, and the one that takes the other side of its positions.
 
         Parameters
         ----------
-        population : PopulationBase
-            Such as ``12 * MarketMaker(...)``.
+        population : PopulationBase, Agent or ArrayAgent
+            Such as ``12 * MarketMaker(...)``; a Python agent stands for `PythonAgents` of it.
         name : str, optional
             Its kind by default.
         rest : PopulationBase, optional
             For `Holders`.
+        **options
+            For a Python agent: fields of `PythonAgents`, such as `on`, `brings`, `link`.
 
         Returns
         -------
         PopulationBase
             The population under its name.
         """
+        if isinstance(population, (Agent, ArrayAgent)):
+            population, options = PythonAgents(agent=population, **options), {}
+        if options:
+            raise InputError("options", "none but for a Python agent", ", ".join(options))
         if not isinstance(population, PopulationBase):
             raise InputError("population", "a population such as MarketMaker(...)", population)
         own = name or self._free_name("populations", population.kind)
@@ -389,6 +417,9 @@ def _plain(value: object) -> Any:
 
 def _dumped(value: BaseModel) -> dict[str, Any]:
     """Return a model as plain data, its kind first."""
+    if isinstance(value, PythonAgents) and not isinstance(value.agent, str):
+        # The agent itself is no data: it is handed on, and pydantic does not look into it.
+        return {**_dumped(value.model_copy(update={"agent": ""})), "agent": value.agent}
     data = value.model_dump(exclude_unset=True, exclude_none=True)
     kind = getattr(value, "kind", None)
     return {**({"kind": kind} if kind else {}), **data}

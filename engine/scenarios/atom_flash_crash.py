@@ -72,9 +72,9 @@ def figures(done: dict[str, Part]) -> dict[str, Any]:
 
 def people(result: RunResult) -> list[str]:
     """Return what people are told of the lows."""
-    parts, low, told = result.measured(), result.figures["low"], ["lows, USDT"]
+    parts, low, told = result.measured(), result.story_figures["low"], ["lows, USDT"]
     if "exact" in parts:
-        equal, proceeds = result.figures["prints_equal"], result.figures["proceeds_usdt"]
+        equal, proceeds = result.story_figures["prints_equal"], result.story_figures["proceeds_usdt"]
         note = f"{equal} of {len(prints())} prints equal, {proceeds} USDT"
         told.append(_line("the real sell into stale bids", low["exact"], note))
     if "endogenous" in parts:
@@ -86,7 +86,7 @@ def people(result: RunResult) -> list[str]:
         note = f"{parts['makers-stayed']['liquidations']} liquidations"
         told.append(_line("the same seed, makers who stay", low["makers_stayed"], note))
     if "same-sell" in parts:
-        told.append(f"  (the real sell, makers' quotes there: {result.figures['low_same_sell_with_makers']})")
+        told.append(f"  (the real sell, makers' quotes there: {result.story_figures['low_same_sell_with_makers']})")
     return told
 
 

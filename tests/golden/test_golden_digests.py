@@ -29,6 +29,10 @@ GOLDEN = {
     "scenario same-sell": "542781c18dd86ba5",
     "scenario endogenous": "21590f81ce30c91e",
     "scenario makers-stayed": "2be7e04abb22827d",
+    "two-venues": "afdbd7e17f211b20",
+    "two-venues base": "740899f0e1bb2429",
+    "two-venues no-arbitrageur": "98100995f698ec39",
+    "two-venues fast-gateway": "42bba406a0e3c216",
 }
 
 
@@ -62,14 +66,19 @@ def world():
     return twin.native
 
 
-def scenario():
-    result = run_scenario("atom-flash-crash")
-    parts = {f"scenario {name}": figures["digest"] for name, figures in result.measured().items()}
-    return {"scenario": result.digest, **parts}
+def scenario(name="atom-flash-crash", word="scenario"):
+    result = run_scenario(name)
+    parts = {f"{word} {part}": figures["digest"] for part, figures in result.measured().items()}
+    return {word: result.digest, **parts}
 
 
 def digests():
-    return {"book": f"{native_book().digest():016x}", "world": f"{world().digest():016x}", **scenario()}
+    return {
+        "book": f"{native_book().digest():016x}",
+        "world": f"{world().digest():016x}",
+        **scenario(),
+        **scenario("two-venues", "two-venues"),
+    }
 
 
 def test_book():
@@ -90,6 +99,11 @@ def test_small_world():
 def test_scenario():
     got = scenario()
     assert got == {name: GOLDEN[name] for name in GOLDEN if name.startswith("scenario")}
+
+
+def test_two_venues():
+    got = scenario("two-venues", "two-venues")
+    assert got == {name: GOLDEN[name] for name in GOLDEN if name.startswith("two-venues")}
 
 
 if __name__ == "__main__":

@@ -44,15 +44,27 @@ def as_decimals(value):
     return [as_decimals(each) for each in value] if isinstance(value, list) else value
 
 
-def laws_of(unit):
-    number = st.integers(1, 10_000).map(lambda n: f"{n}{unit}")
+def numbers_of(unit):
+    return st.integers(1, 10_000).map(lambda n: f"{n}{unit}")
+
+
+def uniforms_of(unit):
+    return st.builds(lambda n: en.uniform(f"1{unit}", n), numbers_of(unit))
+
+
+def laws_of_messages(unit):
+    """Draw a law that the world can draw for each message, or a number."""
+    number = numbers_of(unit)
     return st.one_of(
         number,
         st.builds(en.lognormal, number, st.floats(0.01, 3).map(lambda x: round(x, 3))),
         st.builds(en.pareto, number, st.integers(1, 5)),
-        st.builds(lambda n: en.uniform(f"1{unit}", n), number),
-        st.builds(en.choice, st.lists(number, min_size=1, max_size=3)),
+        uniforms_of(unit),
     )
+
+
+def laws_of(unit):
+    return laws_of_messages(unit) | st.builds(en.choice, st.lists(numbers_of(unit), min_size=1, max_size=3))
 
 
 @st.composite
@@ -73,12 +85,12 @@ def scenarios(draw):
     for _ in range(draw(st.integers(0, 3))):
         kind = draw(st.sampled_from(["maker", "noise", "poisson", "value"]))
         if kind == "maker":
-            link = en.Link(base=draw(st.sampled_from(["0ms", "7ms"])), jitter=draw(laws_of("ms")))
+            link = en.Link(base=draw(st.sampled_from(["0ms", "7ms"])), jitter=draw(laws_of_messages("ms")))
             made = en.MarketMaker(
                 [spot, perp], size=draw(st.integers(1, 10**6)), link=link, wake_every=draw(laws_of("ms"))
             )
         elif kind == "noise":
-            made = en.Noise([spot], every=draw(laws_of("ms")), qty=draw(laws_of(" lots")))
+            made = en.Noise([spot], every=draw(laws_of("ms")), qty=draw(numbers_of(" lots") | uniforms_of(" lots")))
         elif kind == "poisson":
             made = en.PoissonOrders(perp, rate=f"{draw(st.integers(1, 500))}/min", qty=5)
         else:

@@ -127,7 +127,7 @@ over = "1s"
 brings = { COIN = "1M" }
 
 [record]
-depth_every = "1s"
+samples_every = "1s"
 
 [variants.calm]
 summary = "without the sale"

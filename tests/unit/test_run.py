@@ -9,8 +9,9 @@ import pytest
 
 from engine import InputError, InvariantError
 from engine import run as engine_run
+from engine.figures import part_figures, timeline_of
 from engine.part import Part, build_part
-from engine.run import RunResult, carry_out, new_result, part_figures, run_scenario, timeline_of
+from engine.run import RunResult, carry_out, new_result, run_scenario
 from engine.scenarios import check_name, load, names, story_of, summary_of
 from engine.testing.worlds import landmark_rows
 
@@ -77,7 +78,7 @@ class TestScenarios:
 
     @pytest.mark.parametrize("act", [load, check_name, run_scenario, new_result])
     def test_an_unknown_name_lists_the_known_ones(self, act):
-        with pytest.raises(InputError, match="scenario: expected one of atom-flash-crash, was atom-flash"):
+        with pytest.raises(InputError, match="scenario: expected one of atom-flash-crash, two-venues, was atom-flash"):
             act("atom-flash")
 
     @pytest.mark.parametrize("seed", [1.5, "1", True])
@@ -172,7 +173,7 @@ class TestTimeline:
         story = ["first shock", "first withdrawal", "first liquidation", "LOW", "first recovery"]
         at = [next(i for i, what in enumerate(told) if what.startswith(word)) for word in story]
         assert at == sorted(at)
-        low = result.figures["low"]["endogenous"]
+        low = result.story_figures["low"]["endogenous"]
         assert any(what.startswith("LOW") and float(what.split()[1]) == low for what in told)
         assert result.to_json()["timeline"] == [{"time_s": t, "what": what} for t, what in result.timeline]
 
@@ -207,10 +208,10 @@ class TestInterrupt:
                 self.world.run(until_ms // 2)
                 raise KeyboardInterrupt
 
-        def stops(name, simulation, until_ms):
+        def stops(name, simulation, until_ms, spill_rows):
             if name == "same-sell":
                 simulation.run = Stops(simulation).run
-            return Part(name, simulation, until_ms)
+            return Part(name, simulation, until_ms, spill_rows)
 
         monkeypatch.setattr(engine_run, "Part", stops)
         cut = run_scenario(NAME)

@@ -1,18 +1,15 @@
-"""What a scenario becomes in the native world; and what the world cannot do yet is refused."""
+"""What a scenario becomes in the native world. The kinds of populations have a file of their own."""
 
 from __future__ import annotations
 
 import pytest
 from scenariokit import SMALL, changed
 
-import engine as en
 from engine import InputError, _core
 from engine.lineage import LandmarkKind, Lineage
 from engine.part import build_part
 from engine.run import run_scenario
 from engine.scenario import Scenario
-from engine.scenario.agents import POPULATION_KINDS
-from engine.scenario.build import BUILDERS
 
 
 @pytest.fixture(scope="module")
@@ -121,72 +118,6 @@ class TestWorld:
             for sim in sims
         ]
         assert positions[0] == positions[1]
-
-
-class TestNotYet:
-    def test_every_kind_has_a_builder(self):
-        assert set(BUILDERS) == set(POPULATION_KINDS)
-
-    @pytest.mark.parametrize(
-        "made",
-        [
-            en.ZeroIntelligence("COIN/EUR", limit_rates=["1/s"], market_rate="1/s", cancel_rates=["1/s"], qty=1),
-            en.PoissonOrders("COIN/EUR", rate="1/s", qty=1),
-            en.HawkesOrders("COIN/EUR", mu="1/s", alpha="1/s", beta="2/s", qty=1),
-            en.Momentum("COIN/EUR", lookback="1s", threshold="1%", qty=1),
-            en.Arbitrageur(on=["COIN/EUR", "COIN-PERP"], threshold="1%", qty=1),
-            en.Value("COIN/EUR", fair="10", qty=1),
-            en.PythonAgents(["COIN/EUR"], agent="mine:Agent"),
-        ],
-        ids=lambda made: made.kind,
-    )
-    def test_a_kind_that_the_world_lacks_is_named(self, made):
-        sc = Scenario.from_toml(SMALL)
-        sc.add(made, "new")
-        assert Scenario.from_toml(sc.to_toml()) == sc  # it can be said
-        with pytest.raises(InputError, match=rf"populations.new.kind: expected one of .*, was {made.kind}"):
-            sc.simulation()
-
-    @pytest.mark.parametrize(
-        ("path", "value", "said"),
-        [
-            ("populations.makers.mass_quotes", True, "populations.makers.mass_quotes: expected nothing"),
-            ("populations.makers.leaves.volatility", "1%", "populations.makers.leaves.volatility"),
-            ("populations.makers.leaves.sides", "both", "populations.makers.leaves.sides: expected bids"),
-            ("populations.makers.link.base", "3ms", "populations.makers.link: expected a base, or a lognormal jitter"),
-            ("populations.noise.link", {"jitter": "5ms"}, "populations.noise.link.jitter"),
-            ("populations.noise.qty", "pareto(1, 2)", "populations.noise.qty: expected integers or uniform"),
-            ("populations.makers.leaves.within", "60min", "populations.makers.leaves.within: expected"),
-            ("venues.cex.gateway", {"service": "5us"}, "venues.cex.gateway.service: expected 0us"),
-            ("markets.COIN/EUR.taker_fee", "1bps", "markets.COIN/EUR.taker_fee: expected 0"),
-            ("markets.*.enabled", False, "markets"),
-        ],
-    )
-    def test_what_the_world_cannot_do_yet_is_refused_not_left_out(self, path, value, said):
-        with pytest.raises(InputError, match=said):
-            Scenario.from_toml(SMALL).but({path: value}).simulation()
-
-    def test_avellaneda_stoikov_needs_its_parameters(self):
-        sc = Scenario.from_toml(SMALL)
-        with pytest.raises(InputError, match="risk_aversion"):
-            sc.but({"populations.makers.mode": "avellaneda-stoikov"})
-
-
-class TestParameters:
-    def refusal(self, made):
-        sc = Scenario.from_toml(SMALL)
-        sc.add(made, "new")
-        with pytest.raises(InputError) as caught:
-            sc.check()
-        return str(caught.value)
-
-    def test_zero_intelligence_has_a_rate_of_cancels_for_each_distance(self):
-        made = en.ZeroIntelligence("COIN/EUR", limit_rates=["1/s"] * 2, market_rate="1/s", cancel_rates=["1/s"], qty=1)
-        assert self.refusal(made).startswith("populations.new.cancel_rates: expected 2 rates")
-
-    def test_hawkes_orders_do_not_explode(self):
-        made = en.HawkesOrders("COIN/EUR", mu="1/s", alpha="2/s", beta="2/s", qty=1)
-        assert self.refusal(made).startswith("populations.new.alpha: expected less than beta (2/s)")
 
 
 class TestRun:

@@ -75,7 +75,8 @@ class TestRunFile:
         assert printed == path_of(NAME).read_text(encoding="utf-8")
         (tmp_path / "copy.toml").write_text(printed, encoding="utf-8")
         done = invoked("run", tmp_path / "copy.toml", "--no-out", "--json")
-        assert json.loads(done.stdout)["digest"] == "d9bedcee84f37a43"
+        shipped = invoked("run", NAME, "--no-out", "--json")
+        assert json.loads(done.stdout)["digest"] == json.loads(shipped.stdout)["digest"]
         assert json.loads(done.stdout)["prints_equal"] == 71
 
     def test_parts_of_a_story_tell_what_they_know(self):
@@ -173,13 +174,12 @@ class TestCheck:
 
     def test_what_the_world_refuses_has_its_place_too(self, tmp_path):
         path = tmp_path / "mine.toml"
-        path.write_text(changed(("size =", "mass_quotes = true\nsize =")))
+        agent = '[populations.mine]\nkind = "python"\non = ["COIN/EUR"]\nagent = "nowhere:Agent"\n\n[events.opening]'
+        path.write_text(changed(("[events.opening]", agent)))
         done = invoked("check", path)
         assert done.exit_code == 2
-        assert (
-            f"{path}:{SMALL[: SMALL.index('size =')].count(chr(10)) + 1}:15 populations.makers.mass_quotes"
-            in done.stderr
-        )
+        line = SMALL[: SMALL.index("[events.opening]")].count("\n") + 4
+        assert f"{path}:{line}:9 populations.mine.agent: expected a class that can be imported" in done.stderr
 
     @pytest.mark.parametrize("name", ["none.toml", "atom"])
     def test_no_file_exits_2(self, tmp_path, monkeypatch, name):
@@ -197,12 +197,12 @@ class TestCheck:
         done = invoked("scenarios", "atom")
         assert (done.exit_code, done.stdout) == (2, "")
 
-    def test_a_variant_that_the_world_refuses_is_told(self, tmp_path):
+    def test_a_variant_that_brings_more_than_there_is_is_told(self, tmp_path):
         path = tmp_path / "mine.toml"
-        path.write_text(SMALL + '\n[variants.new]\nset = { "populations.makers.mass_quotes" = true }\n')
+        path.write_text(SMALL + '\n[variants.new]\nset = { "populations.noise.brings.EUR" = "9bn" }\n')
         done = invoked("check", path)
         assert done.exit_code == 2
-        assert "populations.makers.mass_quotes: expected nothing" in done.stderr
+        assert "populations.noise.brings.EUR: at most the 9919900000 EUR that its supply has left" in done.stderr
 
 
 class TestCompletion:
@@ -212,7 +212,7 @@ class TestCompletion:
 
     def test_names_of_scenarios(self):
         assert self.completions(["run"], "at") == [NAME]
-        assert self.completions(["scenarios"], "") == [NAME]
+        assert self.completions(["scenarios"], "") == [NAME, "two-venues"]
         (file,) = ShellComplete(cli.main, {}, "firesale", "X").get_completions(["check"], "mi")
         assert file.type == "file"
 
@@ -254,3 +254,33 @@ class TestTicker:
         assert "\x1b" not in done.stderr
         assert "events/s" not in done.stderr
         assert done.stderr.startswith("running base\n")
+
+
+class TestPythonAgents:
+    """A module beside the scenario's file is found, whatever folder the command is called from."""
+
+    AGENT = '\n[populations.mine]\nkind = "python"\non = ["COIN/EUR"]\nagent = "beside:Mine"\nbrings = { EUR = "1M" }\n'
+
+    def told(self, tmp_path, body):
+        (tmp_path / "beside.py").write_text(f"from engine import Agent\nclass Mine(Agent):\n{body}")
+        (tmp_path / "mine.toml").write_text(SMALL + self.AGENT, encoding="utf-8")
+        return subprocess.run(
+            [sys.executable, "-m", "engine.cli", "run", str(tmp_path / "mine.toml"), "--no-out", "--json"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(cli.__file__).resolve().parent.parent,
+        )
+
+    def test_it_runs_to_its_end(self, tmp_path):
+        body = "    def on_end(self, context):\n        print('the end', context.time_ms)\n"
+        done = self.told(tmp_path, body)
+        assert done.returncode == 0, done.stderr
+        assert "the end 20000" in done.stdout
+
+    def test_its_mistake_is_told_and_exits_2(self, tmp_path):
+        done = self.told(tmp_path, "    def on_start(self, context):\n        1 / 0\n")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "agent 'mine'" in done.stderr
+        assert "ZeroDivisionError" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -10,15 +10,19 @@ from click.testing import CliRunner
 from engine import cli
 from engine.run import run_scenario
 from engine.scenario import Scenario
-from engine.scenario.agents import POPULATION_KINDS
+from engine.scenario.agents import POPULATION_KINDS, Leaves, Link, MarketMaker, PopulationBase, Returns
+from engine.scenario.base import Model
+from engine.scenario.events import OrderRow, Orders, Shock
 from engine.scenario.laws import LAWS
+from engine.scenario.markets import Gateway, IndexOracle, Liquidation, MarkOracle, Perp, Spot
+from engine.scenario.record import Record
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
 
 
 def block(words):
-    """Return the one block that opens with some words."""
-    (found,) = re.findall(rf"^```{words}\n(.*?)^```$", PAGE, re.M | re.S)
+    """Return the first block that opens with some words."""
+    found, *_ = re.findall(rf"^```{words}\n(.*?)^```$", PAGE, re.M | re.S)
     return found
 
 
@@ -29,6 +33,87 @@ def test_the_whole_file_runs_and_tells_its_story():
     assert figures["base"]["liquidations"] > figures["calm"]["liquidations"] == 0
     assert figures["base"]["withdrawals"] > figures["makers-stay"]["withdrawals"] == 0
     assert figures["base"]["low"] < 1 < 3.8 < figures["makers-stay"]["low"]
+
+
+def models_of(scenario):
+    """Yield every object that a scenario holds, with what it says and what it leaves out."""
+    for section in ("venues", "markets", "oracles", "populations", "events"):
+        yield from getattr(scenario, section).values()
+
+
+def said(scenario):
+    """Return the keys that are said of each model of a scenario, of the models within it too."""
+    keys = {}
+
+    def look(model):
+        keys.setdefault(type(model), set()).update(model.model_fields_set)
+        for name in model.model_fields_set:
+            value = getattr(model, name)
+            for each in value if isinstance(value, list) else [value]:
+                if isinstance(each, Model):
+                    look(each)
+
+    for model in models_of(scenario):
+        look(model)
+    return keys
+
+
+def test_the_examples_of_kinds_run_and_say_everything_that_can_be_said():
+    python = '[populations.python]\nkind = "python"\non = ["ATOM/USDT"]\nagent = "scenarioagents:Buyer"\n'
+    scenario = Scenario.from_toml(block("toml") + block("toml kinds") + python)
+    part = run_scenario(scenario).part
+    assert part.figures["invariants"] == "hold"
+    keys = said(scenario)
+    assert {population.kind for population in scenario.populations.values()} == set(POPULATION_KINDS)
+    general = set(PopulationBase.model_fields)
+    for kind, model in POPULATION_KINDS.items():
+        missing = set(model.model_fields) - keys[model] - general
+        assert missing == ({"parameters"} if kind == "python" else set()), kind
+    assert general - {"enabled", "kind"} <= keys[MarketMaker] | {"count"}
+    for model in (
+        Leaves,
+        Returns,
+        Link,
+        Gateway,
+        Liquidation,
+        Shock,
+        Orders,
+        OrderRow,
+        Spot,
+        Perp,
+        IndexOracle,
+        MarkOracle,
+    ):
+        optional = {"enabled", "kind", "sell", "maker_fee", "base", "brings", "account", "lag", "price_min", "venue"}
+        assert set(model.model_fields) - keys[model] <= optional, model
+
+
+def test_every_population_of_the_examples_acts():
+    scenario = Scenario.from_toml(block("toml") + block("toml kinds"))
+    part = run_scenario(scenario).part
+    placed = set(part.journal["account"][part.journal["kind"] == 3].tolist())
+    acting = {name.split(" ")[0] for number, name in part.simulation.accounts.items() if number in placed}
+    kinds = {
+        "careful",
+        "stoikov",
+        "crowd",
+        "arrivals",
+        "excited",
+        "noise",
+        "followers",
+        "between",
+        "believers",
+        "old",
+        "whale",
+    }
+    assert kinds <= acting
+
+
+def test_every_switch_of_the_record_is_on_the_page():
+    scenario = Scenario.from_toml(block("toml").replace('[record]\nsamples_every = "250ms"\n', block("toml record")))
+    assert scenario.record.model_fields_set == set(Record.model_fields)
+    tables = run_scenario(scenario).tables
+    assert all(len(tables[name]) > 0 for name in ("orders", "quotes", "depth", "samples", "accounts", "movements"))
 
 
 def test_the_python_runs():

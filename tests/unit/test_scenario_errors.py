@@ -61,15 +61,23 @@ class TestAllAtOnce:
         assert paths == ["populations.makers.on[1]:", "populations.makers.size:"]
 
 
+def test_a_broken_object_that_a_variant_switches_off_is_told_once(tmp_path):
+    off = '[variants.off]\nset = { "populations.*.enabled" = false, "markets.COIN-PERP.enabled" = false, '
+    off += '"events.*.enabled" = false, "oracles.*.enabled" = false }\n'
+    text = changed(('half_spread = "uniform', 'half_spred = "uniform')) + off
+    (line,) = lines_of(text, tmp_path)
+    assert "populations.makers.half_spred" in line
+
+
 # What is wrong, the path that is named, what is said, and the words at whose place it is said.
 CASES = [
     # unknown keys and kinds
     (
-        '[record]\ndepth_every = "1s"',
-        '[record]\ndepth_evry = "1s"',
-        "record.depth_evry",
-        "did you mean depth_every",
-        "depth_evry",
+        '[record]\nsamples_every = "1s"',
+        '[record]\nsamples_evry = "1s"',
+        "record.samples_evry",
+        "did you mean samples_every",
+        "samples_evry",
     ),
     ('kind = "noise"', 'kind = "noize"', "populations.noise.kind", "did you mean noise", '"noize"'),
     ('kind = "noise"\n', "", "populations.noise.kind", "was nothing", "noise]"),

@@ -75,9 +75,9 @@ class TestSet:
         data = self.data()
         set_value(data, parse_path("populations.makers.on[1]"), "c")
         set_value(data, parse_path("populations.makers.leaves.drawdown"), "1%")
-        set_value(data, parse_path("record.depth_every"), "1s")
+        set_value(data, parse_path("record.samples_every"), "1s")
         assert data["populations"]["makers"] == {"on": ["a", "c"], "leaves": {"drawdown": "1%"}}
-        assert data["record"] == {"depth_every": "1s"}
+        assert data["record"] == {"samples_every": "1s"}
 
     def test_a_star_is_every_object(self):
         data = self.data()
