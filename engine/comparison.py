@@ -93,7 +93,7 @@ def compare(*runs: RunResult | Part, names: Sequence[str] | None = None) -> Comp
     >>> from engine.run import run_scenario
     >>> both = compare(run_scenario("atom-flash-crash", parts=["exact", "same-sell"]))
     >>> both.names, both["low ATOM/USDT"]
-    (('exact', 'same-sell'), (0.001, 1.699))
+    (('exact', 'same-sell'), (0.001, 1.698))
     """
     parts: list[tuple[str, Part, dict[str, Any]]] = []
     for place, run in enumerate(runs, start=1):
