@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A line that each must print: its shape, not its figures, which change with the rules.
 EXPECTED = {
     "find_a_bug.py": r"Draw \d \(commands\): \[Row\(kind=1, side=-?1, .*\)\]",
-    "hundred_futures.py": r"  50 % are at or below \d+\.\d\d",
+    "hundred_futures.py": r"  50 % are at or below \d+\.\d\d\d",
     "lineage_of_a_crash.py": r"  \d+\.\d %  SHOCK by 'whale' at 60\.0 s",
     "python_agent.py": r"bought [1-9]\d* lots of a fall; at the end [\d,]+\.\d\d USD and \d+\.\d+ COIN",
     "replay_a_flow.py": r"200,000 commands: [\d,]+ accepted, [\d,]+ fills of [\d,]+ lots",
