@@ -102,7 +102,7 @@ def _cause_columns(world: World) -> dict[str, Any]:
 
 def _series(part: Part) -> dict[str, np.ndarray[Any, Any]]:
     """Return the depth table of a part's market as floats in units, missing prices as NaN."""
-    table = part.simulation.world.depth_samples()
+    table = part.simulation.world.samples()
     on_market = table["market"] == part.market.number
     tick, lot = float(part.market.price.step), float(part.market.quantity.step)
     series = {"time_s": table["time_ms"][on_market] / 1000}

@@ -76,7 +76,7 @@ cdef class _WorldReading(_WorldCallers):
         """Return the prices so far; `kind` 1 index, 2 mark, and if recorded 4 last, 5 mid."""
         return self.lend("prices")
 
-    def depth_samples(self):
+    def samples(self):
         """Return the samples table so far; a price of 2**40 means that there was none."""
         return self.lend("samples")
 

@@ -87,7 +87,7 @@ def account_of(part, name):
 
 def bids_usdt(part):
     """Return (time_ms, USDT of the bids within 1 %) of a part's market."""
-    table, market = part.simulation.world.depth_samples(), part.market
+    table, market = part.simulation.world.samples(), part.market
     on_market = table["market"] == market.number
     lots = table["bid_lots_1pct"][on_market].astype(np.float64)
     last = table["last"][on_market].astype(np.float64)

@@ -29,7 +29,7 @@ PARTS = ["exact", "exact-limit", "same-sell", "endogenous", "makers-stayed"]
 TABLES = {
     "trades": lambda world: len(world.trades()),
     "prices": lambda world: len(world.prices()),
-    "samples": lambda world: len(world.depth_samples()),
+    "samples": lambda world: len(world.samples()),
     "journal": lambda world: len(world.journal()),
     "landmarks": lambda world: len(world.landmarks()),
     "causes": lambda world: len(world.causes()),

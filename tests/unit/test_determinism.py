@@ -80,7 +80,7 @@ class TestRecording:
 
     def test_samples_of_the_depth_do_not_change_the_run(self):
         plain, sampled = run(), run(depth_every_ms=50)
-        assert len(sampled.depth_samples()) == 2 * (END_MS // 50 + 1)  # two markets, from 0 on
+        assert len(sampled.samples()) == 2 * (END_MS // 50 + 1)  # two markets, from 0 on
         assert sampled.digest() == plain.digest()
         assert columns(sampled.trades()) == columns(plain.trades())
 

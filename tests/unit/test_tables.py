@@ -236,7 +236,7 @@ class TestCadences:
         twin.native.run(500)
         twin.native.record(samples_every_ms=0)
         twin.native.run(700)
-        times = twin.native.depth_samples()["time_ms"].tolist()
+        times = twin.native.samples()["time_ms"].tolist()
         assert times == [150, 150, 200, 200, 250, 250, 300, 300, 400, 400, 500, 500]  # two markets
 
     def test_a_cadence_set_again_to_what_it_is_adds_no_look(self):
@@ -244,7 +244,7 @@ class TestCadences:
         for _ in range(3):
             twin.native.record(samples_every_ms=100)
         twin.native.run(250)
-        assert twin.native.depth_samples()["time_ms"].tolist() == [0, 0, 100, 100, 200, 200]
+        assert twin.native.samples()["time_ms"].tolist() == [0, 0, 100, 100, 200, 200]
 
 
 def replayed(balances, clearing, table):
