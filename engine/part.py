@@ -5,6 +5,7 @@ Stands on `engine.simulation` and `engine.lineage`. Reading changes nothing.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["Part", "Recorded", "build_part"]
 
 
-class Recorded:
+class Recorded(ABC):
     """Something that has tables; gives them by name (`docs/tables.md`)."""
 
     @property
+    @abstractmethod
     def tables(self) -> Tables:
         """All tables by name, and in units."""
-        raise NotImplementedError
 
     @property
     def trades(self) -> ColumnTable:

@@ -28,37 +28,62 @@ from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.venue cimport *
 
+cdef enum:
+    WORLD_SLABS = 30 + 9         # the behaviours' rows last
+
 cdef struct WorldData:
     State state
     Event call                   # what a Python agent is called for
     bint has_call                # the loop has stopped for it
 
 
+cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
+    """Slab number i of a world: the one list of them, in the snapshot's order."""
+    cdef Slab* slabs[WORLD_SLABS]
+    cdef State* state = &world.state
+    cdef int behaviour
+    slabs[0] = &state.pools.ladders.pages
+    slabs[1] = &state.pools.ladders.levels
+    slabs[2] = &state.pools.ladders.nodes
+    slabs[3] = &state.pools.orders
+    slabs[4] = &state.pools.cold
+    slabs[5] = &state.pools.heads
+    slabs[6] = &state.ledger.assets
+    slabs[7] = &state.ledger.balances
+    slabs[8] = &state.accounts.accounts
+    slabs[9] = &state.accounts.holdings
+    slabs[10] = &state.lineage.landmarks
+    slabs[11] = &state.lineage.causes
+    slabs[12] = &state.queue.chunks
+    slabs[13] = &state.queue.rare
+    slabs[14] = &state.queue.far
+    slabs[15] = &state.markets
+    slabs[16] = &state.publications
+    slabs[17] = &state.oracles
+    slabs[18] = &state.venues
+    slabs[19] = &state.agents
+    slabs[20] = &state.laws
+    slabs[21] = &state.notices
+    slabs[22] = &state.pools.extras
+    slabs[23] = &state.pools.positions
+    slabs[24] = &state.pools.free_slots
+    slabs[25] = &state.mass_quotes
+    slabs[26] = &state.quotes
+    slabs[27] = &state.watchers
+    slabs[28] = &state.replays
+    slabs[29] = &state.replay_rows
+    for behaviour in range(BEHAVIOURS):
+        slabs[30 + behaviour] = &state.rows[behaviour]
+    return slabs[i]
+
+
 cdef inline void world_release(WorldData* world) noexcept nogil:
     cdef State* state = &world.state
     cdef int i
-    pools_release(&state.pools)
-    slab_release(&state.ledger.assets)
-    slab_release(&state.ledger.balances)
-    slab_release(&state.accounts.accounts)
-    slab_release(&state.accounts.holdings)
-    slab_release(&state.lineage.landmarks)
-    slab_release(&state.lineage.causes)
+    for i in range(WORLD_SLABS):
+        slab_release(world_slab(world, i))
+    pools_release(&state.pools)          # its id map and tables; a slab that is released may be so again
     queue_release(&state.queue)
-    slab_release(&state.markets)
-    slab_release(&state.publications)
-    slab_release(&state.oracles)
-    slab_release(&state.venues)
-    slab_release(&state.agents)
-    slab_release(&state.laws)
-    slab_release(&state.notices)
-    slab_release(&state.mass_quotes)
-    slab_release(&state.watchers)
-    slab_release(&state.replays)
-    slab_release(&state.replay_rows)
-    slab_release(&state.quotes)
-    for i in range(BEHAVIOURS):
-        slab_release(&state.rows[i])
     table_release(&state.journal)
     table_release(&state.prices)
     table_release(&state.depth)

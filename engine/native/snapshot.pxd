@@ -14,11 +14,10 @@ from engine.native.kernel cimport *
 from engine.native.orders cimport pools_grow_orders
 from engine.native.recorder cimport recorder_forget
 from engine.native.slab cimport *
-from engine.native.state cimport BEHAVIOURS, State
+from engine.native.state cimport State
 
 cdef enum:
     SNAPSHOT_VERSION = 4
-    SNAPSHOT_SLABS = 30 + 9      # the behaviours' rows last
 
 cdef extern from *:
     """
@@ -60,46 +59,6 @@ cdef enum SnapshotFault:
     SNAPSHOT_NO_MEMORY = 7
 
 
-cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
-    """Slab number i of a world, in the snapshot's order."""
-    cdef Slab* slabs[SNAPSHOT_SLABS]
-    cdef State* state = &world.state
-    cdef int behaviour
-    slabs[0] = &state.pools.ladders.pages
-    slabs[1] = &state.pools.ladders.levels
-    slabs[2] = &state.pools.ladders.nodes
-    slabs[3] = &state.pools.orders
-    slabs[4] = &state.pools.cold
-    slabs[5] = &state.pools.heads
-    slabs[6] = &state.ledger.assets
-    slabs[7] = &state.ledger.balances
-    slabs[8] = &state.accounts.accounts
-    slabs[9] = &state.accounts.holdings
-    slabs[10] = &state.lineage.landmarks
-    slabs[11] = &state.lineage.causes
-    slabs[12] = &state.queue.chunks
-    slabs[13] = &state.queue.rare
-    slabs[14] = &state.queue.far
-    slabs[15] = &state.markets
-    slabs[16] = &state.publications
-    slabs[17] = &state.oracles
-    slabs[18] = &state.venues
-    slabs[19] = &state.agents
-    slabs[20] = &state.laws
-    slabs[21] = &state.notices
-    slabs[22] = &state.pools.extras
-    slabs[23] = &state.pools.positions
-    slabs[24] = &state.pools.free_slots
-    slabs[25] = &state.mass_quotes
-    slabs[26] = &state.quotes
-    slabs[27] = &state.watchers
-    slabs[28] = &state.replays
-    slabs[29] = &state.replay_rows
-    for behaviour in range(BEHAVIOURS):
-        slabs[30 + behaviour] = &state.rows[behaviour]
-    return slabs[i]
-
-
 cdef inline uint64_t slab_bytes(Slab* slab) noexcept nogil:
     return <uint64_t>slab.count * slab.stride
 
@@ -108,7 +67,7 @@ cdef inline uint64_t snapshot_bytes(WorldData* world) noexcept nogil:
     """Length of a snapshot of this world. O(1)."""
     cdef uint64_t total = sizeof(SnapshotHeader) + sizeof(WorldData) + 8
     cdef int i
-    for i in range(SNAPSHOT_SLABS):
+    for i in range(WORLD_SLABS):
         total += slab_bytes(world_slab(world, i))
     return total
 
@@ -116,7 +75,7 @@ cdef inline uint64_t snapshot_bytes(WorldData* world) noexcept nogil:
 cdef inline void world_forget_pointers(WorldData* world) noexcept nogil:
     """Make a copied World struct own nothing: bases and tables empty, counts and free lists kept."""
     cdef int i
-    for i in range(SNAPSHOT_SLABS):
+    for i in range(WORLD_SLABS):
         world_slab(world, i).base = NULL
         world_slab(world, i).capacity = 0
     idmap_init(&world.state.pools.ids)
@@ -147,7 +106,7 @@ cdef inline void snapshot_save(WorldData* world, char* out) noexcept nogil:
     memcpy(at, world, sizeof(WorldData))
     world_forget_pointers(<WorldData*>at)
     at += sizeof(WorldData)
-    for i in range(SNAPSHOT_SLABS):
+    for i in range(WORLD_SLABS):
         slab = world_slab(world, i)
         if slab.count:
             memcpy(at, slab.base, slab_bytes(slab))
@@ -191,7 +150,7 @@ cdef inline int snapshot_load(WorldData* world, const char* data, uint64_t lengt
         return fault
     memcpy(world, at, sizeof(WorldData))
     at += sizeof(WorldData)
-    for i in range(SNAPSHOT_SLABS):
+    for i in range(WORLD_SLABS):
         slab = world_slab(world, i)
         count = slab.count
         if count == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
@@ -67,7 +68,7 @@ class Venue(Named):
     liquidation: Liquidation = Liquidation()
 
 
-class _Market(Named):
+class _Market(Named, ABC):
     venue: Ref | None = Field(None, description="name of its venue; needed if there are several")
     tick: Annotated[Decimal, STEP] = Field(description='tick, the smallest price step, such as "0.001"')
     lot: Annotated[Decimal, STEP] = Field(description='lot, the smallest quantity step, such as "0.001"')
@@ -75,9 +76,9 @@ class _Market(Named):
     base: Ref | None = Field(None, description="asset that is bought and sold")
 
     @property
+    @abstractmethod
     def quote_asset(self) -> str:
         """Name of the asset in which prices are."""
-        raise NotImplementedError
 
     @property
     def base_asset(self) -> str:

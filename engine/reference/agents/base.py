@@ -5,6 +5,7 @@ Stands on `links`, `law`, `rng`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -67,7 +68,7 @@ class Told(NamedTuple):
     lots: int
 
 
-class Agent:
+class Agent(ABC):
     """Wake, look, send, sleep.
 
     Parameters
@@ -103,11 +104,11 @@ class Agent:
 
     # --- to be overridden ------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
         """Look, send, and set `wake_ms`."""
-        raise NotImplementedError
 
-    def hear(self, now_ms: int, told: Told, /) -> None:
+    def hear(self, now_ms: int, told: Told, /) -> None:  # noqa: B027  # most hear of nothing
         """Take note of a notice."""
 
     # --- for drivers -----------------------------------------------------------------------------------------------
