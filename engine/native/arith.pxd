@@ -10,6 +10,7 @@ cdef extern from *:
     #include <stdint.h>
     typedef __int128 engine_i128;
     static inline int engine_ctz64(uint64_t x) { return __builtin_ctzll(x); }
+    static inline int engine_top_bit64(uint64_t x) { return 63 - __builtin_clzll(x); }
     static inline int engine_mul_overflows(int64_t a, int64_t b, int64_t *out) { return __builtin_mul_overflow(a, b, out); }
     static inline int engine_add_overflows(int64_t a, int64_t b, int64_t *out) { return __builtin_add_overflow(a, b, out); }
     /* a macro: gcc 12 takes a function that only prefetches for pure and deletes its calls */
@@ -47,7 +48,8 @@ cdef extern from *:
         int64_t q = a / b; return (a % b > 0) ? q + 1 : q;
     }
     """
-    int ctz64 "engine_ctz64"(uint64_t) noexcept nogil
+    int ctz64 "engine_ctz64"(uint64_t) noexcept nogil             # lowest set bit; x != 0
+    int top_bit64 "engine_top_bit64"(uint64_t) noexcept nogil     # highest set bit; x != 0
     bint mul_overflows "engine_mul_overflows"(int64_t, int64_t, int64_t*) noexcept nogil
     bint add_overflows "engine_add_overflows"(int64_t, int64_t, int64_t*) noexcept nogil
     void prefetch "engine_prefetch"(const void*) noexcept nogil
