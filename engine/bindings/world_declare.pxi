@@ -29,18 +29,20 @@ cdef class _WorldDeclaring(_WorldTables):
         asset_at(&state.ledger, asset).net_deposits = 0
         return asset
 
-    cdef uint32_t new_accounts(self, uint32_t count, uint32_t venue) except? 0xFFFFFFFF:
+    cdef uint32_t new_accounts(self, uint32_t count, uint32_t venue, bint is_wide) except? 0xFFFFFFFF:
         cdef State* state = &self.world.state
-        cdef uint32_t first = state.ledger.account_count, i, account
-        if slab_reserve(&state.accounts.accounts, count) or ledger_add_accounts(&state.ledger, count) \
+        cdef uint32_t first = state.ledger.account_count, i
+        cdef Account* account
+        if slab_reserve(&state.accounts.accounts, count) or ledger_add_accounts(&state.ledger, count, is_wide) \
                 or pools_add_owners(&state.pools, <int32_t>state.ledger.account_count):
             state.fault = FAULT_NO_MEMORY
             self.raise_fault()
         for i in range(count):
-            account = slab_take(&state.accounts.accounts)
-            account_at(&state.accounts, account).holdings = NIL
-            account_at(&state.accounts, account).agent = NIL
-            account_at(&state.accounts, account).venue = venue
+            account = account_at(&state.accounts, slab_take(&state.accounts.accounts))
+            memset(account, 0, sizeof(Account))
+            account.holdings = account.agent = account.units = NIL
+            account.venue = <uint16_t>venue
+            account.mode = MARGIN_CROSS
         return first
 
     def add_venue(self, *, stage_ppm=250000, stage_lots_min=1, stage_interval_ms=1000, service_us=0):
@@ -61,7 +63,7 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef State* state = self.enter()
         self.first_accounts()
         cdef uint32_t number = self.new_venue(stage_ppm, stage_lots_min, stage_interval_ms, service_us)
-        venue_at(state, number).accounts = self.new_accounts(SYSTEM_ACCOUNTS, number)
+        venue_at(state, number).accounts = self.new_accounts(SYSTEM_ACCOUNTS, number, True)
         return number
 
     def set_gateway(self, venue, service_us):
@@ -80,7 +82,7 @@ cdef class _WorldDeclaring(_WorldTables):
         if self.world.state.ledger.assets.count == 0:
             raise bad_input("count", "at least one asset declared before", "none")
         if self.world.state.ledger.account_count == 0:
-            self.new_accounts(SYSTEM_ACCOUNTS, 0)
+            self.new_accounts(SYSTEM_ACCOUNTS, 0, True)
         return 0
 
     cdef int check_venue(self, uint32_t account, uint32_t market) except -1:
@@ -91,7 +93,7 @@ cdef class _WorldDeclaring(_WorldTables):
                             f"market {market} at venue {market_at(state, market).venue}")
         return 0
 
-    def add_accounts(self, count=1, *, venue=0):
+    def add_accounts(self, count=1, *, venue=0, narrow=False):
         """Open accounts.
 
         Parameters
@@ -100,6 +102,9 @@ cdef class _WorldDeclaring(_WorldTables):
             How many.
         venue : int
             Where.
+        narrow : bool
+            Keep a row of balances only for assets that the account ever had, instead of one for each asset: for very many accounts,
+            each in few assets. Nothing else differs.
 
         Returns
         -------
@@ -109,10 +114,11 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef State* state = self.enter()
         cdef uint32_t wanted = <uint32_t>border_int(count, "count", 1, 1 << 30)
         cdef uint32_t venue_ = self.venue_number(venue)
+        cdef bint is_wide = not border_bool(narrow, "narrow")
         self.first_accounts()
         if state.ledger.account_count + <int64_t>wanted > 0x7FFFFFFE:
             raise bad_input("count", "fewer than 2**31 accounts in all", count)
-        return self.new_accounts(wanted, venue_)
+        return self.new_accounts(wanted, venue_, is_wide)
 
     cdef uint32_t account_number(self, object account) except? 0xFFFFFFFF:
         return <uint32_t>border_int(account, "account", 0, <int64_t>self.world.state.ledger.account_count - 1)
@@ -249,7 +255,10 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef State* state = self.enter()
         cdef uint32_t account_ = self.account_number(account), asset_ = self.asset_number(asset, "asset")
         cdef atoms_t amount = border_int(atoms, "atoms", 1, <int64_t>1 << 61)
-        if ledger_deposit(&state.ledger, account_, asset_, amount):
+        cdef int fault = ledger_deposit(&state.ledger, account_, asset_, amount)
+        if fault == LEDGER_NO_MEMORY:
+            raise MemoryError("World.deposit: no memory")
+        if fault == LEDGER_SUPPLY:
             room = asset_at(&state.ledger, asset_).supply_max - asset_at(&state.ledger, asset_).net_deposits
             raise bad_input("atoms", f"at most the {room} atoms that the asset's supply has left", atoms)
         venue_journal(state, JOURNAL_DEPOSIT, asset_, <int32_t>account_, 0, 0, 0, 0, 0, amount)
@@ -282,15 +291,17 @@ cdef class _WorldDeclaring(_WorldTables):
         if abs(qty * <object>price) > row.book.notional_max:
             raise bad_input("qty_lots", f"a notional of at most {row.book.notional_max} tick-lots", qty_lots)
         cdef slot_t slot
+        cdef Desk desk
         for account, number in (("buyer", buyer_), ("seller", seller_)):
             slot = holding_find(&state.accounts, number, market_)
-            if slot != NIL and (abs64(holding_at(&state.accounts, slot).position_lots) + holding_at(&state.accounts, slot).working_lots
+            desk = desk_read(&state.accounts, slot)
+            if slot != NIL and (abs64(holding_at(&state.accounts, slot).position_lots) + desk.bid_lots + desk.ask_lots
                                 > EXPOSURE_MAX - qty
                                 or notional_atoms(row, qty, price) > EXPOSURE_MAX - abs64(holding_at(&state.accounts, slot).cost_atoms)
-                                - holding_at(&state.accounts, slot).working_atoms) \
+                                - desk.working_atoms) \
                     or qty > EXPOSURE_MAX or notional_atoms(row, qty, price) > EXPOSURE_MAX:
                 raise bad_input("qty_lots", f"an exposure of the {account} within {EXPOSURE_MAX} lots and atoms (U-10)", qty_lots)
-        if holding_of(&state.accounts, row, buyer_, market_) == NIL or holding_of(&state.accounts, row, seller_, market_) == NIL:
+        if holding_of(&state.ledger, &state.accounts, row, buyer_, market_) == NIL or holding_of(&state.ledger, &state.accounts, row, seller_, market_) == NIL:
             raise MemoryError("World.open_trade: no memory")
         state.recorder.is_opening = 1
         settle_side(state, row, buyer_, market_, 1, qty, price, 0)

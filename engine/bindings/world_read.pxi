@@ -32,7 +32,7 @@ cdef class _WorldReading(_WorldCallers):
         if slot == NIL:
             return 0, 0, 0
         return (holding_at(&state.accounts, slot).position_lots, holding_at(&state.accounts, slot).cost_atoms,
-                holding_at(&state.accounts, slot).orders_sent)
+                desk_read(&state.accounts, slot).orders_sent)
 
     def in_liquidation(self, account):
         """Return whether an account is being liquidated."""

@@ -25,23 +25,24 @@ from engine.native.state cimport *
 
 # Make an order that is on its way: its slot and number are taken now (V-4), so that its sender has a name for it. Returns the
 # slot, NIL without memory (latched). The quantity is checked on arrival. O(1).
-cdef inline slot_t order_prepare(State* state, Holding* holding, int8_t side, uint32_t flags, price_t price, qty_t qty, uint32_t cause) noexcept nogil:
-    cdef slot_t slot
+cdef inline slot_t order_prepare(State* state, slot_t holding, int8_t side, uint32_t flags, price_t price, qty_t qty, uint32_t cause) noexcept nogil:
+    cdef Holding* sender = holding_at(&state.accounts, holding)
+    cdef slot_t slot, desk = desk_of(&state.accounts, holding)
     cdef Order* order
     cdef OrderCold* cold
-    if pools_reserve_order(&state.pools):
+    if desk == NIL or pools_reserve_order(&state.pools):
         state.fault = FAULT_NO_MEMORY
         return NIL
     slot = slot_take(&state.pools)
-    holding.orders_sent += 1
+    desk_at(&state.accounts, desk).orders_sent += 1
     order = order_at(&state.pools, slot)
     order.leaves_lots = 0
     order.price_ticks = price
-    order.owner = <int32_t>holding.account
-    order.level = holding.market
+    order.owner = <int32_t>sender.account
+    order.level = sender.market
     order.flags = flags | ORDER_IN_FLIGHT | (NAMED_LOCAL << ORDER_NAMING_SHIFT) | (ORDER_SELL if side == SIDE_SELL else 0)
     cold = cold_at(&state.pools, slot)
-    cold.id = holding.orders_sent
+    cold.id = desk_at(&state.accounts, desk).orders_sent
     cold.cause = cause
     cold.word = qty
     return slot
@@ -51,11 +52,11 @@ cdef inline slot_t order_prepare(State* state, Holding* holding, int8_t side, ui
 # (latched). Needs: account below pools.owners. O(markets of the account).
 cdef inline slot_t venue_send(State* state, uint32_t account, uint32_t market, int8_t side, uint32_t flags, price_t price,
                               qty_t qty, time_ms_t due_ms, uint32_t cause) noexcept nogil:
-    cdef slot_t holding = holding_of(&state.accounts, market_at(state, market), account, market), slot
+    cdef slot_t holding = holding_of(&state.ledger, &state.accounts, market_at(state, market), account, market), slot
     if holding == NIL:
         state.fault = FAULT_NO_MEMORY
         return NIL
-    slot = order_prepare(state, holding_at(&state.accounts, holding), side, flags, price, qty, cause)
+    slot = order_prepare(state, holding, side, flags, price, qty, cause)
     if slot != NIL:
         venue_schedule(state, due_ms, PHASE_ORDERS, EVENT_ORDER, slot, cold_at(&state.pools, slot).generation, cause)
     return slot
@@ -70,7 +71,7 @@ cdef inline void tell(State* state, uint32_t what, uint8_t kind, uint32_t accoun
     cdef Notice* notice
     if agent == NULL:
         return
-    notice = notice_send(state, agent, holding_at(&state.accounts, holding_find(&state.accounts, account, market)), kind)
+    notice = notice_send(state, agent, holding_find(&state.accounts, account, market), kind)
     if notice == NULL:
         return
     notice.slot = slot
@@ -171,7 +172,7 @@ cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause, uint32_
         balance_at(&state.ledger, account, spot_asset(market, side)).reserved -= \
             spot_reservation(market, side, order.leaves_lots, order.price_ticks)
     else:
-        work_order(state, market, account, market_id, -order.leaves_lots, order.price_ticks)
+        work_order(state, market, account, market_id, side, -order.leaves_lots, order.price_ticks)
     note_cancel(state, market_id, account, number, side, order.price_ticks, order.leaves_lots, cause)
     tell(state, hears, NOTICE_CANCEL, account, market_id, slot, cold_at(&state.pools, slot).generation, number, side, order.price_ticks,
          order.leaves_lots, 0, cause, 0)
@@ -193,7 +194,7 @@ cdef inline void venue_cancel_account(State* state, uint32_t account, uint32_t c
 cdef inline void venue_rest(State* state, Market* market, uint32_t market_id, PlaceCommand* command, qty_t leaves) noexcept nogil:
     """What came to rest reserves its cover (spot, V-1) or counts as working (perpetual, U-10)."""
     if market.kind == MARKET_PERPETUAL:
-        work_order(state, market, command.owner, market_id, leaves, command.price_ticks)
+        work_order(state, market, command.owner, market_id, command.side, leaves, command.price_ticks)
         return
     balance_at(&state.ledger, command.owner, spot_asset(market, command.side)).reserved += \
         spot_reservation(market, command.side, leaves, command.price_ticks)

@@ -104,10 +104,6 @@ cdef inline Quote* quote_at(State* state, uint32_t slot) noexcept nogil:
     return <Quote*>(state.quotes.base) + slot
 
 
-cdef inline Holding* quote_holding(State* state, Quote* quote) noexcept nogil:
-    return holding_at(&state.accounts, quote.holding)
-
-
 # ---- looking ----
 
 cdef inline void remember(State* state, Quote* quote, int64_t seen) noexcept nogil:
@@ -184,7 +180,7 @@ cdef inline void quote_cancel(State* state, Agent* agent, Quote* quote, Quoted* 
     if mass_quote != NIL:
         mass_quote_add(state, mass_quote, order.slot, order.generation, 1)
     else:
-        agent_cancel(state, agent, quote_holding(state, quote), order.slot, order.generation, quote.left_ms, cause)
+        agent_cancel(state, agent, quote.holding, order.slot, order.generation, quote.left_ms, cause)
     order.slot = NIL
 
 
@@ -192,19 +188,18 @@ cdef inline void quote_cancel(State* state, Agent* agent, Quote* quote, Quoted* 
 cdef inline void quote_level(State* state, Agent* agent, Quote* quote, int side, int level, int64_t target, qty_t qty, int64_t tolerance,
                              slot_t mass_quote, uint32_t cause) noexcept nogil:
     cdef Quoted* order = &quote.order[side][level]
-    cdef Holding* holding = quote_holding(state, quote)
     cdef int8_t way = SIDE_SELL if side else SIDE_BUY
     if order.slot != NIL and abs64(order.price - target) <= tolerance:
         return
     quote_cancel(state, agent, quote, order, mass_quote, cause)
     if mass_quote != NIL:
-        order.slot = order_prepare(state, holding, way, 0, <price_t>target, qty, cause)
+        order.slot = order_prepare(state, quote.holding, way, 0, <price_t>target, qty, cause)
     else:
-        order.slot = agent_send(state, agent, holding, way, 0, <price_t>target, qty, quote.left_ms, cause)
+        order.slot = agent_send(state, agent, quote.holding, way, 0, <price_t>target, qty, quote.left_ms, cause)
     if order.slot == NIL:
         return
     order.generation = cold_at(&state.pools, order.slot).generation
-    order.number = holding.orders_sent
+    order.number = cold_at(&state.pools, order.slot).id
     order.lots = qty
     order.price = target
     order.left_ms = quote.left_ms
@@ -276,7 +271,7 @@ cdef inline void maker_requote(State* state, Agent* agent, Maker* maker, Quote* 
             target = max64(market.book.price_min, min64(target, market.book.price_max))
             quote_level(state, agent, quote, side, level, target, qty, tolerance, mass_quote, cause)
     if mass_quote != NIL:
-        mass_quote_send(state, agent, quote_holding(state, quote), mass_quote, quote.left_ms)
+        mass_quote_send(state, agent, quote.holding, mass_quote, quote.left_ms)
 
 
 # ---- leaving and coming back ----
