@@ -261,7 +261,7 @@ cdef class Context(_ContextBase):
             if immediate:
                 flags = ORDER_IS_IOC
         self.world.check_venue(<uint32_t>agent.account, market_)
-        holding = holding_of(&state.ledger, &state.accounts, market_at(state, market_), <uint32_t>agent.account, market_)
+        holding = holding_open(state, <uint32_t>agent.account, market_)
         if holding == NIL:
             raise MemoryError("Context.place: no memory")
         order = SentOrder.__new__(SentOrder)
@@ -431,7 +431,7 @@ cdef class ArrayContext(_ContextBase):
         for i in range(n):
             number = self.first + <uint32_t>(<const int64_t*>who.data)[i]
             agent = agent_at(state, number)
-            holding = holding_of(&state.ledger, &state.accounts, market_at(state, market_), <uint32_t>agent.account, market_)
+            holding = holding_open(state, <uint32_t>agent.account, market_)
             slot = NIL if holding == NIL else agent_send(
                 state, agent, holding, (<const int8_t*>side.data)[i], flags,
                 0 if price is None else (<const int32_t*>price.data)[i], (<const int64_t*>qty.data)[i], self.left_ms(state, agent, market_), 0)
@@ -486,7 +486,7 @@ cdef class ArrayContext(_ContextBase):
         for i in range(n):
             name = (<const int64_t*>named.data)[i]
             agent = agent_at(state, self.first + <uint32_t>(<const int64_t*>who.data)[i])
-            holding = holding_of(&state.ledger, &state.accounts, market_at(state, market_), <uint32_t>agent.account, market_)
+            holding = holding_open(state, <uint32_t>agent.account, market_)
             if holding == NIL:
                 raise MemoryError("ArrayContext.cancel: no memory")
             agent_cancel(state, agent, holding, 2 * <slot_t><uint32_t>name, <uint32_t>(name >> 32),

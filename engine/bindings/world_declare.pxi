@@ -42,7 +42,7 @@ cdef class _WorldDeclaring(_WorldTables):
             memset(account, 0, sizeof(Account))
             account.holdings = account.agent = account.units = NIL
             account.venue = <uint16_t>venue
-            account.mode = MARGIN_CROSS
+            account.mode = MODE_CROSS
         return first
 
     def add_venue(self, *, stage_ppm=250000, stage_lots_min=1, stage_interval_ms=1000, service_us=0):
@@ -159,7 +159,7 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef int64_t taker_fee = border_int(taker_fee_ppm, "taker_fee_ppm", 0, 1000000)
         if state.markets.count >= 0xFFFF:
             raise bad_input("market", "at most 65,535 markets", "another one")
-        if slab_reserve(&state.markets, 1):
+        if slab_reserve(&state.markets, 1) or triggers_add_series(&state.risk.triggers, 2):
             raise MemoryError("World: no memory for another market")
         cdef uint32_t number = slab_take(&state.markets)
         market = market_at(state, number)
@@ -212,7 +212,36 @@ cdef class _WorldDeclaring(_WorldTables):
         market.base_atoms_per_lot = per_lot
         return market.book.ladder[0].tag >> 1
 
-    def add_perpetual(self, settle, *, atoms_per_tick_lot, maintenance_ppm, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61,
+    cdef slot_t requirement(self, object schedule, str field, object ppm) except? 0xFFFFFFFF:
+        """A requirement's schedule: its number, or the one tier of a plain rate."""
+        cdef Schedules* schedules = &self.world.state.risk.schedules
+        if schedule is None:
+            return schedule_from_border(schedules, (0,), (border_int(ppm, "maintenance_ppm", 0, 1000000),), "requirement")
+        if ppm is not None:
+            raise bad_input(field, "maintenance_ppm or a schedule", "both")
+        return <slot_t>border_int(schedule, field, 0, <int64_t>schedules.rows.count - 1)
+
+    def add_schedule(self, floors, rates_ppm, *, kind="requirement"):
+        """Declare tiers of a margin requirement, or of what counts of a collateral (rules S-1 .. S-5).
+
+        Parameters
+        ----------
+        floors : sequence of int or numpy.ndarray of int64
+            Where the tiers begin, atoms; the first 0, rising.
+        rates_ppm : sequence of int or numpy.ndarray of int64
+            Their rates, ppm: not falling for a requirement, not rising for a value.
+        kind : str
+            ``"requirement"`` (rounded up) or ``"value"`` (rounded down).
+
+        Returns
+        -------
+        int
+            Its number.
+        """
+        self.enter()
+        return schedule_from_border(&self.world.state.risk.schedules, floors, rates_ppm, kind)
+
+    def add_perpetual(self, settle, *, atoms_per_tick_lot, maintenance_ppm=None, maintenance=None, initial=None, price_stale_ms=0, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61,
                       notional_max=1 << 61, maker_fee_ppm=0, taker_fee_ppm=0, venue=0):
         """Open a perpetual market, linear, settled in one asset.
 
@@ -223,7 +252,13 @@ cdef class _WorldDeclaring(_WorldTables):
         atoms_per_tick_lot, price_min, price_max, qty_max, notional_max : int
             As for `add_spot`.
         maintenance_ppm : int
-            Maintenance margin rate, ppm of the notional (rule X-1).
+            Maintenance margin rate, ppm of the notional (rule C-2), where it has one tier; or else
+        maintenance : int
+            the number of its schedule.
+        initial : int, optional
+            Schedule of the initial requirement; without one new positions are not gated (rule C-6).
+        price_stale_ms : int
+            A mark older than this is unknown (rule C-5); 0: never.
         maker_fee_ppm, taker_fee_ppm : int
             Fees on the notional (rule L-8).
         venue : int
@@ -236,10 +271,15 @@ cdef class _WorldDeclaring(_WorldTables):
         """
         self.enter()
         cdef uint32_t settle_ = self.asset_number(settle, "settle")
-        cdef int64_t maintenance = border_int(maintenance_ppm, "maintenance_ppm", 0, 1000000)
+        cdef slot_t maintenance_ = self.requirement(maintenance, "maintenance", maintenance_ppm)
+        cdef slot_t initial_ = NIL if initial is None else self.requirement(initial, "initial", None)
+        cdef int64_t stale = border_int(price_stale_ms, "price_stale_ms", 0, TIME_MAX >> 20)
         cdef Market* market = self.new_market(venue, MARKET_PERPETUAL, settle_, atoms_per_tick_lot,
                                               (price_min, price_max, qty_max, notional_max), maker_fee_ppm, taker_fee_ppm)
-        market.maintenance_ppm = maintenance
+        market.maintenance = maintenance_
+        market.initial = initial_
+        market.price_stale_ms = stale
+        market.settles = collateral_find(&self.world.state.risk, market.venue, settle_)
         return market.book.ladder[0].tag >> 1
 
     def deposit(self, account, asset, atoms):
@@ -301,7 +341,7 @@ cdef class _WorldDeclaring(_WorldTables):
                                 - desk.working_atoms) \
                     or qty > EXPOSURE_MAX or notional_atoms(row, qty, price) > EXPOSURE_MAX:
                 raise bad_input("qty_lots", f"an exposure of the {account} within {EXPOSURE_MAX} lots and atoms (U-10)", qty_lots)
-        if holding_of(&state.ledger, &state.accounts, row, buyer_, market_) == NIL or holding_of(&state.ledger, &state.accounts, row, seller_, market_) == NIL:
+        if holding_open(state, buyer_, market_) == NIL or holding_open(state, seller_, market_) == NIL:
             raise MemoryError("World.open_trade: no memory")
         state.recorder.is_opening = 1
         settle_side(state, row, buyer_, market_, 1, qty, price, 0)

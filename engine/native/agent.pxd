@@ -17,6 +17,7 @@ from engine.native.orders cimport *
 from engine.native.rng cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
+from engine.native.unit cimport *
 from engine.native.venue cimport *
 
 
@@ -42,7 +43,7 @@ cdef inline void agent_cancel(State* state, Agent* agent, slot_t holding, slot_t
 # market order. O(markets of the account).
 cdef inline slot_t agent_take_for(State* state, Agent* agent, uint32_t account, uint32_t market, int8_t side, int64_t price, qty_t qty,
                                   time_ms_t left_ms, uint32_t cause) noexcept nogil:
-    cdef slot_t holding = holding_of(&state.ledger, &state.accounts, market_at(state, market), account, market)
+    cdef slot_t holding = holding_open(state, account, market)
     if holding == NIL:
         state.fault = FAULT_NO_MEMORY
         return NIL

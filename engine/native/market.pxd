@@ -49,7 +49,14 @@ cdef struct Market:
     Extremes last_moves          # of the last price
     uint32_t landmark_count
     Mover index_mover            # mover behind the published index
-    int64_t maintenance_ppm      # perpetual: maintenance margin rate
+    slot_t maintenance           # perpetual: schedule of the maintenance requirement
+    slot_t initial               # perpetual: of the initial one, NIL: new positions are not gated
+    slot_t collateral            # spot: row of its venue's collateral that its index prices, NIL none
+    slot_t settles               # perpetual: row of its venue's collateral that it settles in, NIL none
+    time_ms_t price_stale_ms     # a mark or index older than this is unknown, 0 never
+    Mover mark_mover             # mover behind the published mark
+    uint32_t mark_landmark       # its landmark, 0 until it has found a breach
+    uint32_t index_landmark
     int64_t maker_fee_ppm
     int64_t taker_fee_ppm
     uint32_t base_asset          # spot
@@ -80,23 +87,19 @@ cdef struct Holding:
     slot_t next_of_account       # next market of the account, ascending
     slot_t next_in_market        # older holding of the market
     slot_t desk                  # its Desk, NIL until the account sends an order there or is told of something
-    slot_t down                  # of the risk index, like those below: NIL
-    slot_t up                    # NIL
-    int32_t anchor_ticks         # 0
-    slot_t unit                  # NIL
+    slot_t trigger[2]            # what a fall, what a rise of its series fires, NIL none (E-1)
+    int32_t anchor_ticks         # value of the series when they were set
+    slot_t unit                  # what its position is tested with, NIL without one
     uint32_t pad
-
-cdef enum MarginMode:
-    MARGIN_CROSS = 2             # one equity for all of an account's positions that settle in an asset
 
 cdef struct Account:
     slot_t holdings              # first holding, ascending by market
     uint32_t liquidation         # landmark of the running liquidation, 0 = none
     uint32_t agent               # who is told of its fills, NIL nobody (N-4)
     uint16_t venue               # where it stands
-    uint8_t mode                 # MarginMode
+    uint8_t mode                 # AccountMode (risk.pxd)
     uint8_t pad
-    slot_t units                 # of the risk index, NIL
+    slot_t units                 # its first Unit, NIL none
 
 cdef struct Accounts:
     Slab accounts                # Account, same rows as the ledger's
@@ -140,7 +143,7 @@ cdef inline outlined_slot_t holding_make(Accounts* accounts, Market* market, uin
     holding.position_lots = holding.cost_atoms = 0
     holding.account = account
     holding.market = market_id
-    holding.desk = holding.down = holding.up = holding.unit = NIL
+    holding.desk = holding.trigger[0] = holding.trigger[1] = holding.unit = NIL
     holding.anchor_ticks = 0
     holding.pad = 0
     link = &account_at(accounts, account).holdings
@@ -203,6 +206,7 @@ cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     market.index_ms = market.mark_ms = -1
     market.holdings = market.watchers = NIL
     market.landmark_count = 0
+    market.maintenance = market.initial = market.collateral = market.settles = NIL
 
 
 cdef inline void extremes_note(Extremes* extremes, Mover* mover, int64_t before, int64_t after) noexcept nogil:

@@ -4,6 +4,7 @@
 
 from engine.native.types cimport *
 from engine.native.account cimport *
+from engine.native.arming cimport check_queue
 from engine.native.arith cimport *
 from engine.native.book cimport *
 from engine.native.match cimport *
@@ -14,9 +15,11 @@ from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.prices cimport *
+from engine.native.risk cimport *
 from engine.native.rows cimport write_price
 from engine.native.slab cimport *
 from engine.native.state cimport *
+from engine.native.triggers cimport *
 
 
 # ---- prices (phase 2) ----
@@ -27,6 +30,17 @@ cdef inline Publication* publication_at(State* state, slot_t slot) noexcept nogi
 
 cdef inline Oracle* oracle_at(State* state, uint32_t slot) noexcept nogil:
     return <Oracle*>(state.oracles.base) + slot
+
+
+# A published series has another value: whoever waits for it is due in phase 4 (P-4, E-1). O(1) if nobody does.
+cdef inline void series_moved(State* state, uint32_t market, uint32_t kind) noexcept nogil:
+    cdef Market* row = market_at(state, market)
+    cdef bint is_index = kind == ORACLE_INDEX
+    if series_move(&state.risk.triggers, 2 * market + (SERIES_INDEX if is_index else SERIES_MARK),
+                   <int32_t>(row.index_ticks if is_index else row.mark_ticks), &state.risk.due):
+        state.fault = FAULT_NO_MEMORY
+    if state.risk.due.count:
+        check_queue(state)
 
 
 # A value becomes the published index or mark; a mark queues its margin check for phase 4 (P-2, P-4). O(1).
@@ -40,11 +54,14 @@ cdef inline void venue_publish(State* state, slot_t slot) noexcept nogil:
         market.index_ticks = publication.price_ticks
         market.index_ms = state.now_ms
         market.index_mover = publication.mover
-        slab_give(&state.publications, slot)
+        market.index_landmark = 0
     else:
         market.mark_ticks = publication.price_ticks
         market.mark_ms = state.now_ms
-        venue_schedule(state, state.now_ms, PHASE_MARGIN, EVENT_CHECK, publication.market, slot, publication.mover.cause)
+        market.mark_mover = publication.mover
+        market.mark_landmark = 0
+    series_moved(state, publication.market, publication.kind)
+    slab_give(&state.publications, slot)
 
 
 # An oracle samples its source; the value is published after its lag, and the next sample scheduled (P-2). O(1).

@@ -6,6 +6,7 @@
 from engine.native.types cimport *
 from engine.native.account cimport *
 from engine.native.arith cimport *
+from engine.native.health cimport *
 from engine.native.book cimport *
 from engine.native.columns cimport *
 from engine.native.ladder cimport *
@@ -55,7 +56,7 @@ cdef inline void sample_account(State* state, uint32_t account, uint32_t asset) 
     cdef Balance* balance = balance_at(&state.ledger, account, asset)
     cdef Health health
     cdef int64_t row
-    account_health(&state.ledger, &state.accounts, <Market*>state.markets.base, account, asset, &health)
+    account_health(state, account, asset, &health)
     if health.is_flat and balance.atoms == 0 and balance.reserved == 0:
         return
     row = row_begin(state, table)
@@ -65,7 +66,7 @@ cdef inline void sample_account(State* state, uint32_t account, uint32_t asset) 
     put8(table, row, ACCOUNT_ATOMS, balance.atoms)
     put8(table, row, ACCOUNT_RESERVED, balance.reserved)
     put8(table, row, ACCOUNT_EQUITY, health.equity)
-    put8(table, row, ACCOUNT_MAINTENANCE, health.maintenance)
+    put8(table, row, ACCOUNT_MAINTENANCE, health.requirement)
     put8(table, row, ACCOUNT_NOTIONAL, health.notional)
     put4(table, row, ACCOUNT_NUMBER, account)
     put4(table, row, ACCOUNT_LIQUIDATION, account_at(&state.accounts, account).liquidation)

@@ -7,6 +7,7 @@
 from engine.native.types cimport *
 from engine.native.account cimport *
 from engine.native.arith cimport *
+from engine.native.arming cimport *
 from engine.native.book cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
@@ -16,9 +17,11 @@ from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.recorder cimport *
+from engine.native.risk cimport *
 from engine.native.rows cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
+from engine.native.unit cimport *
 
 cdef extern from *:
     """
@@ -143,6 +146,8 @@ cdef inline void settle_side(State* state, Market* market, uint32_t account, uin
     market.clearing -= realised
     note_realised(state, market_id, account, market.quote_asset, realised)
     pay_fee(state, market_id, account, market.quote_asset, notional_atoms(market, lots, price), fee_ppm)
+    if holding_at(&state.accounts, slot).unit != NIL:
+        unit_wrote(state, holding_at(&state.accounts, slot).unit)
 
 
 # Settle the fill rows first .. row_count - 1 of one command and complete them as trade rows. Cannot fail. O(fills).

@@ -17,10 +17,12 @@ from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.link cimport *
 from engine.native.market cimport *
+from engine.native.risk cimport *
 from engine.native.rows cimport *
 from engine.native.slab cimport *
 from engine.native.settle cimport *
 from engine.native.state cimport *
+from engine.native.unit cimport *
 
 
 # Make an order that is on its way: its slot and number are taken now (V-4), so that its sender has a name for it. Returns the
@@ -52,7 +54,7 @@ cdef inline slot_t order_prepare(State* state, slot_t holding, int8_t side, uint
 # (latched). Needs: account below pools.owners. O(markets of the account).
 cdef inline slot_t venue_send(State* state, uint32_t account, uint32_t market, int8_t side, uint32_t flags, price_t price,
                               qty_t qty, time_ms_t due_ms, uint32_t cause) noexcept nogil:
-    cdef slot_t holding = holding_of(&state.ledger, &state.accounts, market_at(state, market), account, market), slot
+    cdef slot_t holding = holding_open(state, account, market), slot
     if holding == NIL:
         state.fault = FAULT_NO_MEMORY
         return NIL
@@ -121,6 +123,15 @@ cdef inline void order_to_command(State* state, slot_t slot, PlaceCommand* comma
     command.display_lots = command.expires_ms = 0
 
 
+cdef inline bint is_frozen(State* state, uint32_t account, uint32_t market_id) noexcept nogil:
+    """The account, or its isolated position in this market, is in liquidation (V-3)."""
+    cdef slot_t slot
+    if account_at(&state.accounts, account).liquidation or account_at(&state.accounts, account).mode != MODE_ISOLATED:
+        return account_at(&state.accounts, account).liquidation != 0
+    slot = holding_at(&state.accounts, holding_find(&state.accounts, account, market_id)).unit
+    return slot != NIL and unit_of_state(state, slot).liquidation != 0
+
+
 cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, uint32_t flags, PlaceCommand* command) noexcept nogil:
     """Frozen, capped to the position (engine), legal, covered; writes the journal row in between."""
     cdef slot_t slot
@@ -132,7 +143,7 @@ cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, 
         if held == 0 or (held > 0) == (command.side == SIDE_BUY):
             return REJECT_QTY_NOT_POSITIVE       # nothing left to reduce (X-5)
         command.qty_lots = min64(command.qty_lots, abs64(held))
-    elif account_at(&state.accounts, command.owner).liquidation:
+    elif is_frozen(state, command.owner, market_id):
         return REJECT_ACCOUNT_FROZEN
     venue_journal(state, JOURNAL_PLACE, market_id, command.owner, command.name, command.side, command.order_type,
                   command.time_in_force, command.price_ticks, command.qty_lots)
@@ -217,7 +228,8 @@ cdef inline void account_defund(State* state, uint32_t account, uint32_t asset, 
     if balance.atoms >= balance.reserved:
         return
     venue_cancel_account(state, account, cause)
-    if balance.atoms < 0 and not account_at(&state.accounts, account).liquidation and account_is_flat(state, account, asset):
+    if balance.atoms < 0 and not account_at(&state.accounts, account).liquidation \
+            and account_at(&state.accounts, account).mode != MODE_UNIFIED and account_is_flat(state, account, asset):
         venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, cause)
 
 

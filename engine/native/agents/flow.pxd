@@ -16,6 +16,7 @@ from engine.native.orders cimport *
 from engine.native.rng cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
+from engine.native.unit cimport *
 
 cdef enum:
     FLOW_DISTANCES = 64
@@ -88,7 +89,7 @@ cdef inline void flow_send(State* state, Agent* agent, Flow* flow, uint32_t numb
         at -= flow.limit_rate[i]
         i += 1
     price = opposite_best(flow, market, asks) + (<int64_t>i + 1 if asks else -<int64_t>i - 1)
-    holding = holding_of(&state.ledger, &state.accounts, market, <uint32_t>agent.account, flow.market)
+    holding = holding_open(state, <uint32_t>agent.account, flow.market)
     if holding == NIL:
         state.fault = FAULT_NO_MEMORY
         return
