@@ -16,6 +16,7 @@ cdef extern from *:
     #define engine_prefetch(p) __builtin_prefetch((p), 1, 3)
     #define engine_keep() __asm__ volatile("")    /* in a function that does: its calls stay */
     static inline uint64_t engine_mul_high(uint64_t a, uint64_t b) { return (uint64_t)(((unsigned __int128)a * b) >> 64); }
+    static inline uint64_t engine_per_million(uint64_t n) { return n / 1000000; }    /* the divisor known: no division is left */
     #define engine_unlikely(x) __builtin_expect(!!(x), 0)
     #define engine_likely(x) __builtin_expect(!!(x), 1)
     /* q = floor(a * b / c), c > 0; 1 if it does not fit */
@@ -53,6 +54,8 @@ cdef extern from *:
     void prefetch "engine_prefetch"(const void*) noexcept nogil
     void keep "engine_keep"() noexcept nogil
     uint64_t mul_high "engine_mul_high"(uint64_t, uint64_t) noexcept nogil
+    # floor(n / 10^6). Cannot fail.
+    uint64_t per_million "engine_per_million"(uint64_t) noexcept nogil
     bint unlikely "engine_unlikely"(bint) noexcept nogil
     bint likely "engine_likely"(bint) noexcept nogil
     # floor(a*b/c) and ceil(a*b/c) through 128 bits, c > 0. Return 1 (and 0 in *out) when the result does not fit.
