@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, Never, TypeAlias, final, overload
+from typing import Any, Literal, Never, TypeAlias, final, overload
 
 from numpy.typing import NDArray
 from typing_extensions import Buffer, SupportsIndex, TypedDict, disjoint_base
@@ -294,6 +294,34 @@ def draw_law(
     count: SupportsIndex,
     k: SupportsIndex,
 ) -> list[float]: ...
+
+# ---- schedules ----
+
+@final
+class Schedule:
+    def __new__(
+        cls,
+        floors: list[int] | tuple[int, ...] | range | _Buffer,
+        rates: list[int] | tuple[int, ...] | range | _Buffer,
+        *,
+        kind: Literal["requirement", "value"] = "requirement",
+    ) -> Schedule: ...
+    @overload
+    def requirement(self, v: SupportsIndex) -> int: ...  # type: ignore[overload-overlap]  # an array may have __index__
+    @overload
+    def requirement(self, v: _Buffer) -> NDArray[Any]: ...
+    @overload
+    def value(self, v: SupportsIndex) -> int: ...  # type: ignore[overload-overlap]  # an array may have __index__
+    @overload
+    def value(self, v: _Buffer) -> NDArray[Any]: ...
+    @overload
+    def rate(self, v: SupportsIndex) -> int: ...  # type: ignore[overload-overlap]  # an array may have __index__
+    @overload
+    def rate(self, v: _Buffer) -> NDArray[Any]: ...
+    @property
+    def lowest_ppm(self) -> int: ...
+    @property
+    def highest_ppm(self) -> int: ...
 
 # ---- world ----
 

@@ -132,7 +132,7 @@ cdef inline slot_t schedule_add(Schedules* schedules, const int64_t* floors, con
     for i in range(count):
         row.lowest_ppm = <int32_t>min64(row.lowest_ppm, rates[i])
         row.highest_ppm = <int32_t>max64(row.highest_ppm, rates[i])
-    for i in range(count + 1):
+    while schedules.tiers.count < row.first + count + 1:
         slab_take(&schedules.tiers)
     schedule_fill(<Tier*>slab_at(&schedules.tiers, row.first), floors, rates, count)
     return schedule
