@@ -8,7 +8,8 @@ cdef enum:
 cdef dict _FAULT_TEXTS = {
     FAULT_NO_MEMORY: "no memory", FAULT_BOOK: "a book is inconsistent", FAULT_CONSERVATION: "an asset's balances do not sum to its deposits (L-2)",
     FAULT_POSITIONS: "positions or costs of a market do not sum to zero (L-7)", FAULT_EVENT: "an event that nothing handles",
-    FAULT_RESERVED: "a reserved amount that is not what the orders reserve (V-1)",
+    FAULT_RESERVED: "a reserved amount that is not what the orders reserve (V-1)", FAULT_ROWS: "an account's rows of balances are out of order (L-1)",
+    FAULT_WORKING: "an account's resting lots or atoms are not those of its orders (U-10)",
     FAULT_MARGIN: "a unit whose state, or whose triggers, are not what its evaluation says (C-4, E-1)",
 }
 cdef dict _SNAPSHOT_TEXTS = {

@@ -75,13 +75,24 @@ cdef inline void sample_account(State* state, uint32_t account, uint32_t asset) 
     table.row_count = row + 1
 
 
+# Every account, or those with a position, asset by asset; of a narrow one the assets that it has a row for, since it has nothing of the
+# others and no position there either. O(rows of balances).
 cdef inline void sample_accounts(State* state) noexcept nogil:
-    """Every account, or those with a position, asset by asset. O(accounts x assets)."""
+    cdef Purse* purse
+    cdef slot_t slot
     cdef uint32_t account, asset
     for account in range(state.ledger.account_count):
-        if state.recorder.all_accounts or account_has_position(state, account):
+        if not state.recorder.all_accounts and not account_has_position(state, account):
+            continue
+        purse = purse_at(&state.ledger, account)
+        if purse.is_wide:
             for asset in range(state.ledger.assets.count):
                 sample_account(state, account, asset)
+            continue
+        slot = purse.first
+        while slot != NIL:
+            sample_account(state, account, balance_row(&state.ledger, slot).asset)
+            slot = balance_row(&state.ledger, slot).next
 
 
 # One look of a cadence, and the next one. Cannot fail; without memory the fault is latched.

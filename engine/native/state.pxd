@@ -67,7 +67,9 @@ cdef enum Fault:
     FAULT_POSITIONS = 4
     FAULT_EVENT = 5
     FAULT_RESERVED = 6
-    FAULT_MARGIN = 7
+    FAULT_ROWS = 7               # of balances: NOTHING is written to, or an account's rows are out of order
+    FAULT_WORKING = 8            # a desk's lots or atoms are not those of the resting orders
+    FAULT_MARGIN = 9             # a unit's state or triggers are not what its evaluation says
 
 cdef enum:
     ORDER_IS_MARKET = 16         # flags of an order in flight, beside those of the ladder

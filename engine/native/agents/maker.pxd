@@ -141,7 +141,9 @@ cdef inline double window_volatility(State* state, Maker* maker, Quote* quote) n
 
 # Look at one market: fair value and samples. Returns whether a rule about its price or inventory fires. O(samples) if such a rule is on.
 cdef inline bint maker_look(State* state, Agent* agent, Maker* maker, Quote* quote) noexcept nogil:
-    cdef int64_t seen = believed_half_ticks(market_at(state, quote.market))
+    cdef int64_t seen
+    prefetch(holding_at(&state.accounts, quote.holding))     # on the way while the market is looked at
+    seen = believed_half_ticks(market_at(state, quote.market))
     quote.left_ms = picture_left_ms(state, agent, quote.market)
     if seen == NO_PRICE or seen <= 0:
         return 0
@@ -242,6 +244,7 @@ cdef inline void maker_requote(State* state, Agent* agent, Maker* maker, Quote* 
     cdef int level, side
     if quote.fair == 0.0 or seen == NO_PRICE:
         return
+    prefetch(desk_at(&state.accounts, holding_at(&state.accounts, quote.holding).desk))     # NIL: nobody reads what it fetches
     maker_centre(state, maker, quote, 0.5 * <double>seen, &centre, &half)
     half *= maker_spread(state, maker)
     step = centre * maker.spacing
