@@ -29,7 +29,7 @@ from engine.native.state cimport *
 from engine.native.venue cimport *
 
 cdef enum:
-    WORLD_SLABS = 30 + 9         # the behaviours' rows last
+    WORLD_SLABS = 33 + 9         # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -72,8 +72,11 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[27] = &state.watchers
     slabs[28] = &state.replays
     slabs[29] = &state.replay_rows
+    slabs[30] = &state.feeds.sources
+    slabs[31] = &state.feeds.cells
+    slabs[32] = &state.feeds.points
     for behaviour in range(BEHAVIOURS):
-        slabs[30 + behaviour] = &state.rows[behaviour]
+        slabs[33 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 
