@@ -515,10 +515,58 @@ class World:
         qty_lots: SupportsIndex,
         price_ticks: SupportsIndex,
     ) -> None: ...
+    # prices
     def add_index(
-        self, market: SupportsIndex, source: SupportsIndex, *, every_ms: SupportsIndex, lag_ms: SupportsIndex
+        self,
+        market: SupportsIndex,
+        source: SupportsIndex | Sequence[Mapping[str, Any]],
+        *,
+        every_ms: SupportsIndex,
+        lag_ms: SupportsIndex,
+        combine: str = "mean",
+        sample_every_ms: SupportsIndex | None = None,
+        outlier_ppm: SupportsIndex = 0,
+        clamp_ppm: SupportsIndex = 0,
+        floor_ticks: SupportsIndex = 1,
+        deviation_ppm: SupportsIndex = 0,
+        heartbeat_ms: SupportsIndex = 0,
+        latency_law: _Law | None = None,
     ) -> None: ...
-    def add_mark(self, market: SupportsIndex, *, every_ms: SupportsIndex, lag_ms: SupportsIndex) -> None: ...
+    def add_oracle(
+        self,
+        market: SupportsIndex,
+        source: SupportsIndex | Sequence[Mapping[str, Any]],
+        *,
+        every_ms: SupportsIndex,
+        lag_ms: SupportsIndex = 0,
+        combine: str = "mean",
+        sample_every_ms: SupportsIndex | None = None,
+        outlier_ppm: SupportsIndex = 0,
+        clamp_ppm: SupportsIndex = 0,
+        floor_ticks: SupportsIndex = 1,
+        deviation_ppm: SupportsIndex = 0,
+        heartbeat_ms: SupportsIndex = 0,
+        latency_law: _Law | None = None,
+    ) -> None: ...
+    def add_mark(
+        self,
+        market: SupportsIndex,
+        *,
+        every_ms: SupportsIndex,
+        lag_ms: SupportsIndex,
+        rule: str = "median",
+        window: SupportsIndex = 30,
+        sample_every_ms: SupportsIndex | None = None,
+        interval_ms: SupportsIndex = 0,
+        basis_tau_ms: SupportsIndex = 150000,
+        touch_tau_ms: SupportsIndex = 30000,
+        source: Sequence[Mapping[str, Any]] = (),
+        latency_law: _Law | None = None,
+    ) -> None: ...
+    def publish(self, market: SupportsIndex, ticks: SupportsIndex, kind: str = "mark") -> None: ...
+    def set_funding(
+        self, market: SupportsIndex, rate_ppb: SupportsIndex, *, next_ms: SupportsIndex, every_ms: SupportsIndex
+    ) -> None: ...
 
     # tables
     def record(

@@ -8,9 +8,11 @@ cdef dict market_state(Market* row):
     """What `World.market` says of a market."""
     prices = {
         "best_bid": book_best(&row.book, 0), "best_ask": book_best(&row.book, 1), "last": row.book.last_price,
-        "index": row.index_ticks, "mark": row.mark_ticks,
+        "index": row.index_ticks, "mark": row.mark_ticks, "oracle": row.oracle_ticks,
     }
     result = {name: None if value == NO_PRICE else value for name, value in prices.items()}
+    for name, time_ms in (("index_ms", row.index_ms), ("mark_ms", row.mark_ms), ("oracle_ms", row.oracle_ms)):
+        result[name] = None if time_ms < 0 else time_ms
     result["clearing"] = row.clearing
     result["trades"] = row.book.trade_count
     result["traded_lots"] = row.book.traded_lots

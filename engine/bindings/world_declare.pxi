@@ -1,4 +1,4 @@
-# World, declaring: assets, accounts, markets, deposits, positions, oracles.
+# World, declaring: assets, accounts, markets, deposits, positions.
 
 
 cdef class _WorldDeclaring(_WorldTables):
@@ -350,48 +350,3 @@ cdef class _WorldDeclaring(_WorldTables):
         venue_journal(state, JOURNAL_OPEN, market_, <int32_t>buyer_, seller_, 0, 0, 0, price, qty)
         account_defund(state, buyer_, row.quote_asset, market_, 0)
         account_defund(state, seller_, row.quote_asset, market_, 0)
-
-    cdef int new_oracle(self, uint32_t kind, uint32_t market, uint32_t source, object every_ms, object lag_ms) except -1:
-        cdef State* state = &self.world.state
-        cdef time_ms_t every = border_int(every_ms, "every_ms", 1, TIME_MAX >> 20)
-        cdef time_ms_t lag = border_int(lag_ms, "lag_ms", 0, TIME_MAX >> 20)
-        if slab_reserve(&state.oracles, 1):
-            raise MemoryError("World: no memory for another oracle")
-        cdef uint32_t number = slab_take(&state.oracles)
-        cdef Oracle* oracle = oracle_at(state, number)
-        oracle.kind = kind
-        oracle.market = market
-        oracle.source = source
-        oracle.every_ms = every
-        oracle.lag_ms = lag
-        venue_schedule(state, state.now_ms, PHASE_PRICES, EVENT_SAMPLE_PRICE, number, 0, 0)
-        return 0
-
-    def add_index(self, market, source, *, every_ms, lag_ms):
-        """Publish the mid of another market as this market's index (rule P-3).
-
-        Parameters
-        ----------
-        market, source : int
-            Whose index, and the market that is sampled.
-        every_ms, lag_ms : int
-            Cadence of the samples, and from sample to publication, ms.
-        """
-        self.enter()
-        self.new_oracle(ORACLE_INDEX, self.market_number(market), self.market_number(source, "source"), every_ms, lag_ms)
-
-    def add_mark(self, market, *, every_ms, lag_ms):
-        """Publish the median of index, own mid and own last as this market's mark (rule P-3).
-
-        Parameters
-        ----------
-        market : int
-            A perpetual.
-        every_ms, lag_ms : int
-            As for `add_index`.
-        """
-        cdef State* state = self.enter()
-        cdef uint32_t number = self.market_number(market)
-        if market_at(state, number).kind != MARKET_PERPETUAL:
-            raise bad_input("market", "a perpetual", f"spot market {market}")
-        self.new_oracle(ORACLE_MARK, number, number, every_ms, lag_ms)

@@ -54,7 +54,8 @@ cdef class _WorldReading(_WorldCallers):
         Returns
         -------
         dict
-            ``best_bid, best_ask, last, index, mark`` (ticks or None), ``clearing`` (atoms), ``trades``, ``traded_lots``, ``orders``;
+            ``best_bid, best_ask, last, index, mark, oracle`` (ticks or None), ``index_ms, mark_ms, oracle_ms`` (when they were published, or
+            None), ``clearing`` (atoms), ``trades``, ``traded_lots``, ``orders``;
             of its terms ``quote_asset`` and ``atoms_per_tick_lot``.
         """
         cdef State* state = self.enter()
@@ -82,7 +83,7 @@ cdef class _WorldReading(_WorldCallers):
         return self.lend("journal")
 
     def prices(self):
-        """Return the prices so far; `kind` 1 index, 2 mark, and if recorded 4 last, 5 mid."""
+        """Return the prices so far; `kind` 1 index, 2 mark, 3 oracle, and if recorded 4 last, 5 mid."""
         return self.lend("prices")
 
     def samples(self):

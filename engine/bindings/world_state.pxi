@@ -56,6 +56,7 @@ cdef class _WorldState:
         slab_init(&state.markets, sizeof(Market), 0)
         slab_init(&state.publications, sizeof(Publication), sizeof(Publication) - 4)
         slab_init(&state.oracles, sizeof(Oracle), 0)
+        feeds_init(&state.feeds)
         slab_init(&state.venues, sizeof(Venue), 0)
         slab_init(&state.agents, sizeof(Agent), 0)
         slab_init(&state.laws, sizeof(Law), 0)

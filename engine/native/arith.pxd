@@ -35,6 +35,14 @@ cdef extern from *:
         if (q > INT64_MAX || q < INT64_MIN) { *out = 0; return 1; }
         *out = (int64_t)q; return 0;
     }
+    /* q = floor(a * b * c / (d * e)), d, e > 0; |a * b * c| and d * e must fit in 127 bits; 1 if q does not fit */
+    static inline int engine_mul3_div2_floor(int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t *out) {
+        if (d <= 0 || e <= 0) { *out = 0; return 1; }
+        engine_i128 n = (engine_i128)a * b * c, m = (engine_i128)d * e, q = n / m;
+        if (n % m < 0) q--;
+        if (q > INT64_MAX || q < INT64_MIN) { *out = 0; return 1; }
+        *out = (int64_t)q; return 0;
+    }
     /* sign of a*b - c*d, exactly */
     static inline int engine_cmp_products(int64_t a, int64_t b, int64_t c, int64_t d) {
         engine_i128 x = (engine_i128)a * b, y = (engine_i128)c * d;
@@ -63,6 +71,8 @@ cdef extern from *:
     # floor(a*b/c) and ceil(a*b/c) through 128 bits, c > 0. Return 1 (and 0 in *out) when the result does not fit.
     bint mul_div_floor "engine_mul_div_floor"(int64_t, int64_t, int64_t, int64_t*) noexcept nogil
     bint mul_div_ceil "engine_mul_div_ceil"(int64_t, int64_t, int64_t, int64_t*) noexcept nogil
+    # floor(a*b*c/(d*e)), d, e > 0. Needs: |a*b*c| and d*e below 2^127. Returns 1 (and 0 in *out) when the result does not fit.
+    bint mul3_div2_floor "engine_mul3_div2_floor"(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t*) noexcept nogil
     # sign of a*b - c*d through 128 bits. Cannot fail.
     int cmp_products "engine_cmp_products"(int64_t, int64_t, int64_t, int64_t) noexcept nogil
     # Divisor > 0 (0 otherwise). floor favours the payer, ceil the receiver. Cannot fail.

@@ -30,7 +30,7 @@ from engine.native.state cimport *
 from engine.native.venue cimport *
 
 cdef enum:
-    WORLD_SLABS = 43 + 9         # the behaviours' rows last
+    WORLD_SLABS = 46 + 9         # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -86,8 +86,11 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[40] = &state.risk.collateral
     slabs[41] = &state.risk.terms
     slabs[42] = &state.risk.due
+    slabs[43] = &state.feeds.sources
+    slabs[44] = &state.feeds.cells
+    slabs[45] = &state.feeds.points
     for behaviour in range(BEHAVIOURS):
-        slabs[43 + behaviour] = &state.rows[behaviour]
+        slabs[46 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 

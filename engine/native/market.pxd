@@ -57,6 +57,12 @@ cdef struct Market:
     Mover mark_mover             # mover behind the published mark
     uint32_t mark_landmark       # its landmark, 0 until it has found a breach
     uint32_t index_landmark
+    int64_t oracle_ticks         # published oracle, for collateral and lending (P-1); NO_PRICE before the first
+    time_ms_t oracle_ms          # when
+    Mover oracle_mover           # mover behind it
+    int64_t funding_ppb          # perpetual: rate of the last settlement
+    time_ms_t funding_next_ms    # its next settlement
+    time_ms_t funding_every_ms   # its funding interval, 0 = none
     int64_t maker_fee_ppm
     int64_t taker_fee_ppm
     uint32_t base_asset          # spot
@@ -202,8 +208,8 @@ cdef inline Desk desk_read(Accounts* accounts, slot_t holding) noexcept nogil:
 cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     book_init(&market.book, id)
     market.clearing = 0
-    market.index_ticks = market.mark_ticks = NO_PRICE
-    market.index_ms = market.mark_ms = -1
+    market.index_ticks = market.mark_ticks = market.oracle_ticks = NO_PRICE
+    market.index_ms = market.mark_ms = market.oracle_ms = -1
     market.holdings = market.watchers = NIL
     market.landmark_count = 0
     market.maintenance = market.initial = market.collateral = market.settles = NIL

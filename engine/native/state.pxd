@@ -92,6 +92,7 @@ cdef enum JournalKind:
     JOURNAL_INDEX = 5
     JOURNAL_MARK = 6
     JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`, payer in `number`
+    JOURNAL_ORACLE = 8
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64
@@ -252,6 +253,7 @@ cdef struct State:
     Slab markets                 # Market
     Slab publications            # Publication in transit
     Slab oracles                 # Oracle
+    Feeds feeds                  # their sources, windows and paths
     Slab venues                  # Venue
     Slab agents                  # Agent
     Slab laws                    # Law

@@ -194,6 +194,8 @@ cdef inline uint64_t world_digest(WorldData* world) noexcept nogil:
         h = digest_word(h, market.mark_ticks)
         h = digest_word(h, market.book.trade_count)
         h = digest_word(h, <int64_t>book_digest(&state.pools, &market.book))
+        if market.oracle_ticks != NO_PRICE:      # a word only where there is something to say
+            h = digest_word(digest_word(h, -7), market.oracle_ticks)
     for i in range(state.ledger.account_count):
         slot = account_at(&state.accounts, i).holdings
         while slot != NIL:
