@@ -149,7 +149,7 @@ cdef inline Collateral* collateral_touch(State* state, Unit* unit, slot_t slot, 
     row.stamp = state.risk.stamp
     balance = balance_at(&state.ledger, unit.account, row.asset)
     row.net = balance.atoms - balance.owed
-    row.liability = balance.owed + max64(0, -balance.atoms)
+    row.liability = max64(0, balance.owed) + max64(0, -balance.atoms)
     row.requirement = row.initial = row.exposure = row.positions = 0
     row.holding = NIL
     row.touched_next = touched[0]

@@ -93,6 +93,13 @@ cdef enum JournalKind:
     JOURNAL_MARK = 6
     JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`, payer in `number`
     JOURNAL_ORACLE = 8
+    JOURNAL_WITHDRAW = 9         # account, asset in `market`, atoms in `qty`
+    JOURNAL_BORROW = 10          # account, asset in `market`, atoms in `qty`, lender in `number`
+    JOURNAL_REPAY = 11
+    JOURNAL_MARGIN = 12          # account, market, atoms in `qty` from its balance to its isolated margin there
+    JOURNAL_INTEREST = 13        # account, asset in `market`, atoms in `qty`, lender in `number`
+    JOURNAL_FUNDING = 14         # market, rate in `number` (ppb), price
+    JOURNAL_REDUCE = 15          # as CANCEL, of `qty` lots
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64
