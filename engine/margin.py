@@ -4,11 +4,12 @@ Stands on `engine.errors` and `engine.units`; the compiled core is not imported 
 
 ::
 
-    equity / requirement    3.00      1.50        1.20             1.00
-    binance_portfolio_margin  free  |  WARN  |  REDUCE_ONLY  |  ... LIQUIDATE (1.05)       state 0 | 1 | 2 | 3
+    equity / requirement        1.50            1.20                 1.05
+    actions               none   |     WARN      |    REDUCE_ONLY     |    LIQUIDATE        (binance_portfolio_margin)
+    state                  0     |      1        |         2          |        3
 
-Promises: a ladder that exists is legal (C-4): its ratios fall, its actions do not. The closed forms are exact fractions,
-so they have no rounding to name; `docs/rules.md` C-8 says what the engine does on its grid.
+Promises: a ladder that exists is legal (C-4): its ratios fall, its actions do not become milder. The closed forms are
+exact fractions, so they have no rounding to name; C-8 says what the engine does on its grid.
 """
 
 from __future__ import annotations
@@ -234,11 +235,13 @@ def dydx() -> Ladder:
 # --- closed forms ---------------------------------------------------------------------------------------------------
 
 
-def liquidation_price(position: Number, entry: Number, collateral: Number, tiers: Number | Sequence[tuple[Number, Number]]) -> Fraction | None:
-    """Return the price at which the equity of one linear position equals its requirement (Binance's isolated formula).
+def liquidation_price(
+    position: Number, entry: Number, collateral: Number, tiers: Number | Sequence[tuple[Number, Number]]
+) -> Fraction | None:
+    """Return the price at which the equity of one linear position equals its requirement (isolated, Binance).
 
-    ``(collateral + cum - position * entry) / (|position| * rate - position)``, by the tier in which the notional at that
-    price lies; ``cum`` makes the requirement continuous over the tiers.
+    ``(collateral + cum - position * entry) / (|position| * rate - position)``, by the tier in which the notional at
+    that price lies; ``cum`` makes the requirement continuous over the tiers.
 
     Parameters
     ----------
