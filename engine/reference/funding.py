@@ -4,7 +4,7 @@ Stands on `ledger` (`ceil_div`).
 
 ::
 
-    impact prices, index --F-1--> samples --mean--> P_avg --F-2--> rate --F-3--> payer --ceil--> pool --floor--> receiver
+    impact prices, index --F-1--> samples --mean--> P_avg --F-2--> rate --F-3--> payer --ceil--> pool --floor--> payee
 
 Promises: plain integers, rates in ppb (10^-9). Payments and the pool's part sum to 0, and the pool never pays.
 """
