@@ -159,13 +159,13 @@ def _position_grid(fills: list[tuple[int, Fraction, Fraction]]) -> tuple[Grid, b
     held = cost = most = Fraction(0)
     costs = []
     for sign, quantity, price in fills:
+        most = max(most, abs(cost) + quantity * price)  # U-10 counts a trade on top of the cost, whatever its side
         closed = min(quantity, abs(held)) if sign * held < 0 else Fraction(0)
         if closed:
             cost -= cost * closed / abs(held)
         cost += sign * (quantity - closed) * price
         held += sign * quantity
         costs.append(cost)
-        most = max(most, abs(cost), quantity * price)
     return _finest(lots, ticks, lots * ticks * _denominator(each * lots * ticks for each in costs), most)
 
 
@@ -201,7 +201,8 @@ def _check_grids(cash: Fraction, rows: list[Row]) -> tuple[list[Grid], bool]:
     steps = [(row.quantity.denominator, _denominator([row.entry, row.mark])) for row in rows]
     coarse = lcm(cash.denominator, *(lots * ticks for lots, ticks in steps))
     fine = lcm(coarse, _denominator(row.required for row in rows))
-    most = abs(cash) + sum((abs(row.quantity) * max(row.entry, row.mark) for row in rows), Fraction(0))
+    # Money below 0 is lost at twice its notional (`NativeBooks.set_balance`).
+    most = 2 * abs(cash) + sum((abs(row.quantity) * max(row.entry, row.mark) for row in rows), Fraction(0))
     is_exact = most * fine <= EXPOSURE_MAX
     atoms = fine if is_exact else _multiple_that_fits(coarse, most)
     return [Grid(1, 1, atoms), *(Grid(lots, ticks, atoms) for lots, ticks in steps)], is_exact

@@ -9,6 +9,10 @@ from itertools import pairwise
 from engine.reference.margin import Holding
 
 PPM = 10**6
+CENT = 100  # ticks of a dollar
+LOT = 1000  # lots of a coin
+DOLLAR = 10**6  # atoms
+W = DOLLAR // (CENT * LOT)  # 10 atoms for a lot at a tick
 NO_TIER = (None, 0)
 
 
@@ -114,3 +118,8 @@ def held(position_lots, entry_ticks, mark_ticks, *, w=1, rate_ppm=50_000, tiers=
         initial=initial,
         **options,
     )
+
+
+def position(coins, entry, mark, **options):
+    """Make a holding of whole coins at prices in dollars."""
+    return held(coins * LOT, entry * CENT, mark * CENT, w=W, **options)

@@ -1,4 +1,4 @@
-"""The vectors of accounts in margin: our own on the reference and on a native world, and planted errors in each field."""
+"""The vectors of accounts in margin: our own on the reference and on a native world, and planted errors."""
 
 from __future__ import annotations
 
