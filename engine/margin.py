@@ -257,7 +257,7 @@ def liquidation_price(
     Returns
     -------
     Fraction or None
-        None if no price above 0 does it. Of several, the one that is reached first.
+        None if no price above 0 does it. There is never more than one: no rate takes more than the price gives.
 
     Raises
     ------
@@ -280,7 +280,6 @@ def liquidation_price(
     """
     q, money = _position(position), _fraction(collateral, "collateral")
     worth = q * _fraction(entry, "entry")
-    prices = []
     cum = before = Fraction(0)
     rows = _tiers(tiers)
     for (floor, rate), (ceiling, _) in pairwise([*rows, (None, Fraction(0))]):
@@ -290,10 +289,8 @@ def liquidation_price(
         slope = abs(q) * rate - q
         price = (money + cum - worth) / slope if slope else Fraction(0)
         if price > 0 and floor <= price * abs(q) and (ceiling is None or price * abs(q) <= ceiling):
-            prices.append(price)
-    if not prices:
-        return None
-    return max(prices) if q > 0 else min(prices)
+            return price
+    return None
 
 
 def liquidation_price_from_mark(

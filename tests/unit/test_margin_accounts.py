@@ -223,6 +223,8 @@ class TestOrders:
         assert not unified_order_is_affordable([coins], 0, 0, NewOrder(BUY, 11, 100))
         assert unified_order_is_affordable([coins], 0, 0, NewOrder(BUY, 9, 101))  # 135 and 13.5, up: 149
         assert not unified_order_is_affordable([coins], 0, 0, NewOrder(BUY, 9, 102))  # 27
+        fewer = replace(coins, balance_atoms=99)  # worth 148.5, down: not enough for 149
+        assert not unified_order_is_affordable([fewer], 0, 0, NewOrder(BUY, 9, 101))
         assert unified_order_is_affordable(
             [replace(coins, balance_atoms=-500, holdings=(self.market(10),))], 0, 0, NewOrder(SELL, 5, 1)
         )

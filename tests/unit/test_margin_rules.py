@@ -166,6 +166,20 @@ def test_a_unit_that_has_breached_is_liquidated_at_the_mark():
     assert bankruptcy_price_ticks(health_at_mark(-5, [held(1, 100, 100)], 0), 100, 1) == 100
 
 
+def test_a_breach_that_a_lower_price_heals_is_found_all_the_same():
+    """Three times half of the notional falls faster with the price than a long's equity does."""
+    long, thrice = held(1, 100, 100, rate_ppm=500_000), Boundary(MarginAction.WARN, 3_000_000)
+    health_at = health_at_mark(120, [long], 0)
+    assert state(health_at(100), Ladder((thrice,))) == 1  # 120 of 150
+    assert state(health_at(20), Ladder((thrice,))) == 0  # 40 of 30
+    assert liquidation_price_ticks(health_at, 100, 1, thrice) == 100
+    # And one tick in the middle: at 50 equity is 29 and thrice 10 is required, at 49 it is 28 and 27.
+    dear = health_at_mark(79, [held(1, 100, 100, tiers=Tiers(((0, 0), (40, 1_000_000), (50, 0))))], 0)
+    assert [state(dear(price), Ladder((thrice,))) for price in (51, 50, 49, 25)] == [0, 1, 0, 0]
+    assert liquidation_price_ticks(dear, 100, 25, thrice) == 50
+    assert liquidation_price_ticks(dear, 49, 25, thrice) is None
+
+
 def test_each_position_is_rounded_by_itself():
     # 5 % of 10 is 0.5: twice rounded up.
     assert requirement([held(1, 10, 10), held(-1, 10, 10)]) == 2
