@@ -75,6 +75,7 @@ cdef enum:
     ORDER_IS_MARKET = 16         # flags of an order in flight, beside those of the ladder
     ORDER_IS_IOC = 32
     ORDER_OF_ENGINE = 64         # the liquidation engine's: passes a frozen account, only reduces (X-5)
+    ORDER_REDUCES = 128          # reduce-only, kept by the venue (C-7)
 
 # Columns of the trades table behind FILL_*: when, why, where, and the aggressor's side.
 cdef enum TradeColumn:
