@@ -91,7 +91,7 @@ BEYOND = {
     "price_ticks": (0, 101), "every_ms": (0, -1, 2**60), "lag_ms": (-1, 2**60),
     "inventory_max": (0, 2**61 + 1), "side": (0, 2, -2), "at_ms": (9, -1, 2**62),
     "accounts": (-1, 5, *SYSTEM), "latency_ms": (-1, 2**60), "picture_ms": (-1, 2**60), "other": (-1, 0, 2),
-    "stage_ppm": (0, 10**6 + 1), "stage_lots_min": (0, -1), "stage_interval_ms": (0, 2**60),
+    "stage_ppm": (-1, 10**6 + 1), "stage_lots_min": (0, -1), "stage_interval_ms": (0, 2**60),
     "service_us": (-1, 10**9 + 1),
     "venue": (-1, 1), "ticket": (-1, 2**31), "until_ms": (9, -1, 2**62),
 }  # fmt: skip
@@ -187,7 +187,7 @@ class TestSeedAndOptions:
     @pytest.mark.parametrize(
         ("field", "bad"),
         [
-            ("stage_ppm", (0, 10**6 + 1)),
+            ("stage_ppm", (-1, 10**6 + 1)),
             ("stage_lots_min", (0, 2**63)),
             ("stage_interval_ms", (0, 2**60)),
             ("depth_every_ms", (-1, 2**60)),
