@@ -428,9 +428,7 @@ class World:
 
     # declaring
     def add_asset(self, supply_max: SupportsIndex) -> int: ...
-    def add_accounts(
-        self, count: SupportsIndex = 1, *, venue: SupportsIndex = 0, narrow: bool = False
-    ) -> int: ...
+    def add_accounts(self, count: SupportsIndex = 1, *, venue: SupportsIndex = 0, narrow: bool = False) -> int: ...
     def add_venue(
         self,
         *,
