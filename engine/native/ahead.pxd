@@ -76,7 +76,7 @@ cdef inline void ahead_cancel(State* state, slot_t slot) noexcept nogil:
 
 
 cdef inline void ahead_wakes(State* state) noexcept nogil:
-    """Fetch the record of the agent that the rare heap wakes next, and the heads of those near its top."""
+    """Fetch record and account of the agent that the rare heap wakes next, and the heads of those near its top."""
     cdef Event* top = <Event*>state.queue.rare.base
     cdef Agent* agent
     cdef int i
@@ -86,6 +86,7 @@ cdef inline void ahead_wakes(State* state) noexcept nogil:
         agent = agent_at(state, top.a)
         prefetch(slab_at(&state.rows[agent.behaviour], agent.row))
         prefetch(<char*>slab_at(&state.rows[agent.behaviour], agent.row) + 64)
+        prefetch(account_at(&state.accounts, <uint32_t>agent.account))
     keep()
     for i in range(1, 7):
         if top[i].kind == EVENT_WAKE:
