@@ -180,6 +180,7 @@ cdef inline void venue_settle(State* state, uint32_t market_id, PlaceCommand* co
     for row in range(first, fills.row_count):
         number += 1
         maker = (<int32_t*>table_cell(fills, row, FILL_MAKER_OWNER))[0]
+        prefetch(account_at(&state.accounts, <uint32_t>maker))       # whom to tell: on its way while the trade is settled
         price = (<int32_t*>table_cell(fills, row, FILL_PRICE))[0]
         lots = (<int64_t*>table_cell(fills, row, FILL_QTY))[0]
         (<int32_t*>table_cell(fills, row, FILL_COMMAND))[0] = <int32_t>number
@@ -192,6 +193,7 @@ cdef inline void venue_settle(State* state, uint32_t market_id, PlaceCommand* co
                 settle_spot(state, market, market_id, command.owner, maker, lots, price, 0)
             else:
                 settle_spot(state, market, market_id, maker, command.owner, lots, price, 1)
+            prefetch(holding_at(&state.accounts, account_at(&state.accounts, <uint32_t>maker).holdings))
         else:
             work_order(state, market, maker, market_id, -command.side, -lots, price)
             settle_side(state, market, maker, market_id, -command.side, lots, price, market.maker_fee_ppm)
