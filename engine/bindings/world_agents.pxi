@@ -235,7 +235,7 @@ cdef class _WorldAgents(_WorldPricing):
     cdef int new_quote(self, uint32_t number, uint32_t market, qty_t qty, qty_t inventory_max) except -1:
         cdef State* state = &self.world.state
         cdef Agent* agent = agent_at(state, number)
-        cdef slot_t holding = holding_of(&state.accounts, market_at(state, market), <uint32_t>agent.account, market)
+        cdef slot_t holding = holding_open(state, <uint32_t>agent.account, market)
         cdef slot_t slot = slab_take(&state.quotes), last
         cdef Quote* quote = quote_at(state, slot)
         cdef int side, level

@@ -10,12 +10,14 @@ cdef extern from *:
     #include <stdint.h>
     typedef __int128 engine_i128;
     static inline int engine_ctz64(uint64_t x) { return __builtin_ctzll(x); }
+    static inline int engine_top_bit64(uint64_t x) { return 63 - __builtin_clzll(x); }
     static inline int engine_mul_overflows(int64_t a, int64_t b, int64_t *out) { return __builtin_mul_overflow(a, b, out); }
     static inline int engine_add_overflows(int64_t a, int64_t b, int64_t *out) { return __builtin_add_overflow(a, b, out); }
     /* a macro: gcc 12 takes a function that only prefetches for pure and deletes its calls */
     #define engine_prefetch(p) __builtin_prefetch((p), 1, 3)
     #define engine_keep() __asm__ volatile("")    /* in a function that does: its calls stay */
     static inline uint64_t engine_mul_high(uint64_t a, uint64_t b) { return (uint64_t)(((unsigned __int128)a * b) >> 64); }
+    static inline uint64_t engine_per_million(uint64_t n) { return n / 1000000; }    /* the divisor known: no division is left */
     #define engine_unlikely(x) __builtin_expect(!!(x), 0)
     #define engine_likely(x) __builtin_expect(!!(x), 1)
     /* q = floor(a * b / c), c > 0; 1 if it does not fit */
@@ -55,12 +57,15 @@ cdef extern from *:
         int64_t q = a / b; return (a % b > 0) ? q + 1 : q;
     }
     """
-    int ctz64 "engine_ctz64"(uint64_t) noexcept nogil
+    int ctz64 "engine_ctz64"(uint64_t) noexcept nogil             # lowest set bit; x != 0
+    int top_bit64 "engine_top_bit64"(uint64_t) noexcept nogil     # highest set bit; x != 0
     bint mul_overflows "engine_mul_overflows"(int64_t, int64_t, int64_t*) noexcept nogil
     bint add_overflows "engine_add_overflows"(int64_t, int64_t, int64_t*) noexcept nogil
     void prefetch "engine_prefetch"(const void*) noexcept nogil
     void keep "engine_keep"() noexcept nogil
     uint64_t mul_high "engine_mul_high"(uint64_t, uint64_t) noexcept nogil
+    # floor(n / 10^6). Cannot fail.
+    uint64_t per_million "engine_per_million"(uint64_t) noexcept nogil
     bint unlikely "engine_unlikely"(bint) noexcept nogil
     bint likely "engine_likely"(bint) noexcept nogil
     # floor(a*b/c) and ceil(a*b/c) through 128 bits, c > 0. Return 1 (and 0 in *out) when the result does not fit.

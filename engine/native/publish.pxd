@@ -6,6 +6,7 @@
 
 from engine.native.types cimport *
 from engine.native.account cimport *
+from engine.native.arming cimport check_queue
 from engine.native.arith cimport *
 from engine.native.book cimport *
 from engine.native.match cimport *
@@ -17,6 +18,7 @@ from engine.native.lineage cimport *
 from engine.native.law cimport Law, law_ms
 from engine.native.market cimport *
 from engine.native.prices cimport *
+from engine.native.risk cimport *
 from engine.native.rng cimport *
 from engine.native.sources cimport *
 from engine.native.indexes cimport *
@@ -24,6 +26,7 @@ from engine.native.marks cimport *
 from engine.native.rows cimport write_price
 from engine.native.slab cimport *
 from engine.native.state cimport *
+from engine.native.triggers cimport *
 
 
 # ---- prices (phase 2) ----
@@ -36,10 +39,17 @@ cdef inline Oracle* oracle_at(State* state, uint32_t slot) noexcept nogil:
     return <Oracle*>(state.oracles.base) + slot
 
 
-# A published value has changed or was published anew; ORACLE_* says of which series. Called once for each publication, whoever made it,
-# after the market's fields are set and the margin check is queued. Empty: what triggers on prices is to be put in here.
+# A published series has another value: whoever waits for it is due in phase 4 (P-4, E-1). O(1) if nobody does.
 cdef inline void series_moved(State* state, uint32_t market, int kind) noexcept nogil:
-    pass
+    cdef Market* row = market_at(state, market)
+    cdef bint is_index = kind == ORACLE_INDEX
+    if kind == ORACLE_ORACLE:
+        return                           # lending reads it; no margin unit does
+    if series_move(&state.risk.triggers, 2 * market + (SERIES_INDEX if is_index else SERIES_MARK),
+                   <int32_t>(row.index_ticks if is_index else row.mark_ticks), &state.risk.due):
+        state.fault = FAULT_NO_MEMORY
+    if state.risk.due.count:
+        check_queue(state)
 
 
 cdef inline uint8_t journal_kind(uint32_t kind) noexcept nogil:
@@ -48,7 +58,7 @@ cdef inline uint8_t journal_kind(uint32_t kind) noexcept nogil:
     return JOURNAL_MARK if kind == ORACLE_MARK else JOURNAL_ORACLE
 
 
-# A value becomes the published index, mark or oracle; a mark queues its margin check for phase 4 (P-2, P-4). Takes the publication over. O(1).
+# A value becomes the published index, mark or oracle; who waits for it is due in phase 4 (P-2, P-4). Takes the publication over. O(1).
 cdef inline void venue_publish(State* state, slot_t slot) noexcept nogil:
     cdef Publication* publication = publication_at(state, slot)
     cdef uint32_t market_id = publication.market, kind = publication.kind
@@ -59,16 +69,17 @@ cdef inline void venue_publish(State* state, slot_t slot) noexcept nogil:
         market.index_ticks = publication.price_ticks
         market.index_ms = state.now_ms
         market.index_mover = publication.mover
-        slab_give(&state.publications, slot)
+        market.index_landmark = 0
     elif kind == ORACLE_ORACLE:
         market.oracle_ticks = publication.price_ticks
         market.oracle_ms = state.now_ms
         market.oracle_mover = publication.mover
-        slab_give(&state.publications, slot)
     else:
         market.mark_ticks = publication.price_ticks
         market.mark_ms = state.now_ms
-        venue_schedule(state, state.now_ms, PHASE_MARGIN, EVENT_CHECK, market_id, slot, publication.mover.cause)
+        market.mark_mover = publication.mover
+        market.mark_landmark = 0
+    slab_give(&state.publications, slot)
     series_moved(state, market_id, <int>kind)
 
 
