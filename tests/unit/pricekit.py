@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from worldkit import BASE, BUY, QUOTE, SELL, opened
 
+from engine.reference.prices import IndexRule, Sender, Source, Window
+
 INDEX, MARK, ORACLE = 1, 2, 3
 MIDDLE = 1_000
 
@@ -125,3 +127,84 @@ class Tape:
         table = self.native.prices()
         columns = (table[name].tolist() for name in ("market", "kind", "time_ms", "price_ticks"))
         return [row[2:] for row in zip(*columns, strict=True) if row[:2] == (market, kind)]
+
+
+# ---- an index beside its reference -----------------------------------------------------------------------------------
+
+
+def price_of(kind, seen, now_ms):
+    """Return (ticks, age) of a market's series."""
+    if kind == "mid":
+        return seen.mid, 0
+    if kind == "last":
+        return seen.last, now_ms - seen.last_ms
+    if kind == "index":
+        return seen.index, now_ms - seen.index_ms
+    return seen.oracle, now_ms - seen.oracle_ms
+
+
+class Followed:
+    """Be a source as the core takes it, with the reference's beside it."""
+
+    def __init__(self, spec, sample_every_ms):
+        self.spec = spec
+        names = ("numerator", "denominator", "growth_ppb", "growth_every_ms", "growth_from_ms")
+        given = {name: spec[name] for name in names if name in spec}
+        no_limit = 0 if spec["kind"] == "mid" and "factor" not in spec else None
+        self.source = Source(spec.get("weight", 1), stale_ms=spec.get("stale_ms", no_limit), **given)
+        self.window = Window(-(-spec.get("window_ms", 1) // sample_every_ms))
+        self.sampled_ms = 0
+
+    def sample(self, now_ms, books):
+        """Take a sample for a TWAP."""
+        if self.spec["kind"] == "twap" and books[self.spec["market"]].mid is not None:
+            self.window.add(books[self.spec["market"]].mid)
+            self.sampled_ms = now_ms
+
+    def read(self, now_ms, books):
+        """Look at what the books say, and return (ticks, weight)."""
+        kind = self.spec["kind"]
+        if kind == "fixed":
+            price, age_ms = self.spec["ticks"], 0
+        elif kind == "twap":
+            price, age_ms = self.window.mean(), now_ms - self.sampled_ms
+        elif kind == "path":
+            rows = zip(self.spec["time_ms"].tolist(), self.spec["price_ticks"].tolist(), strict=True)
+            since_ms, price = ([(0, None)] + [row for row in rows if row[0] <= now_ms])[-1]
+            age_ms = now_ms - since_ms
+        else:
+            price, age_ms = price_of(kind, books[self.spec["market"]], now_ms)
+        factor, factor_age_ms = 1, 0
+        if "factor" in self.spec:
+            series, market = self.spec["factor"]
+            factor, factor_age_ms = price_of(series, books[market], now_ms)
+        self.source.look(now_ms, price, age_ms, factor, factor_age_ms)
+        return self.source.read(now_ms), self.source.weight
+
+
+def follow_index(tape, market, specs, rule, sender, *, every_ms, sample_every_ms, until_ms):
+    """Run an index of these sources from 0 ms on; return what was published, and what should have been."""
+    rule, sender = IndexRule(**vars(rule)), Sender(sender.deviation_ppm, sender.heartbeat_ms)
+    tape.native.add_index(
+        market, specs, every_ms=every_ms, lag_ms=0, sample_every_ms=sample_every_ms,
+        combine="median" if rule.is_median else "mean", outlier_ppm=rule.outlier_ppm, clamp_ppm=rule.clamp_ppm,
+        floor_ticks=rule.floor_ticks, deviation_ppm=sender.deviation_ppm, heartbeat_ms=sender.heartbeat_ms,
+    )  # fmt: skip
+    sources = [Followed(spec, sample_every_ms) for spec in specs]
+    wanted = []
+
+    def look(now_ms, books):
+        if now_ms % sample_every_ms == 0:
+            for source in sources:
+                source.sample(now_ms, books)
+        if now_ms % every_ms == 0:
+            value = rule.value([source.read(now_ms, books) for source in sources], sender.sent)
+            if sender.send(value, now_ms):
+                wanted.append((now_ms, value))
+
+    books = tape.seen()
+    tape.native.run(0)
+    look(0, books)
+    for now_ms, books in tape.steps(until_ms):
+        look(now_ms, books)
+    return tape.published(market, INDEX), wanted

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pricekit import INDEX, MARK, ORACLE, Tape
+from pricekit import INDEX, MARK, ORACLE, Tape, follow_index
 from worldkit import BASE, BUY, QUOTE, SELL, agree, opened, place
 
 from engine import InputError, _core
 from engine.reference import rng
 from engine.reference.law import Law
-from engine.reference.prices import IndexRule, Sender, Source, Window
+from engine.reference.prices import IndexRule, Sender, Source
 
 PERCENT = 10_000  # ppm
 ORACLE_KIND, PUBLICATION_PURPOSE = 3, 12
@@ -266,20 +266,6 @@ class TestSources:
         assert (state["index"], state["index_ms"]) == (2**31 - 1, 0)
 
 
-def fed(tape, now_ms, books, sources):
-    """Tell the reference's sources what the native ones saw."""
-    wild, calm = tape.spots
-    other = tape.perpetuals[1]
-    mid, last, twap, cross, indexed, fixed = sources
-    mid.look(now_ms, books[wild].mid)
-    last.look(now_ms, books[calm].last, now_ms - books[calm].last_ms)
-    twap.look(now_ms, tape.window.mean(), now_ms - tape.window_ms)
-    cross.look(now_ms, books[calm].mid, factor=books[other].oracle, factor_age_ms=now_ms - books[other].oracle_ms)
-    indexed.look(now_ms, books[other].index, now_ms - books[other].index_ms)
-    fixed.look(now_ms, 990)
-    return [(source.read(now_ms), source.weight) for source in sources]
-
-
 class TestNativeIsReference:
     @pytest.mark.parametrize("seed", [1, 2, 3])
     @pytest.mark.parametrize(
@@ -293,48 +279,22 @@ class TestNativeIsReference:
         ],
     )
     def test_p11_p12_p13(self, seed, rule, sender):
-        tape, sender = Tape(seed), Sender(sender.deviation_ppm, sender.heartbeat_ms)
-        native, (wild, calm), (market, other) = tape.native, tape.spots, tape.perpetuals
-        tape.window, tape.window_ms = Window(10), 0
+        tape = Tape(seed)
+        (wild, calm), (market, other) = tape.spots, tape.perpetuals
         growth = {"growth_ppb": 100_000, "growth_every_ms": 7, "growth_from_ms": 100}
         cross = {"kind": "mid", "market": calm, "factor": ("oracle", other)}
-        source = [
+        specs = [
             {"kind": "mid", "market": wild, "weight": 3, "stale_ms": 9},
             {"kind": "last", "market": calm, "weight": 2, "stale_ms": 40},
             {"kind": "twap", "market": wild, "window_ms": 30, "stale_ms": 6},
             {**cross, "denominator": 1_000, "weight": 2, "stale_ms": 30},
             {"kind": "index", "market": other, "numerator": 101, "denominator": 100, "stale_ms": 80, **growth},
             {"kind": "fixed", "ticks": 990},
-        ]  # fmt: skip
-        sources = [
-            Source(3, stale_ms=9),
-            Source(2, stale_ms=40),
-            Source(stale_ms=6),
-            Source(2, denominator=1_000, stale_ms=30),
-            Source(1, 101, 100, *growth.values(), stale_ms=80),
-            Source(),
         ]
-        native.add_oracle(other, calm, every_ms=20)
-        native.add_index(other, wild, every_ms=50, lag_ms=0)
-        native.add_index(
-            market, source, every_ms=5, lag_ms=0, sample_every_ms=3, combine="median" if rule.is_median else "mean",
-            outlier_ppm=rule.outlier_ppm, clamp_ppm=rule.clamp_ppm, floor_ticks=rule.floor_ticks,
-            deviation_ppm=sender.deviation_ppm, heartbeat_ms=sender.heartbeat_ms,
-        )  # fmt: skip
-        wanted = []
-        native.run(0)
-        fixed = rule.value([(990, 1)], None)
-        sender.send(fixed, 0)
-        wanted.append((0, fixed))
-        for now_ms, books in tape.steps(900):
-            if now_ms % 3 == 0 and books[wild].mid is not None:
-                tape.window.add(books[wild].mid)
-                tape.window_ms = now_ms
-            if now_ms % 5 == 0:
-                value = rule.value(fed(tape, now_ms, books, sources), sender.sent)
-                if sender.send(value, now_ms):
-                    wanted.append((now_ms, value))
-        assert tape.published(market, INDEX) == wanted
+        tape.native.add_oracle(other, calm, every_ms=20)
+        tape.native.add_index(other, wild, every_ms=50, lag_ms=0)
+        published, wanted = follow_index(tape, market, specs, rule, sender, every_ms=5, sample_every_ms=3, until_ms=900)
+        assert published == wanted
         assert len({ticks for _, ticks in wanted}) > 10
         assert (len(wanted) < 180) == bool(sender.deviation_ppm)
         agree(tape.twin)
