@@ -315,6 +315,9 @@ class TestSending:
         published = list(zip(table["time_ms"].tolist(), table["price_ticks"].tolist(), strict=True))
         # 0.5 %: 10,049 is not enough, 10,050 is; 10,000 is 0.4975 % below it, 9,999 is 0.507 %. Then the heartbeat.
         assert published == [(0, 10_000), (20, 10_050), (40, 9_999), (90, 9_999), (140, 9_999)]
+        sender, held = Sender(5_000, 50), dict(steps)
+        prices = [held[max(ms for ms in held if ms <= now_ms)] for now_ms in range(151)]
+        assert [(ms, ticks) for ms, ticks in enumerate(prices) if sender.send(ticks, ms)] == published
 
     @pytest.mark.parametrize("law", [("exponential", 12.0), ("uniform", 0.0, 30.0), ("lognormal", 8.0, 1.0)])
     def test_p13_a_drawn_lag_never_overtakes(self, law):
