@@ -42,6 +42,7 @@ FLOORS = [
     "rows unit",
     "health",
     "arming isolated",
+    "allowance",
     "gate verify_margin",
     "settle publish link",
     "funds",

@@ -28,6 +28,15 @@ cdef enum:
     BOX_SHIFT = 3                # with products no price may move by more than 1 / 2^3
     PULL_ONE = 8                 # weight of a term with one price, in eighths
     PULL_PRODUCT = 9             # with two
+    WEIGHT_LEAST = 2             # of a series that has not moved that way of late
+    WEIGHT_MOST = 32
+
+
+cdef inline int32_t term_pace(State* state, Term* term, bint gains) noexcept nogil:
+    """The pace of a term's series in the direction that takes from the unit; mirrored for gains."""
+    cdef bint falls = term.kind == TERM_LONG or (term.kind == TERM_COLLATERAL and not term.is_negative)
+    return series_at(&state.risk.triggers, term.series).pace[TRIGGER_FALL if falls != gains else TRIGGER_RISE]
+
 
 # What a full relative move of one series can take from a surplus, at most, each way. Atoms.
 cdef struct Pull:
@@ -79,19 +88,34 @@ cdef inline Pull term_pull(Term* term, int64_t ratio_ppm, int64_t rate_ppm) noex
     return collateral_pull(term, ratio_ppm) if term.kind == TERM_COLLATERAL else position_pull(term, ratio_ppm, rate_ppm)
 
 
+# Give every term its weight: the pace of its series in the direction that the boundary is afraid of (losing) or hopes for (gaining),
+# between WEIGHT_LEAST and WEIGHT_MOST. Any weights are exact; these put the budget where it will be used (E-8). O(terms).
+cdef inline void terms_weigh(State* state, bint gains) noexcept nogil:
+    cdef uint32_t i
+    cdef int32_t most = 0
+    cdef Term* term
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        most = <int32_t>max64(most, term_pace(state, term_at(&state.risk, i), gains))
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        term = term_at(&state.risk, i)
+        term.weight = WEIGHT_LEAST
+        if most:
+            term.weight += <uint8_t>floor_div(<int64_t>term_pace(state, term, gains) * (WEIGHT_MOST - WEIGHT_LEAST), most)
+
+
 cdef inline bint pull_add(int64_t* sum, Term* term, Pull pull) noexcept nogil:
-    """Add a term to eight times A; 1 if the sum is beyond all bounds."""
+    """Add a term to A in eighths, weighted; 1 if the sum is beyond all bounds."""
     cdef int64_t weighted
-    return mul_overflows(max64(pull.fall, pull.rise), PULL_PRODUCT if term.is_product else PULL_ONE, &weighted) \
+    return mul_overflows(max64(pull.fall, pull.rise), term.weight * (PULL_PRODUCT if term.is_product else PULL_ONE), &weighted) \
         or add_overflows(sum[0], weighted, sum)
 
 
 # Highest maintenance rate that a position can reach while no price moves by more than budget / sum (both in eighths of A).
 cdef inline int64_t rate_reached(State* state, Term* term, Health* health, atoms_t budget, int64_t sum) noexcept nogil:
-    cdef atoms_t more
+    cdef atoms_t more, weighted
     if term.rate_ppm == schedule_row(&state.risk.schedules, term.schedule).highest_ppm:
         return term.rate_ppm
-    if sum <= 0 or mul_div_ceil(term.notional, 8 * budget, sum, &more):
+    if sum <= 0 or mul_overflows(term.notional, term.weight, &weighted) or mul_div_ceil(weighted, 8 * budget, sum, &more):
         more = MONEY_BOUND
     if health.has_products:
         more = min64(more, (term.notional >> BOX_SHIFT) + 1)
@@ -128,7 +152,7 @@ cdef inline int64_t box_ticks(Term* term, Health* health, atoms_t budget, int64_
     cdef int64_t ticks
     if sum < 0:
         return 0
-    if sum == 0 or mul_div_floor(term.ticks, 8 * budget, sum, &ticks):
+    if sum == 0 or mul_div_floor(<int64_t>term.ticks * term.weight, 8 * budget, sum, &ticks):
         ticks = TRIGGER_NONE_UP
     if health.has_products:
         ticks = min64(ticks, term.ticks >> BOX_SHIFT)
@@ -137,10 +161,12 @@ cdef inline int64_t box_ticks(Term* term, Health* health, atoms_t budget, int64_
 
 # Narrow every term's band to what a budget allows; mirrored for gains: what a fall takes from a surplus a rise gives it. O(terms).
 cdef inline void bands_narrow(State* state, Health* health, int64_t ratio_ppm, atoms_t budget, bint gains) noexcept nogil:
-    cdef int64_t sum = box_sum(state, health, ratio_ppm, budget, gains), ticks
+    cdef int64_t sum, ticks
     cdef uint32_t i
     cdef Term* term
     cdef Pull pull
+    terms_weigh(state, gains)
+    sum = box_sum(state, health, ratio_ppm, budget, gains)
     for i in range(state.risk.terms_first, state.risk.terms_end):
         term = term_at(&state.risk, i)
         pull = term_pull(term, ratio_ppm, term.rate_ppm)
@@ -166,8 +192,7 @@ cdef inline atoms_t rounds_at(Health* health, int64_t ratio_ppm) noexcept nogil:
 cdef inline void trigger_move(State* state, Holding* holding, uint32_t series, int side, int32_t at, slot_t unit) noexcept nogil:
     """Set one side of a holding, or take it off."""
     if at == (TRIGGER_NONE_DOWN if side == TRIGGER_FALL else TRIGGER_NONE_UP):
-        if holding.trigger[side] != NIL:
-            trigger_unlink(&state.risk.triggers, holding.trigger[side])
+        trigger_drop(&state.risk.triggers, &holding.trigger[side])
     elif trigger_set(&state.risk.triggers, &holding.trigger[side], series, side, at, unit):
         state.fault = FAULT_NO_MEMORY
 
@@ -186,7 +211,7 @@ cdef inline void bands_set(State* state, slot_t slot) noexcept nogil:
 
 
 # Take a unit out of the index: all its triggers (in liquidation, frozen). O(markets of the account).
-cdef inline void unit_disarm(State* state, slot_t slot) noexcept nogil:
+cdef inline outlined_int unit_disarm(State* state, slot_t slot) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     cdef slot_t at = unit.holding if unit.holding != NIL else account_at(&state.accounts, unit.account).holdings
     cdef Holding* holding
@@ -196,13 +221,14 @@ cdef inline void unit_disarm(State* state, slot_t slot) noexcept nogil:
             trigger_drop(&state.risk.triggers, &holding.trigger[TRIGGER_FALL])
             trigger_drop(&state.risk.triggers, &holding.trigger[TRIGGER_RISE])
         if unit.holding != NIL:
-            return
+            return 0
         at = holding.next_of_account
+    return 0
 
 
 # Set every trigger of a unit anew, from the evaluation that has just been made of it (E-2 .. E-5). Its state must be that of this
 # evaluation. While a price is unknown any publication wakes it. O(terms).
-cdef inline void unit_arm(State* state, slot_t slot, Health* health) noexcept nogil:
+cdef inline outlined_int unit_arm(State* state, slot_t slot, Health* health) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     cdef MarginRules* rules = rules_of(state, unit.account)
     cdef Boundary* boundary
@@ -222,11 +248,12 @@ cdef inline void unit_arm(State* state, slot_t slot, Health* health) noexcept no
     if health.is_known and unit.state < rules.count:     # over the next worse one
         boundary = &rules.boundary[unit.state]
         budget = min64(BUDGET_MOST, max64(0, surplus_to(boundary, health) + 1 - max64(rounds_at(health, boundary.ratio_ppm), 1)))
-        if unit.flags & UNIT_WRITES:
+        if unit.flags & UNIT_WRITES == UNIT_WRITES:
             unit.allowance_atoms = budget >> 1
             budget -= unit.allowance_atoms
         bands_narrow(state, health, boundary.ratio_ppm, budget, 0)
     bands_set(state, slot)
+    return 0
 
 
 # ---- writes ----
@@ -250,16 +277,19 @@ cdef inline void unit_due(State* state, slot_t slot) noexcept nogil:
 
 # Something has changed what a unit has or must have: look at it, and set its triggers, in the same event (E-4). One that has come
 # beyond a boundary, or back, is left to the next margin check. O(markets of the account).
-cdef inline void unit_wrote(State* state, slot_t slot) noexcept nogil:
+cdef inline outlined_int unit_wrote(State* state, slot_t slot) noexcept nogil:
     cdef Health health
     cdef Unit* unit = unit_of_state(state, slot)
     if unit.liquidation:
-        return
+        return 0
     unit_health(state, slot, &health)
+    if unit.flags & UNIT_WRITES != UNIT_WRITES and not state.recorder.is_opening:
+        unit.flags += UNIT_WRITE
     if health.is_known and ladder_state(rules_of(state, unit.account), &health) != unit.state:
         unit_due(state, slot)
     else:
         unit_arm(state, slot, &health)
+    return 0
 
 
 # An account's balance of an asset has changed: the unit that counts it looks again. O(1) without one.

@@ -32,7 +32,7 @@ cdef enum FundsFault:
 
 # What an account may take out of its balance of an asset: what is free, and no more than leaves its unit its initial requirement.
 # Returns FundsFault for taking `atoms`. O(markets of the account).
-cdef inline int funds_check(State* state, uint32_t account, uint32_t asset, atoms_t atoms) noexcept nogil:
+cdef inline outlined_int funds_check(State* state, uint32_t account, uint32_t asset, atoms_t atoms) noexcept nogil:
     cdef Balance* balance = balance_at(&state.ledger, account, asset)
     cdef slot_t slot = unit_find(state, account, asset)
     cdef Health health
@@ -51,7 +51,7 @@ cdef inline int funds_check(State* state, uint32_t account, uint32_t asset, atom
 
 
 # Bring atoms in from outside. 0 if done, else LedgerFault; unchanged. O(markets of the account).
-cdef inline int funds_deposit(State* state, uint32_t account, uint32_t asset, atoms_t atoms) noexcept nogil:
+cdef inline outlined_int funds_deposit(State* state, uint32_t account, uint32_t asset, atoms_t atoms) noexcept nogil:
     cdef int fault = LEDGER_NO_MEMORY if collateral_open(state, account, asset) else ledger_deposit(&state.ledger, account, asset, atoms)
     if fault:
         return fault

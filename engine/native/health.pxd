@@ -271,7 +271,7 @@ cdef inline void unified_health(State* state, Unit* unit, Health* out) noexcept 
 
 # Evaluate a unit at all published values (C-2, C-3). The terms stand in state.risk.terms until the next evaluation.
 # O(markets of the account).
-cdef inline void unit_health(State* state, slot_t slot, Health* out) noexcept nogil:
+cdef inline outlined_int unit_health(State* state, slot_t slot, Health* out) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     state.risk.terms.count = state.risk.terms_first = state.risk.terms_kept
     state.risk.evaluation_count += 1
@@ -286,6 +286,7 @@ cdef inline void unit_health(State* state, slot_t slot, Health* out) noexcept no
         own_health(state, unit, out)
     out.initial = max64(out.initial, out.requirement)
     state.risk.terms_end = state.risk.terms.count
+    return 0
 
 
 # Surplus to a boundary: below 0 the unit is beyond it (C-4). O(1).
@@ -316,13 +317,14 @@ cdef inline uint32_t ladder_state(MarginRules* rules, Health* health) noexcept n
 
 
 # Health of all of an account's positions that settle in an asset; flat with the balance as equity where it has no unit. For views.
-cdef inline void account_health(State* state, uint32_t account, uint32_t asset, Health* out) noexcept nogil:
+cdef inline outlined_int account_health(State* state, uint32_t account, uint32_t asset, Health* out) noexcept nogil:
     cdef slot_t slot = unit_find(state, account, asset)
     if slot != NIL:
         unit_health(state, slot, out)
-        return
+        return 0
     out.equity = balance_at(&state.ledger, account, asset).atoms
     out.requirement = out.initial = out.notional = out.equity_rounds = out.requirement_rounds = 0
     out.largest = NIL
     out.is_flat = out.is_known = 1
     out.has_products = 0
+    return 0

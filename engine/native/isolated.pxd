@@ -33,7 +33,7 @@ cdef inline void isolated_move(State* state, Unit* unit, atoms_t atoms) noexcept
 
 # An isolated position has traded from `before` lots to what it is now, and its realised PnL is in its margin: what was closed releases
 # its share of the margin (floor), what was opened brings its own as far as the balance has it. Cannot fail. O(tiers).
-cdef inline void isolated_settle(State* state, Market* market, Unit* unit, qty_t before, int64_t price) noexcept nogil:
+cdef inline outlined_int isolated_settle(State* state, Market* market, Unit* unit, qty_t before, int64_t price) noexcept nogil:
     cdef qty_t now = holding_at(&state.accounts, unit.holding).position_lots, held = abs64(before), kept
     cdef Balance* balance = balance_at(&state.ledger, unit.account, unit.asset)
     cdef atoms_t share = 0
@@ -44,6 +44,7 @@ cdef inline void isolated_settle(State* state, Market* market, Unit* unit, qty_t
     if abs64(now) > kept:
         share = isolated_need(state, market, unit, abs64(now), price) - isolated_need(state, market, unit, kept, price)
         isolated_move(state, unit, max64(0, min64(share, balance.atoms - balance.reserved)))
+    return 0
 
 
 # What an isolated account's resting orders will bring into margins, beyond what its positions have. O(markets of the account).

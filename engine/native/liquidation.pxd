@@ -34,7 +34,7 @@ cdef inline void step_later(State* state, slot_t slot) noexcept nogil:
 
 
 # A unit's liquidation begins: it leaves the index and takes its first step. A venue without stages only notes it. O(markets of the account).
-cdef inline void liquidation_begins(State* state, slot_t slot, uint32_t landmark) noexcept nogil:
+cdef inline outlined_int liquidation_begins(State* state, slot_t slot, uint32_t landmark) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     unit.liquidation = landmark
     if unit.holding == NIL:
@@ -42,10 +42,11 @@ cdef inline void liquidation_begins(State* state, slot_t slot, uint32_t landmark
     unit_disarm(state, slot)
     if liquidator(state, unit).stage_ppm:
         venue_schedule(state, state.now_ms, PHASE_LIQUIDATION, EVENT_STEP, slot, 0, landmark)
+    return 0
 
 
 # A unit is in liquidation no longer: its state is what the evaluation says, and it is back in the index. O(units and markets of the account).
-cdef inline void liquidation_ends(State* state, slot_t slot, Health* health) noexcept nogil:
+cdef inline outlined_int liquidation_ends(State* state, slot_t slot, Health* health) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     cdef slot_t other = account_at(&state.accounts, unit.account).units
     unit.liquidation = 0
@@ -56,11 +57,12 @@ cdef inline void liquidation_ends(State* state, slot_t slot, Health* health) noe
         other = unit_of_state(state, other).next
     unit.state = <uint8_t>ladder_state(rules_of(state, unit.account), health)
     unit_arm(state, slot, health)
+    return 0
 
 
 # A liquidation step (phase 5): leave if healthy or flat, else cancel the account's orders and send one market order that
 # reduces its largest position (X-4, X-5). O(markets of the account).
-cdef inline void liquidation_step(State* state, slot_t slot) noexcept nogil:
+cdef inline outlined_int liquidation_step(State* state, slot_t slot) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     cdef uint32_t account = unit.account, landmark = unit.liquidation, step
     cdef MarginRules* rules = rules_of(state, account)
@@ -74,13 +76,13 @@ cdef inline void liquidation_step(State* state, slot_t slot) noexcept nogil:
             venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, landmark_at(&state.lineage, landmark).market, landmark)
         else:
             liquidation_ends(state, slot, &health)
-        return
+        return 0
     if health.is_known and surplus_to(&rules.boundary[rules.count - 1], &health) >= 0:
         liquidation_ends(state, slot, &health)
-        return
+        return 0
     if not health.is_known or health.largest == NIL:     # wait for the price (X-2), or for what can be sold
         step_later(state, slot)
-        return
+        return 0
     holding = holding_at(&state.accounts, health.largest)
     held = abs64(holding.position_lots)
     mul_div_ceil(held, venue.stage_ppm, 1000000, &stage)
@@ -90,10 +92,11 @@ cdef inline void liquidation_step(State* state, slot_t slot) noexcept nogil:
     venue_send(state, account, holding.market, SIDE_SELL if holding.position_lots > 0 else SIDE_BUY,
                ORDER_IS_MARKET | ORDER_OF_ENGINE, 0, stage, state.now_ms, step)
     step_later(state, slot)
+    return 0
 
 
 # A flat account under water is brought to exactly 0 from the bad-debt account (phase 6, L-10). O(markets of the account).
-cdef inline void liquidation_cover(State* state, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
+cdef inline outlined_int liquidation_cover(State* state, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
     cdef uint32_t settle = market_at(state, market_id).quote_asset, landmark = 0
     cdef uint32_t payer
     cdef slot_t slot = unit_find(state, account, settle)
@@ -102,11 +105,11 @@ cdef inline void liquidation_cover(State* state, uint32_t account, uint32_t mark
     if slot != NIL:
         landmark = unit_of_state(state, slot).liquidation
     if landmark and landmark != cause:
-        return                           # another liquidation has begun since, and will see to it
+        return 0                         # another liquidation has begun since, and will see to it
     if not account_is_flat(state, account, settle):
         if landmark:                     # a position was opened since: go on liquidating
             venue_schedule(state, state.now_ms, PHASE_LIQUIDATION, EVENT_STEP, slot, 0, landmark)
-        return
+        return 0
     if shortfall > 0:
         venue_landmark(state, LANDMARK_BAD_DEBT, market_id, <int32_t>account, landmark if landmark else cause, shortfall)
         payer = venue_of(state, market_id).accounts + ACCOUNT_BAD_DEBT
@@ -115,3 +118,4 @@ cdef inline void liquidation_cover(State* state, uint32_t account, uint32_t mark
     if landmark:
         unit_health(state, slot, &health)
         liquidation_ends(state, slot, &health)
+    return 0

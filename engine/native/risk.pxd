@@ -28,7 +28,8 @@ cdef enum MarginAction:
 cdef enum:
     LADDER_MOST = 8              # boundaries of a venue
     UNIT_STAMPED = 1             # flags of a unit: it stands on the list of this round
-    UNIT_WRITES = 2              # something was written since its last price pop: it gets an allowance (E-7)
+    UNIT_WRITE = 4               # counts writes since a price last made it due, up to three: then it gets an allowance (E-7)
+    UNIT_WRITES = 12
     SERIES_MARK = 0              # series of a market: 2 * market + SERIES_*
     SERIES_INDEX = 1
 
@@ -99,7 +100,7 @@ cdef struct Term:
     uint8_t kind                 # TermKind
     uint8_t is_negative          # collateral: its net value is below 0
     uint8_t is_product           # position: settles in an asset that has a price of its own
-    uint8_t pad
+    uint8_t weight               # share of the budget that its series gets (E-8)
 
 cdef struct Risk:
     Triggers triggers

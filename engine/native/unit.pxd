@@ -65,7 +65,7 @@ cdef inline slot_t unit_open(State* state, uint32_t account, Market* market, slo
 
 # Make the holding where the index of an asset reaches a unified account, and its unit; without a price market there is none to make.
 # 0 if done, 1 without memory. O(markets of the account + collateral of the venue).
-cdef inline bint collateral_open(State* state, uint32_t account, uint32_t asset) noexcept nogil:
+cdef inline outlined_int collateral_open(State* state, uint32_t account, uint32_t asset) noexcept nogil:
     cdef Account* owner = account_at(&state.accounts, account)
     cdef slot_t row, holding
     cdef uint32_t market
