@@ -1,7 +1,7 @@
 """What the risk benchmark is held against: the C prototype of the trigger index, and the margin scan of lrvx.
 
-The prototype is a program of the bare C reference's folder, built and run as one; lrvx is a package of the extra `peers`
-that looks at every position on every mark.
+The prototype is a program in the folder of the bare C reference, built and run as one; lrvx is a package of the extra
+`peers` that looks at every position on every mark.
 """
 
 from __future__ import annotations
@@ -44,19 +44,21 @@ class Prototype(NamedTuple):
     differences: list[str]
 
 
-def prototype_runs(accounts: int, markets: int, positions: int, runs: int) -> list[Prototype]:
-    """Build the C prototype and run it; raise ReferenceMissingError where it or gcc is absent."""
-    source = bench_folder() / "prototypes" / "triggers.c"
-    if not source.is_file():
-        raise ReferenceMissingError(f"no C prototype of the triggers: expected {source}")
-    with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "triggers"
-        subprocess.run([*PROGRAM_FLAGS, "-o", str(program), str(source), "-lm"], check=True)
-        command = [str(program), "1", str(accounts), str(markets), str(positions)]
-        return [
-            prototype_of(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-            for _ in range(runs)
-        ]
+class PrototypeProgram:
+    """The C prototype, built; raises ReferenceMissingError where it or gcc is absent."""
+
+    def __init__(self) -> None:
+        source = bench_folder() / "prototypes" / "triggers.c"
+        if not source.is_file():
+            raise ReferenceMissingError(f"no C prototype of the triggers: expected {source}")
+        self._folder = tempfile.TemporaryDirectory()
+        self._program = Path(self._folder.name) / "triggers"
+        subprocess.run([*PROGRAM_FLAGS, "-o", str(self._program), str(source), "-lm"], check=True)
+
+    def run(self, accounts: int, markets: int, positions: int) -> Prototype:
+        """Run it once; it times itself."""
+        command = [str(self._program), "1", str(accounts), str(markets), str(positions)]
+        return prototype_of(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def prototype_of(text: str) -> Prototype:

@@ -27,7 +27,9 @@ class Found(NamedTuple):
     """What a scan has found."""
 
     round: Array  # by account: that of its breach, or NEVER
-    trades: Array  # rows of the trades that were made: of those offered after a round, the first between living accounts
+    trades: (
+        Array  # rows of the trades that were made: of those offered after a round, the first between living accounts
+    )
 
 
 class Requirements:

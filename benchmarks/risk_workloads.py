@@ -77,7 +77,7 @@ class Trades(NamedTuple):
 
 
 def requirement(tiers: tuple[tuple[int, int], ...], notional: Array) -> Array:
-    """Estimate maintenance margin in floats: deposits are made of it, what is then true of them is the scan's to say."""
+    """Estimate maintenance margin in floats, to make deposits of; what is then true of them the scan says."""
     floors, rates = np.array(tiers, float).T
     base = np.concatenate([[0.0], np.cumsum(np.diff(floors) * rates[:-1])])
     tier = np.searchsorted(floors, notional, side="right") - 1
@@ -177,7 +177,7 @@ def opening_trades(accounts: Accounts) -> Trades:
 def drift_marks(
     seed: int, start: Array, rounds: int, *, step_ppm: int = 300, slide_share: float = 0.15, slide_rounds: int = 100
 ) -> Array:
-    """Walk all marks at once: correlated steps, and in the middle a slide of all by `slide_share`; (rounds, markets)."""
+    """Walk all marks at once: correlated steps, in the middle a slide by `slide_share`; (rounds, markets)."""
     generator = np.random.default_rng(seed)
     common = generator.standard_normal((rounds, 1))
     own = generator.standard_normal((rounds, len(start)))
@@ -211,7 +211,8 @@ def draw_trades(seed: int, accounts: Accounts, rounds: int, count: int, *, share
     clients_end = int(accounts.first[accounts.clients])
     owner, market, lots = (column[:clients_end] for column in (accounts.owner(), accounts.market, accounts.lots))
     order = np.argsort(market, kind="stable")
-    begin, end = (np.searchsorted(market[order], np.arange(len(accounts.marks)), side=side) for side in ("left", "right"))
+    ends = np.searchsorted(market[order], np.arange(len(accounts.marks) + 1))
+    begin, end = ends[:-1], ends[1:]
     place = np.argsort(order)  # of a position in `order`
     several = np.flatnonzero((end - begin)[market] > 1)
     one = several[generator.integers(0, len(several), count)]

@@ -1,4 +1,4 @@
-"""The risk benchmark's workloads and full scan: shares and balances as declared, and the scan against plain counting."""
+"""The risk benchmark: shares and balances as declared, the full scan against plain counting, and lines that differ."""
 
 from __future__ import annotations
 
