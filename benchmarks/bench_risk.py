@@ -145,14 +145,16 @@ def index_lines(options: argparse.Namespace, judged: bool, flags: dict[str, str]
     theirs: list[Prototype] = []
     figures: Figures = {name: [] for name in ("quiet", "round", "fill", "deposit", "slide", "each")}
     differences: Differences = {name: [] for name in figures}
-    more: dict[str, Any] = {}
+    more: dict[str, dict[str, Any]] = {}
     for _ in range(runs_of(options)):
         if program is not None:
             theirs.append(program.run(options.accounts, INDEX_MARKETS, INDEX_POSITIONS[1]))
         world = World.restore(index.start)
         run_quiet(world, index, figures, differences)
-        more = run_slide(world, index, figures, differences)
-        run_rearms(World.restore(index.start), index, figures, differences)
+        more["slide"] = more["each"] = run_slide(world, index, figures, differences)
+        more["fill"] = run_rearms(World.restore(index.start), index, figures, differences)
+    if theirs:
+        more["slide"]["against_liquidations"] = theirs[-1].liquidations
     lines = index_report(size_text(options.accounts), judged, theirs, figures, differences, more)
     for line in lines:
         say_line(line)
@@ -199,14 +201,16 @@ def run_slide(world: World, index: Index, figures: Figures, differences: Differe
     return {**done, "liquidations": begun, "accounts": index.accounts.clients, "rounds": len(rounds.marks)}
 
 
-def run_rearms(world: World, index: Index, figures: Figures, differences: Differences) -> None:
-    """Write to random accounts: small trades between two of them, then a deposit of an atom."""
+def run_rearms(world: World, index: Index, figures: Figures, differences: Differences) -> dict[str, Any]:
+    """Write to random accounts: small trades between two of them, then a deposit of an atom; return what was armed."""
     trades = index.trades
+    before = world.risk_counts()
     touched = np.concatenate([trades.buyer, trades.seller])
     with Clock() as clock:
         send_trades(world, trades, index.accounts.marks[None])
         run_checks(world)
     figures["fill"].append(clock.seconds / len(touched) * 1e9)
+    done = risk_since(world, before)
     if len(figures["fill"]) == 1:
         differences["fill"] += surplus_differences(world, index.surplus_traded)
     names, atoms = FIRST + touched, np.ones(len(touched), np.int64)
@@ -217,6 +221,7 @@ def run_rearms(world: World, index: Index, figures: Figures, differences: Differ
     if len(figures["deposit"]) == 1:
         added = np.bincount(touched, minlength=index.accounts.count)
         differences["deposit"] += surplus_differences(world, index.surplus_traded + added)
+    return {**done, "written": len(touched)}
 
 
 def index_report(
@@ -225,9 +230,9 @@ def index_report(
     theirs: list[Prototype],
     figures: Figures,
     differences: Differences,
-    more: dict[str, Any],
+    more: dict[str, dict[str, Any]],
 ) -> list[Line]:
-    """Make the lines of the index; the prototype's slide has liquidations of its own, its accounts are others."""
+    """Make the lines of the index; the prototype has accounts of its own, of the same kind."""
     rows = {
         "quiet": (f"quiet mark, {size} accounts", "ns", QUIET_BAR, "quiet_ns"),
         "round": (f"round of {INDEX_MARKETS:,} quiet marks, {size} accounts", "us", ROUND_BAR, None),
@@ -236,20 +241,23 @@ def index_report(
         "slide": (f"slide of 20 % in {SLIDE_ROUNDS} rounds, {size} accounts", "s", SLIDE_BAR, "slide_s"),
         "each": ("slide: evaluations to a liquidation", "each", SLIDE_EACH_BAR, "evaluations_each"),
     }
-    extra = {"slide": more, "each": more}
-    return [
-        figure_line(
-            text,
-            unit,
-            figures[name],
-            check=check_text(differences[name] + [text for run in theirs if field for text in run.differences]),
-            against=PROTOTYPE if theirs and field else None,
-            against_figures=[getattr(run, field) for run in theirs] if theirs and field else None,
-            bar=bar and bar.judged_if(judged),
-            more=extra.get(name),
+    lines = []
+    for name, (text, unit, bar, field) in rows.items():
+        yardstick = [getattr(run, field) for run in theirs] if field else []
+        has_ratio = min(yardstick, default=0) > 0  # a small run of it takes less than it prints
+        lines.append(
+            figure_line(
+                text,
+                unit,
+                figures[name],
+                check=check_text(differences[name] + [text for run in theirs if field for text in run.differences]),
+                against=PROTOTYPE if has_ratio else None,
+                against_figures=yardstick if has_ratio else None,
+                bar=bar and bar.judged_if(judged),
+                more=more.get(name),
+            )
         )
-        for name, (text, unit, bar, field) in rows.items()
-    ]
+    return lines
 
 
 # ---- drifting marks --------------------------------------------------------------------------------------------------

@@ -83,10 +83,10 @@ def why_no_lrvx() -> str | None:
     if importlib.util.find_spec("lrvx") is None:
         return "lrvx is not installed (pip install 'firesale[peers]')"
     try:
-        importlib.import_module("lrvx")
+        module = importlib.import_module("lrvx")
     except (ImportError, OSError) as error:
         return f"lrvx cannot be loaded: {error}"
-    return None
+    return None if hasattr(module, "LiquidationEngine") else "lrvx has no LiquidationEngine in this version"
 
 
 def lrvx_engine(accounts: Accounts) -> Any:

@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 import pytest
-from benchkit import load_benchmarks
+from benchkit import load_benchmarks, printed_lines
 
 PPM = 1_000_000
 
@@ -20,6 +20,21 @@ def benchmark_modules():
 @pytest.fixture(scope="module")
 def workloads(benchmark_modules):
     return benchmark_modules["risk_workloads"]
+
+
+@pytest.fixture(scope="module")
+def risk(benchmark_modules):
+    return benchmark_modules["bench_risk"]
+
+
+@pytest.fixture(scope="module")
+def peers(benchmark_modules):
+    return benchmark_modules["risk_peers"]
+
+
+@pytest.fixture(scope="module")
+def worlds(benchmark_modules):
+    return benchmark_modules["risk_worlds"]
 
 
 @pytest.fixture(scope="module")
@@ -256,3 +271,133 @@ class TestWorkloads:
         first, again, other = (workloads.make_accounts(seed, 50, 5, (1, 3)) for seed in (7, 7, 8))
         assert all((a == b).all() for a, b in zip(first[2:7], again[2:7], strict=True))
         assert first.lots.tolist() != other.lots.tolist()
+
+
+PRINTED = (
+    "initial arm 142 ns/exposure (9) | rearm random account 377 ns/acct 188 ns/exposure | quiet mark 3.9 ns (pops 0) | "
+    "FALL: cpu 1.173 s, liq 615794 of 1000000, reevals 1662644 = 2.70/liq, pops 9, missed {missed} | rss 171 MB"
+)
+
+
+class TestRiskBenchmark:
+    @pytest.fixture
+    def small(self, risk, monkeypatch):
+        for name, value in {
+            "INDEX_MARKETS": 30,
+            "QUICK_REARMS": 400,
+            "QUICK_DRIFT_ROUNDS": 60,
+            "QUICK_TABLE_ACCOUNTS": (100, 200),
+            "TABLE_QUIET_MARKS": 200,
+            "OUR_QUIET_MARKS": 200,
+        }.items():
+            monkeypatch.setattr(risk, name, value)
+        return ("--json", "--quick", "--accounts", "300", "--only")
+
+    def test_index_and_drift_print_one_object(self, risk, small, monkeypatch, capsys, tmp_path):
+        monkeypatch.setenv("FIRESALE_BENCH", str(tmp_path))
+        assert risk.main([*small, "index", "drift"]) == 0
+        lines = printed_lines(capsys)
+        assert [line["unit"] for line in lines] == ["ns", "us", "ns", "ns", "s", "each", "s", "each"]
+        assert all(line["check"] == "equal" and line["bar_met"] is None for line in lines)
+        assert all(line["ratio"] is None for line in lines)  # no folder of the reference, no prototype
+        assert sum(line["bar"] is not None for line in lines) == 7
+        slide, drift = lines[4], lines[6]
+        assert slide["liquidations"] > 100
+        assert slide["evaluations"] >= slide["liquidations"]
+        assert drift["trades"] == 600
+        assert drift["liquidations"] > 0
+        assert drift["pops"] >= 0 < drift["arms"]
+
+    def test_the_table_and_memory_print_one_object(self, risk, small, capsys):
+        assert risk.main([*small, "table", "memory"]) == 0
+        printed = capsys.readouterr()
+        assert "| accounts | quiet mark, ns |" in printed.err
+        assert printed.err.count("| 100 | ") == 1
+        capsys.readouterr()
+        print(printed.out, end="")
+        *rows, memory = printed_lines(capsys)
+        assert [row["accounts"] for row in rows] == [100, 100, 200, 200]
+        assert all(line["check"] == "equal" for line in [*rows, memory])
+        assert memory["unit"] == "B"
+        assert memory["value"] > 0
+
+    def test_one_breach_a_round_late_or_lost_fails(self, worlds):
+        expected = np.array([-1, 4, 7, -1])
+        assert worlds.breach_differences(expected.copy(), expected, 2) == []
+        assert worlds.breach_differences(np.array([-1, 4, 8, -1]), expected, 2) == [
+            "round of the breach, account 2 of 1: expected round 7, was 8"
+        ]
+        assert worlds.breach_differences(np.array([-1, -1, 7, -1]), expected, 1) == [
+            "liquidations: expected 2, was 1",
+            "round of the breach, account 1 of 1: expected round 4, was -1",
+        ]
+        assert worlds.breach_differences(expected.copy(), expected, 3) == ["liquidations: expected 2, was 3"]
+
+    def test_an_account_that_the_scan_knows_otherwise_fails(self, risk, workloads, worlds, scans):
+        accounts = workloads.make_accounts(3, 200, 10, (1, 3))
+        world = worlds.build_world(accounts)
+        scan = scans.Scan(accounts, accounts.marks[None])
+        surplus = scan.surplus(np.arange(accounts.count), accounts.marks, accounts.marks)
+        assert worlds.surplus_differences(world, surplus) == []
+        surplus[17] += 1
+        assert len(worlds.surplus_differences(world, surplus)) == 1
+        # One deposit an atom short: its breach may come a round early, and the scan's does not.
+        marks = workloads.slide_marks(accounts.marks, 50)
+        expected = scans.Scan(accounts, marks).run().round
+        accounts.deposit[np.flatnonzero(expected > 20)[0]] -= 10**9
+        world = worlds.build_world(accounts)
+        rounds = worlds.rounds_after(world, marks)
+        worlds.rounds_seconds(world, rounds)
+        found = worlds.breach_rounds(world, rounds, accounts.count)
+        assert len(worlds.breach_differences(found, expected, worlds.liquidation_count(world))) == 1
+
+    def test_the_prototype_is_read(self, peers, benchmark_modules):
+        run = peers.prototype_of(PRINTED.format(missed=0))
+        assert run == peers.Prototype(377.0, 3.9, 1.173, 615_794, 2.7, [])
+        assert peers.prototype_of(PRINTED.format(missed=4)).differences == ["C prototype, missed: expected 0, was 4"]
+        with pytest.raises(benchmark_modules["common"].ReferenceMissingError, match="printed no quiet_ns"):
+            peers.prototype_of("rearm random account 377 ns/acct")
+
+    def test_the_prototype_is_built_and_run(self, peers, benchmark_modules):
+        try:
+            program = peers.PrototypeProgram()
+        except benchmark_modules["common"].ReferenceMissingError as reason:
+            pytest.skip(str(reason))
+        run = program.run(2_000, 50, 3)
+        assert run.differences == []
+        assert run.liquidations > 500
+        assert run.evaluations_each >= 1
+
+    def test_without_lrvx_its_lines_say_so(self, risk, small, peers, monkeypatch, capsys):
+        monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: None)
+        assert risk.main([*small, "lrvx"]) == 0
+        lines = printed_lines(capsys)
+        assert [line["against"] for line in lines] == ["lrvx", "lrvx"]
+        assert all(line["value"] is None and "lrvx is not installed" in line["check"] for line in lines)
+
+    def test_an_lrvx_with_another_count_fails(self, risk, small, monkeypatch, capsys):
+        """A stand-in that forgets everything: it must be named, and the engine's own check must stay."""
+
+        class Forgetful:
+            def liquidations_count(self):
+                return 0
+
+            def on_mark(self, market, price):
+                return None
+
+        monkeypatch.setattr(risk, "why_no_lrvx", lambda: None)
+        monkeypatch.setattr(risk, "lrvx_engine", lambda accounts: Forgetful())
+        assert risk.main([*small, "lrvx"]) == 1
+        for line in printed_lines(capsys):
+            assert line["value"] > 0
+            assert line["check"].startswith("lrvx, liquidations: expected ")
+            assert line["check"].count(";") == 0
+
+    def test_lrvx_is_run_and_compared(self, risk, small, peers, capsys):
+        absent = peers.why_no_lrvx()
+        if absent:
+            pytest.skip(absent)
+        assert risk.main([*small, "lrvx"]) == 0
+        lines = printed_lines(capsys)
+        assert all(line["check"] == "equal" and line["ratio"] > 0 for line in lines)
+        assert lines[0]["liquidations"] > 100
