@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, Never, TypeAlias, final, overload
+from typing import Any, Literal, Never, TypeAlias, final, overload
 
 from numpy.typing import NDArray
 from typing_extensions import Buffer, SupportsIndex, TypedDict, disjoint_base
@@ -295,6 +295,34 @@ def draw_law(
     k: SupportsIndex,
 ) -> list[float]: ...
 
+# ---- schedules ----
+
+@final
+class Schedule:
+    def __new__(
+        cls,
+        floors: list[int] | tuple[int, ...] | range | _Buffer,
+        rates: list[int] | tuple[int, ...] | range | _Buffer,
+        *,
+        kind: Literal["requirement", "value"] = "requirement",
+    ) -> Schedule: ...
+    @overload
+    def requirement(self, v: SupportsIndex) -> int: ...  # type: ignore[overload-overlap]  # an array may have __index__
+    @overload
+    def requirement(self, v: _Buffer) -> NDArray[Any]: ...
+    @overload
+    def value(self, v: SupportsIndex) -> int: ...  # type: ignore[overload-overlap]  # an array may have __index__
+    @overload
+    def value(self, v: _Buffer) -> NDArray[Any]: ...
+    @overload
+    def rate(self, v: SupportsIndex) -> int: ...  # type: ignore[overload-overlap]  # an array may have __index__
+    @overload
+    def rate(self, v: _Buffer) -> NDArray[Any]: ...
+    @property
+    def lowest_ppm(self) -> int: ...
+    @property
+    def highest_ppm(self) -> int: ...
+
 # ---- world ----
 
 # What `World.counts` and `World.market` return; names of this stub only, so they begin with an underscore.
@@ -437,7 +465,9 @@ class World:
 
     # declaring
     def add_asset(self, supply_max: SupportsIndex) -> int: ...
-    def add_accounts(self, count: SupportsIndex = 1, *, venue: SupportsIndex = 0) -> int: ...
+    def add_accounts(
+        self, count: SupportsIndex = 1, *, venue: SupportsIndex = 0, narrow: bool = False
+    ) -> int: ...
     def add_venue(
         self,
         *,
@@ -485,10 +515,58 @@ class World:
         qty_lots: SupportsIndex,
         price_ticks: SupportsIndex,
     ) -> None: ...
+    # prices
     def add_index(
-        self, market: SupportsIndex, source: SupportsIndex, *, every_ms: SupportsIndex, lag_ms: SupportsIndex
+        self,
+        market: SupportsIndex,
+        source: SupportsIndex | Sequence[Mapping[str, Any]],
+        *,
+        every_ms: SupportsIndex,
+        lag_ms: SupportsIndex,
+        combine: str = "mean",
+        sample_every_ms: SupportsIndex | None = None,
+        outlier_ppm: SupportsIndex = 0,
+        clamp_ppm: SupportsIndex = 0,
+        floor_ticks: SupportsIndex = 1,
+        deviation_ppm: SupportsIndex = 0,
+        heartbeat_ms: SupportsIndex = 0,
+        latency_law: _Law | None = None,
     ) -> None: ...
-    def add_mark(self, market: SupportsIndex, *, every_ms: SupportsIndex, lag_ms: SupportsIndex) -> None: ...
+    def add_oracle(
+        self,
+        market: SupportsIndex,
+        source: SupportsIndex | Sequence[Mapping[str, Any]],
+        *,
+        every_ms: SupportsIndex,
+        lag_ms: SupportsIndex = 0,
+        combine: str = "mean",
+        sample_every_ms: SupportsIndex | None = None,
+        outlier_ppm: SupportsIndex = 0,
+        clamp_ppm: SupportsIndex = 0,
+        floor_ticks: SupportsIndex = 1,
+        deviation_ppm: SupportsIndex = 0,
+        heartbeat_ms: SupportsIndex = 0,
+        latency_law: _Law | None = None,
+    ) -> None: ...
+    def add_mark(
+        self,
+        market: SupportsIndex,
+        *,
+        every_ms: SupportsIndex,
+        lag_ms: SupportsIndex,
+        rule: str = "median",
+        window: SupportsIndex = 30,
+        sample_every_ms: SupportsIndex | None = None,
+        interval_ms: SupportsIndex = 0,
+        basis_tau_ms: SupportsIndex = 150000,
+        touch_tau_ms: SupportsIndex = 30000,
+        source: Sequence[Mapping[str, Any]] = (),
+        latency_law: _Law | None = None,
+    ) -> None: ...
+    def publish(self, market: SupportsIndex, ticks: SupportsIndex, kind: str = "mark") -> None: ...
+    def set_funding(
+        self, market: SupportsIndex, rate_ppb: SupportsIndex, *, next_ms: SupportsIndex, every_ms: SupportsIndex
+    ) -> None: ...
 
     # tables
     def record(
@@ -589,6 +667,7 @@ class World:
     def table_memory(self) -> dict[str, tuple[int, int, int]]: ...
     def landmarks(self) -> ColumnTable: ...
     def causes(self) -> ColumnTable: ...
+    def memory(self) -> dict[str, tuple[int, int]]: ...
     def digest(self) -> int: ...
     def check_invariants(self) -> None: ...
 

@@ -8,9 +8,11 @@ cdef dict market_state(Market* row):
     """What `World.market` says of a market."""
     prices = {
         "best_bid": book_best(&row.book, 0), "best_ask": book_best(&row.book, 1), "last": row.book.last_price,
-        "index": row.index_ticks, "mark": row.mark_ticks,
+        "index": row.index_ticks, "mark": row.mark_ticks, "oracle": row.oracle_ticks,
     }
     result = {name: None if value == NO_PRICE else value for name, value in prices.items()}
+    for name, time_ms in (("index_ms", row.index_ms), ("mark_ms", row.mark_ms), ("oracle_ms", row.oracle_ms)):
+        result[name] = None if time_ms < 0 else time_ms
     result["clearing"] = row.clearing
     result["trades"] = row.book.trade_count
     result["traded_lots"] = row.book.traded_lots
@@ -261,16 +263,16 @@ cdef class Context(_ContextBase):
             if immediate:
                 flags = ORDER_IS_IOC
         self.world.check_venue(<uint32_t>agent.account, market_)
-        holding = holding_of(&state.accounts, market_at(state, market_), <uint32_t>agent.account, market_)
+        holding = holding_open(state, <uint32_t>agent.account, market_)
         if holding == NIL:
             raise MemoryError("Context.place: no memory")
         order = SentOrder.__new__(SentOrder)
-        order.slot = agent_send(state, agent, holding_at(&state.accounts, holding), side_, flags, price, qty,
+        order.slot = agent_send(state, agent, holding, side_, flags, price, qty,
                                 self.left_ms(state, agent, market_), 0)
         if order.slot == NIL:
             raise MemoryError("Context.place: no memory")
         order.generation = cold_at(&state.pools, order.slot).generation
-        order.number = holding_at(&state.accounts, holding).orders_sent
+        order.number = cold_at(&state.pools, order.slot).id
         order.market = market_
         order.side = side_
         order.price_ticks = price
@@ -291,7 +293,7 @@ cdef class Context(_ContextBase):
             return 0
         if self.open.get((<int64_t>order.market << 48) | order.number) is not order:
             raise bad_input("order", "a SentOrder of this agent", order)
-        agent_cancel(state, agent, holding_at(&state.accounts, holding_find(&state.accounts, <uint32_t>agent.account, order.market)),
+        agent_cancel(state, agent, holding_find(&state.accounts, <uint32_t>agent.account, order.market),
                      order.slot, order.generation, self.left_ms(state, agent, order.market), 0)
         return 0
 
@@ -431,9 +433,9 @@ cdef class ArrayContext(_ContextBase):
         for i in range(n):
             number = self.first + <uint32_t>(<const int64_t*>who.data)[i]
             agent = agent_at(state, number)
-            holding = holding_of(&state.accounts, market_at(state, market_), <uint32_t>agent.account, market_)
+            holding = holding_open(state, <uint32_t>agent.account, market_)
             slot = NIL if holding == NIL else agent_send(
-                state, agent, holding_at(&state.accounts, holding), (<const int8_t*>side.data)[i], flags,
+                state, agent, holding, (<const int8_t*>side.data)[i], flags,
                 0 if price is None else (<const int32_t*>price.data)[i], (<const int64_t*>qty.data)[i], self.left_ms(state, agent, market_), 0)
             if slot == NIL:
                 state.fault = FAULT_NO_MEMORY
@@ -486,8 +488,8 @@ cdef class ArrayContext(_ContextBase):
         for i in range(n):
             name = (<const int64_t*>named.data)[i]
             agent = agent_at(state, self.first + <uint32_t>(<const int64_t*>who.data)[i])
-            holding = holding_of(&state.accounts, market_at(state, market_), <uint32_t>agent.account, market_)
+            holding = holding_open(state, <uint32_t>agent.account, market_)
             if holding == NIL:
                 raise MemoryError("ArrayContext.cancel: no memory")
-            agent_cancel(state, agent, holding_at(&state.accounts, holding), 2 * <slot_t><uint32_t>name, <uint32_t>(name >> 32),
+            agent_cancel(state, agent, holding, 2 * <slot_t><uint32_t>name, <uint32_t>(name >> 32),
                          self.left_ms(state, agent, market_), 0)

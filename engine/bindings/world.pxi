@@ -1,6 +1,6 @@
 # World: the simulator by numbers; engine/simulation.py gives it names and units.
 #
-# One class in several files, each a floor: behaviours, columns <- state <- tables <- declaring <- agents <- replay <- callers (Python agents, with their
+# One class in several files, each a floor: behaviours, columns <- state <- tables <- declaring <- pricing <- agents <- replay <- callers (Python agents, with their
 # contexts) <- reading (with the tables of lineage) <- World: running, snapshot, fork.
 
 include "behaviours.pxi"
@@ -8,6 +8,7 @@ include "record_columns.pxi"
 include "world_state.pxi"
 include "world_tables.pxi"
 include "world_declare.pxi"
+include "world_prices.pxi"
 include "world_agents.pxi"
 include "world_replay.pxi"
 include "context.pxi"
@@ -169,6 +170,7 @@ cdef class World(_WorldReading):
         cdef const char* at
         cdef uint64_t length, tail = 0, sum = 0
         cdef int fault = SNAPSHOT_SHORT
+        cdef bint is_cut = False
         if isinstance(data, bytes):
             at, length = PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
         elif isinstance(data, bytearray):
@@ -178,12 +180,13 @@ cdef class World(_WorldReading):
         if length >= sizeof(SnapshotHeader) + sizeof(WorldData) + 24:
             memcpy(&tail, at + length - 16, 8)
             memcpy(&sum, at + length - 8, 8)
-            tail = 0 if tail > length - 16 else tail     # damaged: the header will say what is wrong
+            is_cut = tail > length - 16
+            tail = 0 if is_cut else tail         # damaged: what the header says is wrong comes first
             fault = SNAPSHOT_SOUND
         if fault == SNAPSHOT_SOUND:
             with nogil:
                 fault = snapshot_load(&world.world, at, length - 16 - tail)
-        if fault == SNAPSHOT_SOUND and sum != checksum(at + length - 16 - tail, tail):
+        if fault == SNAPSHOT_SOUND and (is_cut or sum != checksum(at + length - 16 - tail, tail)):
             fault = SNAPSHOT_DAMAGED
         if fault == SNAPSHOT_NO_MEMORY:
             raise MemoryError("World.restore: no memory")

@@ -19,35 +19,8 @@ cdef list border_values(object value, str field, int64_t count):
     return values
 
 
-cdef class _WorldAgents(_WorldDeclaring):
+cdef class _WorldAgents(_WorldPricing):
     """Put agents and outside orders into a world."""
-
-    cdef slot_t law_slot(self, object law, str field) except? 0xFFFFFFFE:
-        """The slot of a law (name, a, b), made if no equal one is there; NIL for None."""
-        cdef State* state = &self.world.state
-        cdef uint32_t i, kind
-        cdef double a, b
-        cdef Law* row
-        if law is None:
-            return NIL
-        try:
-            name, first, *second = law
-        except (TypeError, ValueError):
-            raise bad_input(field, "None or (law, a[, b])", law) from None
-        if not isinstance(name, str) or name not in _LAWS or len(second) > 1:
-            raise bad_input(field, "a law of " + ", ".join(_LAWS) + " with one or two parameters", law)
-        kind = _LAWS[name]
-        a = border_float(first, field + " a", 0.0 if kind in (LAW_FIXED, LAW_UNIFORM) else 1e-9, 1e9)
-        b = border_float(second[0] if second else 0.0, field + " b", a if kind == LAW_UNIFORM else 1e-9 if kind == LAW_PARETO else 0.0, 1e9)
-        for i in range(state.laws.count):
-            row = law_at(state, i)
-            if row.kind == kind and row.a == a and row.b == b:
-                return i
-        if slab_reserve(&state.laws, 1):
-            raise MemoryError("World: no memory for another law")
-        i = slab_take(&state.laws)
-        law_init(law_at(state, i), kind, a, b)
-        return i
 
     cdef int fill_field(self, char* rows, uint32_t stride, int64_t count, tuple field, list values) except -1:
         """Check one column and write it into the records."""
@@ -262,7 +235,7 @@ cdef class _WorldAgents(_WorldDeclaring):
     cdef int new_quote(self, uint32_t number, uint32_t market, qty_t qty, qty_t inventory_max) except -1:
         cdef State* state = &self.world.state
         cdef Agent* agent = agent_at(state, number)
-        cdef slot_t holding = holding_of(&state.accounts, market_at(state, market), <uint32_t>agent.account, market)
+        cdef slot_t holding = holding_open(state, <uint32_t>agent.account, market)
         cdef slot_t slot = slab_take(&state.quotes), last
         cdef Quote* quote = quote_at(state, slot)
         cdef int side, level

@@ -118,7 +118,7 @@ cdef class _WorldCallers(_WorldReplay):
         cdef State* state = &self.world.state
         cdef slot_t slot
         cdef Watcher* watcher
-        if holding_of(&state.accounts, market_at(state, market), account, market) == NIL:
+        if holding_open(state, account, market) == NIL:
             raise MemoryError("World.add_python: no memory")
         slot = slab_take(&state.watchers)
         watcher = watcher_at(state, slot)

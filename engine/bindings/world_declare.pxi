@@ -1,4 +1,4 @@
-# World, declaring: assets, accounts, markets, deposits, positions, oracles.
+# World, declaring: assets, accounts, markets, deposits, positions.
 
 
 cdef class _WorldDeclaring(_WorldTables):
@@ -29,18 +29,20 @@ cdef class _WorldDeclaring(_WorldTables):
         asset_at(&state.ledger, asset).net_deposits = 0
         return asset
 
-    cdef uint32_t new_accounts(self, uint32_t count, uint32_t venue) except? 0xFFFFFFFF:
+    cdef uint32_t new_accounts(self, uint32_t count, uint32_t venue, bint is_wide) except? 0xFFFFFFFF:
         cdef State* state = &self.world.state
-        cdef uint32_t first = state.ledger.account_count, i, account
-        if slab_reserve(&state.accounts.accounts, count) or ledger_add_accounts(&state.ledger, count) \
+        cdef uint32_t first = state.ledger.account_count, i
+        cdef Account* account
+        if slab_reserve(&state.accounts.accounts, count) or ledger_add_accounts(&state.ledger, count, is_wide) \
                 or pools_add_owners(&state.pools, <int32_t>state.ledger.account_count):
             state.fault = FAULT_NO_MEMORY
             self.raise_fault()
         for i in range(count):
-            account = slab_take(&state.accounts.accounts)
-            account_at(&state.accounts, account).holdings = NIL
-            account_at(&state.accounts, account).agent = NIL
-            account_at(&state.accounts, account).venue = venue
+            account = account_at(&state.accounts, slab_take(&state.accounts.accounts))
+            memset(account, 0, sizeof(Account))
+            account.holdings = account.agent = account.units = NIL
+            account.venue = <uint16_t>venue
+            account.mode = MODE_CROSS
         return first
 
     def add_venue(self, *, stage_ppm=250000, stage_lots_min=1, stage_interval_ms=1000, service_us=0):
@@ -61,7 +63,7 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef State* state = self.enter()
         self.first_accounts()
         cdef uint32_t number = self.new_venue(stage_ppm, stage_lots_min, stage_interval_ms, service_us)
-        venue_at(state, number).accounts = self.new_accounts(SYSTEM_ACCOUNTS, number)
+        venue_at(state, number).accounts = self.new_accounts(SYSTEM_ACCOUNTS, number, True)
         return number
 
     def set_gateway(self, venue, service_us):
@@ -80,7 +82,7 @@ cdef class _WorldDeclaring(_WorldTables):
         if self.world.state.ledger.assets.count == 0:
             raise bad_input("count", "at least one asset declared before", "none")
         if self.world.state.ledger.account_count == 0:
-            self.new_accounts(SYSTEM_ACCOUNTS, 0)
+            self.new_accounts(SYSTEM_ACCOUNTS, 0, True)
         return 0
 
     cdef int check_venue(self, uint32_t account, uint32_t market) except -1:
@@ -91,7 +93,7 @@ cdef class _WorldDeclaring(_WorldTables):
                             f"market {market} at venue {market_at(state, market).venue}")
         return 0
 
-    def add_accounts(self, count=1, *, venue=0):
+    def add_accounts(self, count=1, *, venue=0, narrow=False):
         """Open accounts.
 
         Parameters
@@ -100,6 +102,9 @@ cdef class _WorldDeclaring(_WorldTables):
             How many.
         venue : int
             Where.
+        narrow : bool
+            Keep a row of balances only for assets that the account ever had, instead of one for each asset: for very many accounts,
+            each in few assets. Nothing else differs.
 
         Returns
         -------
@@ -109,10 +114,11 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef State* state = self.enter()
         cdef uint32_t wanted = <uint32_t>border_int(count, "count", 1, 1 << 30)
         cdef uint32_t venue_ = self.venue_number(venue)
+        cdef bint is_wide = not border_bool(narrow, "narrow")
         self.first_accounts()
         if state.ledger.account_count + <int64_t>wanted > 0x7FFFFFFE:
             raise bad_input("count", "fewer than 2**31 accounts in all", count)
-        return self.new_accounts(wanted, venue_)
+        return self.new_accounts(wanted, venue_, is_wide)
 
     cdef uint32_t account_number(self, object account) except? 0xFFFFFFFF:
         return <uint32_t>border_int(account, "account", 0, <int64_t>self.world.state.ledger.account_count - 1)
@@ -153,7 +159,7 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef int64_t taker_fee = border_int(taker_fee_ppm, "taker_fee_ppm", 0, 1000000)
         if state.markets.count >= 0xFFFF:
             raise bad_input("market", "at most 65,535 markets", "another one")
-        if slab_reserve(&state.markets, 1):
+        if slab_reserve(&state.markets, 1) or triggers_add_series(&state.risk.triggers, 2):
             raise MemoryError("World: no memory for another market")
         cdef uint32_t number = slab_take(&state.markets)
         market = market_at(state, number)
@@ -206,7 +212,36 @@ cdef class _WorldDeclaring(_WorldTables):
         market.base_atoms_per_lot = per_lot
         return market.book.ladder[0].tag >> 1
 
-    def add_perpetual(self, settle, *, atoms_per_tick_lot, maintenance_ppm, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61,
+    cdef slot_t requirement(self, object schedule, str field, object ppm) except? 0xFFFFFFFF:
+        """A requirement's schedule: its number, or the one tier of a plain rate."""
+        cdef Schedules* schedules = &self.world.state.risk.schedules
+        if schedule is None:
+            return schedule_from_border(schedules, (0,), (border_int(ppm, "maintenance_ppm", 0, 1000000),), "requirement")
+        if ppm is not None:
+            raise bad_input(field, "maintenance_ppm or a schedule", "both")
+        return <slot_t>border_int(schedule, field, 0, <int64_t>schedules.rows.count - 1)
+
+    def add_schedule(self, floors, rates_ppm, *, kind="requirement"):
+        """Declare tiers of a margin requirement, or of what counts of a collateral (rules S-1 .. S-5).
+
+        Parameters
+        ----------
+        floors : sequence of int or numpy.ndarray of int64
+            Where the tiers begin, atoms; the first 0, rising.
+        rates_ppm : sequence of int or numpy.ndarray of int64
+            Their rates, ppm: not falling for a requirement, not rising for a value.
+        kind : str
+            ``"requirement"`` (rounded up) or ``"value"`` (rounded down).
+
+        Returns
+        -------
+        int
+            Its number.
+        """
+        self.enter()
+        return schedule_from_border(&self.world.state.risk.schedules, floors, rates_ppm, kind)
+
+    def add_perpetual(self, settle, *, atoms_per_tick_lot, maintenance_ppm=None, maintenance=None, initial=None, price_stale_ms=0, price_min=1, price_max=0x7FFFFFFF, qty_max=1 << 61,
                       notional_max=1 << 61, maker_fee_ppm=0, taker_fee_ppm=0, venue=0):
         """Open a perpetual market, linear, settled in one asset.
 
@@ -217,7 +252,13 @@ cdef class _WorldDeclaring(_WorldTables):
         atoms_per_tick_lot, price_min, price_max, qty_max, notional_max : int
             As for `add_spot`.
         maintenance_ppm : int
-            Maintenance margin rate, ppm of the notional (rule X-1).
+            Maintenance margin rate, ppm of the notional (rule C-2), where it has one tier; or else
+        maintenance : int
+            the number of its schedule.
+        initial : int, optional
+            Schedule of the initial requirement; without one new positions are not gated (rule C-6).
+        price_stale_ms : int
+            A mark older than this is unknown (rule C-5); 0: never.
         maker_fee_ppm, taker_fee_ppm : int
             Fees on the notional (rule L-8).
         venue : int
@@ -230,10 +271,15 @@ cdef class _WorldDeclaring(_WorldTables):
         """
         self.enter()
         cdef uint32_t settle_ = self.asset_number(settle, "settle")
-        cdef int64_t maintenance = border_int(maintenance_ppm, "maintenance_ppm", 0, 1000000)
+        cdef slot_t maintenance_ = self.requirement(maintenance, "maintenance", maintenance_ppm)
+        cdef slot_t initial_ = NIL if initial is None else self.requirement(initial, "initial", None)
+        cdef int64_t stale = border_int(price_stale_ms, "price_stale_ms", 0, TIME_MAX >> 20)
         cdef Market* market = self.new_market(venue, MARKET_PERPETUAL, settle_, atoms_per_tick_lot,
                                               (price_min, price_max, qty_max, notional_max), maker_fee_ppm, taker_fee_ppm)
-        market.maintenance_ppm = maintenance
+        market.maintenance = maintenance_
+        market.initial = initial_
+        market.price_stale_ms = stale
+        market.settles = collateral_find(&self.world.state.risk, market.venue, settle_)
         return market.book.ladder[0].tag >> 1
 
     def deposit(self, account, asset, atoms):
@@ -249,7 +295,10 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef State* state = self.enter()
         cdef uint32_t account_ = self.account_number(account), asset_ = self.asset_number(asset, "asset")
         cdef atoms_t amount = border_int(atoms, "atoms", 1, <int64_t>1 << 61)
-        if ledger_deposit(&state.ledger, account_, asset_, amount):
+        cdef int fault = ledger_deposit(&state.ledger, account_, asset_, amount)
+        if fault == LEDGER_NO_MEMORY:
+            raise MemoryError("World.deposit: no memory")
+        if fault == LEDGER_SUPPLY:
             room = asset_at(&state.ledger, asset_).supply_max - asset_at(&state.ledger, asset_).net_deposits
             raise bad_input("atoms", f"at most the {room} atoms that the asset's supply has left", atoms)
         venue_journal(state, JOURNAL_DEPOSIT, asset_, <int32_t>account_, 0, 0, 0, 0, 0, amount)
@@ -282,15 +331,17 @@ cdef class _WorldDeclaring(_WorldTables):
         if abs(qty * <object>price) > row.book.notional_max:
             raise bad_input("qty_lots", f"a notional of at most {row.book.notional_max} tick-lots", qty_lots)
         cdef slot_t slot
+        cdef Desk desk
         for account, number in (("buyer", buyer_), ("seller", seller_)):
             slot = holding_find(&state.accounts, number, market_)
-            if slot != NIL and (abs64(holding_at(&state.accounts, slot).position_lots) + holding_at(&state.accounts, slot).working_lots
+            desk = desk_read(&state.accounts, slot)
+            if slot != NIL and (abs64(holding_at(&state.accounts, slot).position_lots) + desk.bid_lots + desk.ask_lots
                                 > EXPOSURE_MAX - qty
                                 or notional_atoms(row, qty, price) > EXPOSURE_MAX - abs64(holding_at(&state.accounts, slot).cost_atoms)
-                                - holding_at(&state.accounts, slot).working_atoms) \
+                                - desk.working_atoms) \
                     or qty > EXPOSURE_MAX or notional_atoms(row, qty, price) > EXPOSURE_MAX:
                 raise bad_input("qty_lots", f"an exposure of the {account} within {EXPOSURE_MAX} lots and atoms (U-10)", qty_lots)
-        if holding_of(&state.accounts, row, buyer_, market_) == NIL or holding_of(&state.accounts, row, seller_, market_) == NIL:
+        if holding_open(state, buyer_, market_) == NIL or holding_open(state, seller_, market_) == NIL:
             raise MemoryError("World.open_trade: no memory")
         state.recorder.is_opening = 1
         settle_side(state, row, buyer_, market_, 1, qty, price, 0)
@@ -299,48 +350,3 @@ cdef class _WorldDeclaring(_WorldTables):
         venue_journal(state, JOURNAL_OPEN, market_, <int32_t>buyer_, seller_, 0, 0, 0, price, qty)
         account_defund(state, buyer_, row.quote_asset, market_, 0)
         account_defund(state, seller_, row.quote_asset, market_, 0)
-
-    cdef int new_oracle(self, uint32_t kind, uint32_t market, uint32_t source, object every_ms, object lag_ms) except -1:
-        cdef State* state = &self.world.state
-        cdef time_ms_t every = border_int(every_ms, "every_ms", 1, TIME_MAX >> 20)
-        cdef time_ms_t lag = border_int(lag_ms, "lag_ms", 0, TIME_MAX >> 20)
-        if slab_reserve(&state.oracles, 1):
-            raise MemoryError("World: no memory for another oracle")
-        cdef uint32_t number = slab_take(&state.oracles)
-        cdef Oracle* oracle = oracle_at(state, number)
-        oracle.kind = kind
-        oracle.market = market
-        oracle.source = source
-        oracle.every_ms = every
-        oracle.lag_ms = lag
-        venue_schedule(state, state.now_ms, PHASE_PRICES, EVENT_SAMPLE_PRICE, number, 0, 0)
-        return 0
-
-    def add_index(self, market, source, *, every_ms, lag_ms):
-        """Publish the mid of another market as this market's index (rule P-3).
-
-        Parameters
-        ----------
-        market, source : int
-            Whose index, and the market that is sampled.
-        every_ms, lag_ms : int
-            Cadence of the samples, and from sample to publication, ms.
-        """
-        self.enter()
-        self.new_oracle(ORACLE_INDEX, self.market_number(market), self.market_number(source, "source"), every_ms, lag_ms)
-
-    def add_mark(self, market, *, every_ms, lag_ms):
-        """Publish the median of index, own mid and own last as this market's mark (rule P-3).
-
-        Parameters
-        ----------
-        market : int
-            A perpetual.
-        every_ms, lag_ms : int
-            As for `add_index`.
-        """
-        cdef State* state = self.enter()
-        cdef uint32_t number = self.market_number(market)
-        if market_at(state, number).kind != MARKET_PERPETUAL:
-            raise bad_input("market", "a perpetual", f"spot market {market}")
-        self.new_oracle(ORACLE_MARK, number, number, every_ms, lag_ms)

@@ -1,4 +1,13 @@
-# World, reading: balances, books, tables, landmarks, digest.
+# World, reading: balances, books, tables, landmarks, memory, digest.
+
+
+# The slabs of a world by name, in the order of world_slab.
+cdef tuple _SLAB_NAMES = (
+    "pages", "levels", "nodes", "orders", "cold", "heads", "assets", "balances", "accounts", "holdings", "landmarks", "causes", "chunks", "rare",
+    "far", "markets", "publications", "oracles", "venues", "agents", "laws", "notices", "extras", "reduce_only_positions", "free_slots",
+    "mass_quotes", "quotes", "watchers", "replays", "replay_rows", "purses", "desks", "shock", "noise", "maker", "flow", "point", "momentum",
+    "arbitrage", "value", "python",
+)
 
 
 cdef class _WorldReading(_WorldCallers):
@@ -32,7 +41,7 @@ cdef class _WorldReading(_WorldCallers):
         if slot == NIL:
             return 0, 0, 0
         return (holding_at(&state.accounts, slot).position_lots, holding_at(&state.accounts, slot).cost_atoms,
-                holding_at(&state.accounts, slot).orders_sent)
+                desk_read(&state.accounts, slot).orders_sent)
 
     def in_liquidation(self, account):
         """Return whether an account is being liquidated."""
@@ -45,7 +54,8 @@ cdef class _WorldReading(_WorldCallers):
         Returns
         -------
         dict
-            ``best_bid, best_ask, last, index, mark`` (ticks or None), ``clearing`` (atoms), ``trades``, ``traded_lots``, ``orders``;
+            ``best_bid, best_ask, last, index, mark, oracle`` (ticks or None), ``index_ms, mark_ms, oracle_ms`` (when they were published, or
+            None), ``clearing`` (atoms), ``trades``, ``traded_lots``, ``orders``;
             of its terms ``quote_asset`` and ``atoms_per_tick_lot``.
         """
         cdef State* state = self.enter()
@@ -73,7 +83,7 @@ cdef class _WorldReading(_WorldCallers):
         return self.lend("journal")
 
     def prices(self):
-        """Return the prices so far; `kind` 1 index, 2 mark, and if recorded 4 last, 5 mid."""
+        """Return the prices so far; `kind` 1 index, 2 mark, 3 oracle, and if recorded 4 last, 5 mid."""
         return self.lend("prices")
 
     def samples(self):
@@ -94,6 +104,18 @@ cdef class _WorldReading(_WorldCallers):
     def causes(self):
         """Return a copy of the causes table (rule G-6): ``child``, ``parent``, ``weight_ppm``, in the order of the children."""
         return cause_table(&self.enter().lineage)
+
+    def memory(self):
+        """Return what the world's state takes, tables apart: each slab's rows (used so far, freed ones too) and the bytes of one.
+
+        Returns
+        -------
+        dict
+            By name: ``balances, accounts, holdings, desks, purses, orders, markets, ...``, each (rows, bytes per row). O(1).
+        """
+        cdef int i
+        self.enter()
+        return {name: (world_slab(&self.world, i).count, world_slab(&self.world, i).stride) for i, name in enumerate(_SLAB_NAMES)}
 
     def digest(self):
         """Return the state digest (rule J-4), 64 bits."""

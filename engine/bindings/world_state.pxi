@@ -8,7 +8,9 @@ cdef enum:
 cdef dict _FAULT_TEXTS = {
     FAULT_NO_MEMORY: "no memory", FAULT_BOOK: "a book is inconsistent", FAULT_CONSERVATION: "an asset's balances do not sum to its deposits (L-2)",
     FAULT_POSITIONS: "positions or costs of a market do not sum to zero (L-7)", FAULT_EVENT: "an event that nothing handles",
-    FAULT_RESERVED: "a reserved amount that is not what the orders reserve (V-1)",
+    FAULT_RESERVED: "a reserved amount that is not what the orders reserve (V-1)", FAULT_ROWS: "an account's rows of balances are out of order (L-1)",
+    FAULT_WORKING: "an account's resting lots or atoms are not those of its orders (U-10)",
+    FAULT_MARGIN: "a unit whose state, or whose triggers, are not what its evaluation says (C-4, E-1)",
 }
 cdef dict _SNAPSHOT_TEXTS = {
     SNAPSHOT_SHORT: "it is too short", SNAPSHOT_FOREIGN: "it is no snapshot of this engine", SNAPSHOT_OTHER_VERSION: "it has another snapshot version",
@@ -49,10 +51,12 @@ cdef class _WorldState:
             raise MemoryError("World: no memory")
         ledger_init(&state.ledger)
         accounts_init(&state.accounts)
+        risk_init(&state.risk)
         queue_init(&state.queue, 0, PHASE_ORDERS, False)
         slab_init(&state.markets, sizeof(Market), 0)
         slab_init(&state.publications, sizeof(Publication), sizeof(Publication) - 4)
         slab_init(&state.oracles, sizeof(Oracle), 0)
+        feeds_init(&state.feeds)
         slab_init(&state.venues, sizeof(Venue), 0)
         slab_init(&state.agents, sizeof(Agent), 0)
         slab_init(&state.laws, sizeof(Law), 0)
@@ -75,17 +79,18 @@ cdef class _WorldState:
         cdef State* state = &self.world.state
         cdef Venue row
         memset(&row, 0, sizeof(Venue))
-        row.stage_ppm = border_int(stage_ppm, "stage_ppm", 1, 1000000)
+        row.stage_ppm = border_int(stage_ppm, "stage_ppm", 0, 1000000)
         row.stage_lots_min = border_int(stage_lots_min, "stage_lots_min", 1, INT64_MAX_)
         row.stage_interval_ms = border_int(stage_interval_ms, "stage_interval_ms", 1, TIME_MAX >> 20)
         row.service_us = border_int(service_us, "service_us", 0, 1000000000)
         row.has_gateway = row.service_us > 0
         if state.venues.count >= VENUES_MAX:
             raise bad_input("venue", f"at most {VENUES_MAX} venues", "another one")
-        if slab_reserve(&state.venues, 1):
+        if slab_reserve(&state.venues, 1) or slab_reserve(&state.risk.rules, 1):
             raise MemoryError("World: no memory for another venue")
         cdef uint32_t number = slab_take(&state.venues)
         venue_at(state, number)[0] = row
+        rules_begin(rules_at(&state.risk, slab_take(&state.risk.rules)))
         return number
 
     def __dealloc__(self):

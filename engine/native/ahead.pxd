@@ -44,7 +44,7 @@ cdef inline void ahead_order(State* state, slot_t slot) noexcept nogil:
     keep()
     for i in range(MARKET_LINES):
         prefetch(<char*>market_at(state, order.level) + 64 * i)
-    prefetch(balance_at(&state.ledger, <uint32_t>order.owner, 0))
+    prefetch(balance_row(&state.ledger, purse_at(&state.ledger, <uint32_t>order.owner).first))
     prefetch(account_at(&state.accounts, <uint32_t>order.owner))
     prefetch(head_at(&state.pools, order.owner))
 

@@ -17,6 +17,7 @@ cdef extern from *:
     #define engine_prefetch(p) __builtin_prefetch((p), 1, 3)
     #define engine_keep() __asm__ volatile("")    /* in a function that does: its calls stay */
     static inline uint64_t engine_mul_high(uint64_t a, uint64_t b) { return (uint64_t)(((unsigned __int128)a * b) >> 64); }
+    static inline uint64_t engine_per_million(uint64_t n) { return n / 1000000; }    /* the divisor known: no division is left */
     #define engine_unlikely(x) __builtin_expect(!!(x), 0)
     #define engine_likely(x) __builtin_expect(!!(x), 1)
     /* q = floor(a * b / c), c > 0; 1 if it does not fit */
@@ -31,6 +32,14 @@ cdef extern from *:
         if (c <= 0) { *out = 0; return 1; }
         engine_i128 n = (engine_i128)a * b, q = n / c;
         if (n % c > 0) q++;
+        if (q > INT64_MAX || q < INT64_MIN) { *out = 0; return 1; }
+        *out = (int64_t)q; return 0;
+    }
+    /* q = floor(a * b * c / (d * e)), d, e > 0; |a * b * c| and d * e must fit in 127 bits; 1 if q does not fit */
+    static inline int engine_mul3_div2_floor(int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t *out) {
+        if (d <= 0 || e <= 0) { *out = 0; return 1; }
+        engine_i128 n = (engine_i128)a * b * c, m = (engine_i128)d * e, q = n / m;
+        if (n % m < 0) q--;
         if (q > INT64_MAX || q < INT64_MIN) { *out = 0; return 1; }
         *out = (int64_t)q; return 0;
     }
@@ -55,11 +64,15 @@ cdef extern from *:
     void prefetch "engine_prefetch"(const void*) noexcept nogil
     void keep "engine_keep"() noexcept nogil
     uint64_t mul_high "engine_mul_high"(uint64_t, uint64_t) noexcept nogil
+    # floor(n / 10^6). Cannot fail.
+    uint64_t per_million "engine_per_million"(uint64_t) noexcept nogil
     bint unlikely "engine_unlikely"(bint) noexcept nogil
     bint likely "engine_likely"(bint) noexcept nogil
     # floor(a*b/c) and ceil(a*b/c) through 128 bits, c > 0. Return 1 (and 0 in *out) when the result does not fit.
     bint mul_div_floor "engine_mul_div_floor"(int64_t, int64_t, int64_t, int64_t*) noexcept nogil
     bint mul_div_ceil "engine_mul_div_ceil"(int64_t, int64_t, int64_t, int64_t*) noexcept nogil
+    # floor(a*b*c/(d*e)), d, e > 0. Needs: |a*b*c| and d*e below 2^127. Returns 1 (and 0 in *out) when the result does not fit.
+    bint mul3_div2_floor "engine_mul3_div2_floor"(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t*) noexcept nogil
     # sign of a*b - c*d through 128 bits. Cannot fail.
     int cmp_products "engine_cmp_products"(int64_t, int64_t, int64_t, int64_t) noexcept nogil
     # Divisor > 0 (0 otherwise). floor favours the payer, ceil the receiver. Cannot fail.

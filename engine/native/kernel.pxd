@@ -17,6 +17,7 @@ from engine.native.agents.shock cimport *
 from engine.native.agents.value cimport *
 from engine.native.columns cimport *
 from engine.native.link cimport *
+from engine.native.margin_check cimport *
 from engine.native.liquidation cimport *
 from engine.native.mass_quote cimport *
 from engine.native.publish cimport *
@@ -29,7 +30,7 @@ from engine.native.state cimport *
 from engine.native.venue cimport *
 
 cdef enum:
-    WORLD_SLABS = 30 + 9         # the behaviours' rows last
+    WORLD_SLABS = 46 + 9         # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -72,8 +73,24 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[27] = &state.watchers
     slabs[28] = &state.replays
     slabs[29] = &state.replay_rows
+    slabs[30] = &state.ledger.purses
+    slabs[31] = &state.accounts.desks
+    slabs[32] = &state.risk.triggers.triggers
+    slabs[33] = &state.risk.triggers.series
+    slabs[34] = &state.risk.triggers.roots
+    slabs[35] = &state.risk.triggers.pages
+    slabs[36] = &state.risk.schedules.tiers
+    slabs[37] = &state.risk.schedules.rows
+    slabs[38] = &state.risk.units
+    slabs[39] = &state.risk.rules
+    slabs[40] = &state.risk.collateral
+    slabs[41] = &state.risk.terms
+    slabs[42] = &state.risk.due
+    slabs[43] = &state.feeds.sources
+    slabs[44] = &state.feeds.cells
+    slabs[45] = &state.feeds.points
     for behaviour in range(BEHAVIOURS):
-        slabs[30 + behaviour] = &state.rows[behaviour]
+        slabs[46 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 
@@ -162,9 +179,9 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
     elif event.kind == EVENT_PUBLISH:
         venue_publish(state, event.a)
     elif event.kind == EVENT_CHECK:
-        liquidation_check(state, event.a, event.b)
+        margin_check(state)
     elif event.kind == EVENT_STEP:
-        liquidation_step(state, event.a, event.b)
+        liquidation_step(state, event.a)
     elif event.kind == EVENT_COVER:
         liquidation_cover(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_CANCEL_ACCOUNT:

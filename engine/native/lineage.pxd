@@ -17,6 +17,7 @@ cdef enum LandmarkKind:
     LANDMARK_LIQUIDATION = 5
     LANDMARK_STEP = 6
     LANDMARK_BAD_DEBT = 7
+    LANDMARK_MARGIN_STATE = 8    # a unit stands beyond another boundary of its ladder (C-4); value: how many it is beyond
 
 cdef enum MoverKind:
     MOVER_NONE = 0
@@ -99,3 +100,18 @@ cdef inline uint32_t lineage_add(Lineage* lineage, time_ms_t time_ms, uint16_t k
         row.parent = parent
         row.weight_ppm = WEIGHT_ONE_PPM
     return slot
+
+
+# Give a part of a landmark's weight to another cause. `earlier`: shares given of it already; it is the last landmark recorded, with a
+# parent. 0 if done, 1 without memory. O(1) amortised.
+cdef inline bint lineage_share(Lineage* lineage, uint32_t child, uint32_t earlier, uint32_t parent, uint32_t weight_ppm) noexcept nogil:
+    cdef CauseRow* row
+    if slab_reserve(&lineage.causes, 1):
+        return 1
+    row = <CauseRow*>slab_at(&lineage.causes, lineage.causes.count - 1 - earlier)
+    row.weight_ppm -= weight_ppm
+    row = <CauseRow*>slab_at(&lineage.causes, slab_take(&lineage.causes))
+    row.child = child
+    row.parent = parent
+    row.weight_ppm = weight_ppm
+    return 0

@@ -28,22 +28,32 @@ cdef inline time_ms_t latency_ms(State* state, Agent* agent, slot_t law, uint32_
     return law_ms(law_at(state, law), draw_bits_on(agent.stream, purpose, state.now_ms, k, market))
 
 
-cdef inline void holding_redraw(State* state, Holding* holding) noexcept nogil:
-    """Count a link's draws from 0 in a new millisecond."""
-    if holding.drawn_ms != state.now_ms:
-        holding.drawn_ms = state.now_ms
-        holding.draws = holding.in_draws = 0
+cdef inline Desk* link_desk(State* state, slot_t holding) noexcept nogil:
+    """The desk of a holding, made if need be, its draws counted from 0 in a new millisecond. NULL without memory (latched)."""
+    cdef slot_t slot = desk_of(&state.accounts, holding)
+    cdef Desk* desk
+    if unlikely(slot == NIL):
+        state.fault = FAULT_NO_MEMORY
+        return NULL
+    desk = desk_at(&state.accounts, slot)
+    if desk.drawn_ms != state.now_ms:
+        desk.drawn_ms = state.now_ms
+        desk.draws = desk.in_draws = 0
+    return desk
 
 
 # When a message that leaves at `left_ms` arrives at the market (or its gateway): a latency of its own, at least 1 ms, but never
-# before the one sent before it. O(1).
-cdef inline time_ms_t message_due(State* state, Agent* agent, Holding* holding, time_ms_t left_ms) noexcept nogil:
+# before the one sent before it. Without memory the fault is latched, and it does not matter when. O(1).
+cdef inline time_ms_t message_due(State* state, Agent* agent, slot_t holding, time_ms_t left_ms) noexcept nogil:
+    cdef Desk* desk = link_desk(state, holding)
     cdef time_ms_t due_ms
-    holding_redraw(state, holding)
-    due_ms = left_ms + max64(1, agent.base_ms + latency_ms(state, agent, agent.law, PURPOSE_LATENCY, holding.draws, holding.market))
-    holding.draws += 1
-    holding.out_due_ms = max64(holding.out_due_ms, due_ms)
-    return holding.out_due_ms
+    if unlikely(desk == NULL):
+        return left_ms + 1
+    due_ms = left_ms + max64(1, agent.base_ms + latency_ms(state, agent, agent.law, PURPOSE_LATENCY, desk.draws,
+                                                           holding_at(&state.accounts, holding).market))
+    desk.draws += 1
+    desk.out_due_ms = max64(desk.out_due_ms, due_ms)
+    return desk.out_due_ms
 
 
 cdef inline time_ms_t picture_left_ms(State* state, Agent* agent, uint32_t market) noexcept nogil:
@@ -87,9 +97,13 @@ cdef inline Agent* hearer(State* state, uint32_t account, uint32_t what) noexcep
 
 
 # Send a notice about an order of an account to its agent: it arrives in phase 9, after the way back. Without memory the fault is latched. O(1).
-cdef inline Notice* notice_send(State* state, Agent* agent, Holding* holding, uint8_t kind) noexcept nogil:
+cdef inline Notice* notice_send(State* state, Agent* agent, slot_t holding, uint8_t kind) noexcept nogil:
+    cdef Holding* to = holding_at(&state.accounts, holding)
+    cdef Desk* desk = link_desk(state, holding)
     cdef slot_t slot
     cdef Notice* notice
+    if unlikely(desk == NULL):
+        return NULL
     if slab_reserve(&state.notices, 1):
         state.fault = FAULT_NO_MEMORY
         return NULL
@@ -98,14 +112,13 @@ cdef inline Notice* notice_send(State* state, Agent* agent, Holding* holding, ui
     notice.time_ms = state.now_ms
     notice.kind = kind
     notice.reason = 0
-    notice.agent = account_at(&state.accounts, holding.account).agent
-    notice.market = holding.market
-    holding_redraw(state, holding)
-    holding.in_due_ms = max64(holding.in_due_ms, state.now_ms + agent.base_ms
-                              + latency_ms(state, agent, agent.law, PURPOSE_NOTICE, holding.in_draws, holding.market))
-    holding.in_draws += 1
+    notice.agent = account_at(&state.accounts, to.account).agent
+    notice.market = to.market
+    desk.in_due_ms = max64(desk.in_due_ms, state.now_ms + agent.base_ms
+                           + latency_ms(state, agent, agent.law, PURPOSE_NOTICE, desk.in_draws, to.market))
+    desk.in_draws += 1
     state.notice_count += 1
-    venue_schedule(state, holding.in_due_ms, PHASE_OBSERVERS, EVENT_NOTICE, slot, 0, 0)
+    venue_schedule(state, desk.in_due_ms, PHASE_OBSERVERS, EVENT_NOTICE, slot, 0, 0)
     return notice
 
 
@@ -126,8 +139,7 @@ cdef inline void tell_watchers(State* state, Market* market) noexcept nogil:
         watcher = watcher_at(state, slot)
         if not watcher.is_told:
             agent = agent_at(state, watcher.agent)
-            notice = notice_send(state, agent, holding_at(&state.accounts, holding_find(&state.accounts, <uint32_t>agent.account, watcher.market)),
-                                 NOTICE_BOOK)
+            notice = notice_send(state, agent, holding_find(&state.accounts, <uint32_t>agent.account, watcher.market), NOTICE_BOOK)
             if notice == NULL:
                 return
             watcher.is_told = 1

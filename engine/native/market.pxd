@@ -1,7 +1,13 @@
 # Market: a book with its units, fees, prices and movers; and the holdings that accounts have in it.
 #
+#   account -> holding of market 2 -> holding of market 9 -> NIL            holding -> desk
+#                   market 9 -> its newest holding -> older ones -> NIL
+#
 # Stands on: book, ledger, lineage. A holding is created when an account first sends an order to a market or gets a
-# position there; it stands in the account's list (sorted by market) and in the market's.
+# position there; it stands in the account's list (sorted by market) and in the market's. Promises: whoever has a holding has a
+# balance row for what the market settles in. Who sends no orders has no desk: a million such accounts fit.
+
+from libc.string cimport memset
 
 from engine.native.types cimport *
 from engine.native.arith cimport *
@@ -43,7 +49,20 @@ cdef struct Market:
     Extremes last_moves          # of the last price
     uint32_t landmark_count
     Mover index_mover            # mover behind the published index
-    int64_t maintenance_ppm      # perpetual: maintenance margin rate
+    slot_t maintenance           # perpetual: schedule of the maintenance requirement
+    slot_t initial               # perpetual: of the initial one, NIL: new positions are not gated
+    slot_t collateral            # spot: row of its venue's collateral that its index prices, NIL none
+    slot_t settles               # perpetual: row of its venue's collateral that it settles in, NIL none
+    time_ms_t price_stale_ms     # a mark or index older than this is unknown, 0 never
+    Mover mark_mover             # mover behind the published mark
+    uint32_t mark_landmark       # its landmark, 0 until it has found a breach
+    uint32_t index_landmark
+    int64_t oracle_ticks         # published oracle, for collateral and lending (P-1); NO_PRICE before the first
+    time_ms_t oracle_ms          # when
+    Mover oracle_mover           # mover behind it
+    int64_t funding_ppb          # perpetual: rate of the last settlement
+    time_ms_t funding_next_ms    # its next settlement
+    time_ms_t funding_every_ms   # its funding interval, 0 = none
     int64_t maker_fee_ppm
     int64_t taker_fee_ppm
     uint32_t base_asset          # spot
@@ -53,37 +72,51 @@ cdef struct Market:
     uint32_t venue               # its venue
     slot_t watchers              # first Watcher of its touch, NIL none
 
-# What an account is in a market: its position, its numbers, and its link there (N-1).
-cdef struct Holding:
-    qty_t position_lots          # signed, perpetual only
-    atoms_t cost_atoms           # signed sum of price x lots x atoms_per_tick_lot (L-5)
+# What an account does in a market: its orders, and its link there (N-1). One cache line.
+cdef struct Desk:
     int64_t orders_sent          # the last order number (V-4)
-    qty_t working_lots           # sum of its resting orders, both sides
-    atoms_t working_atoms        # their notional at their own prices
+    qty_t bid_lots               # perpetual: sum of its resting bids (U-10)
+    qty_t ask_lots               # and of its asks
+    atoms_t working_atoms        # their notional at their own prices, both sides
     time_ms_t out_due_ms         # arrival of the last message to the market: a link is first in, first out
     time_ms_t in_due_ms          # arrival of the last notice from it
     time_ms_t drawn_ms           # millisecond in which `draws` were made
     uint32_t draws               # latencies of messages drawn in it
+    uint32_t in_draws            # latencies of notices drawn in it
+
+# What an account has in a market: its position, and where the rest stands.
+cdef struct Holding:
+    qty_t position_lots          # signed, perpetual only
+    atoms_t cost_atoms           # signed sum of price x lots x atoms_per_tick_lot (L-5)
     uint32_t account
     uint32_t market
     slot_t next_of_account       # next market of the account, ascending
     slot_t next_in_market        # older holding of the market
-    uint32_t in_draws            # latencies of notices drawn in it
+    slot_t desk                  # its Desk, NIL until the account sends an order there or is told of something
+    slot_t trigger[2]            # what a fall, what a rise of its series fires, NIL none (E-1)
+    int32_t anchor_ticks         # value of the series when they were set
+    slot_t unit                  # what its position is tested with, NIL without one
+    uint32_t pad
 
 cdef struct Account:
     slot_t holdings              # first holding, ascending by market
     uint32_t liquidation         # landmark of the running liquidation, 0 = none
     uint32_t agent               # who is told of its fills, NIL nobody (N-4)
-    uint32_t venue               # where it stands
+    uint16_t venue               # where it stands
+    uint8_t mode                 # AccountMode (risk.pxd)
+    uint8_t pad
+    slot_t units                 # its first Unit, NIL none
 
 cdef struct Accounts:
     Slab accounts                # Account, same rows as the ledger's
     Slab holdings                # Holding
+    Slab desks                   # Desk
 
 
 cdef inline void accounts_init(Accounts* accounts) noexcept nogil:
     slab_init(&accounts.accounts, sizeof(Account), 0)
     slab_init(&accounts.holdings, sizeof(Holding), 0)
+    slab_init(&accounts.desks, sizeof(Desk), 0)
 
 
 cdef inline Account* account_at(Accounts* accounts, uint32_t account) noexcept nogil:
@@ -104,23 +137,21 @@ cdef inline slot_t holding_find(Accounts* accounts, uint32_t account, uint32_t m
     return NIL
 
 
-# Holding of an account in a market, made if need be. NIL if there is no memory. O(markets of the account).
-cdef inline slot_t holding_of(Accounts* accounts, Market* market, uint32_t account, uint32_t market_id) noexcept nogil:
-    cdef slot_t slot = holding_find(accounts, account, market_id), fresh
+cdef inline outlined_slot_t holding_make(Accounts* accounts, Market* market, uint32_t account, uint32_t market_id) noexcept nogil:
+    """Make the holding that an account has not had yet in a market; NIL without memory (unchanged). O(markets of the account)."""
+    cdef slot_t fresh
     cdef slot_t* link
     cdef Holding* holding
-    if slot != NIL:
-        return slot
     if slab_reserve(&accounts.holdings, 1):
         return NIL
     fresh = slab_take(&accounts.holdings)
     holding = holding_at(accounts, fresh)
-    holding.position_lots = holding.cost_atoms = holding.orders_sent = 0
-    holding.working_lots = holding.working_atoms = 0
-    holding.out_due_ms = holding.in_due_ms = holding.drawn_ms = 0
-    holding.draws = holding.in_draws = 0
+    holding.position_lots = holding.cost_atoms = 0
     holding.account = account
     holding.market = market_id
+    holding.desk = holding.trigger[0] = holding.trigger[1] = holding.unit = NIL
+    holding.anchor_ticks = 0
+    holding.pad = 0
     link = &account_at(accounts, account).holdings
     while link[0] != NIL and holding_at(accounts, link[0]).market < market_id:
         link = &holding_at(accounts, link[0]).next_of_account
@@ -131,13 +162,57 @@ cdef inline slot_t holding_of(Accounts* accounts, Market* market, uint32_t accou
     return fresh
 
 
+# Holding of an account in a market, made if need be, and with it the account's balance rows of what the market settles in. NIL if there is
+# no memory. Moves balance rows when it makes one: refetch what `balance_at` gave. O(markets and rows of the account).
+cdef inline slot_t holding_of(Ledger* ledger, Accounts* accounts, Market* market, uint32_t account, uint32_t market_id) noexcept nogil:
+    cdef slot_t slot = holding_find(accounts, account, market_id)
+    if slot != NIL:
+        return slot
+    if ledger_open(ledger, account, market.quote_asset):
+        return NIL
+    if market.kind == MARKET_SPOT and ledger_open(ledger, account, market.base_asset):
+        return NIL
+    return holding_make(accounts, market, account, market_id)
+
+
+cdef inline Desk* desk_at(Accounts* accounts, slot_t slot) noexcept nogil:
+    return <Desk*>(accounts.desks.base) + slot
+
+
+cdef inline outlined_slot_t desk_make(Accounts* accounts, slot_t holding) noexcept nogil:
+    """Make the desk that a holding has not had yet; NIL without memory (unchanged). O(1) amortised."""
+    cdef slot_t fresh
+    if slab_reserve(&accounts.desks, 1):
+        return NIL
+    fresh = slab_take(&accounts.desks)
+    memset(desk_at(accounts, fresh), 0, sizeof(Desk))
+    holding_at(accounts, holding).desk = fresh
+    return fresh
+
+
+# Desk of a holding, made if need be. NIL if there is no memory. O(1) amortised.
+cdef inline slot_t desk_of(Accounts* accounts, slot_t holding) noexcept nogil:
+    cdef slot_t slot = holding_at(accounts, holding).desk
+    return slot if likely(slot != NIL) else desk_make(accounts, holding)
+
+
+cdef inline Desk desk_read(Accounts* accounts, slot_t holding) noexcept nogil:
+    """A copy of a holding's desk; zeros without one, or without a holding (NIL)."""
+    cdef Desk desk
+    if holding == NIL or holding_at(accounts, holding).desk == NIL:
+        memset(&desk, 0, sizeof(Desk))
+        return desk
+    return desk_at(accounts, holding_at(accounts, holding).desk)[0]
+
+
 cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     book_init(&market.book, id)
     market.clearing = 0
-    market.index_ticks = market.mark_ticks = NO_PRICE
-    market.index_ms = market.mark_ms = -1
+    market.index_ticks = market.mark_ticks = market.oracle_ticks = NO_PRICE
+    market.index_ms = market.mark_ms = market.oracle_ms = -1
     market.holdings = market.watchers = NIL
     market.landmark_count = 0
+    market.maintenance = market.initial = market.collateral = market.settles = NIL
 
 
 cdef inline void extremes_note(Extremes* extremes, Mover* mover, int64_t before, int64_t after) noexcept nogil:

@@ -84,7 +84,7 @@ cdef enum MovementColumn:
     MOVEMENT_WHY = 6             # uint8 MovementKind
     MOVEMENT_COLUMNS = 7
 
-# The series of the prices table; the first two are OracleKind. ORACLE is kept for series that oracles of other venues publish.
+# The series of the prices table; the first three are OracleKind.
 cdef enum PriceKind:
     PRICE_OF_INDEX = 1
     PRICE_OF_MARK = 2

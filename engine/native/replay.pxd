@@ -10,6 +10,7 @@ from engine.native.market cimport *
 from engine.native.orders cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
+from engine.native.unit cimport *
 from engine.native.venue cimport *
 
 
@@ -34,11 +35,11 @@ cdef inline void replay_begins(State* state, uint32_t number) noexcept nogil:
 
 
 cdef inline void replay_place(State* state, ReplayRow* row) noexcept nogil:
-    cdef slot_t holding = holding_of(&state.accounts, market_at(state, row.market), <uint32_t>row.account, row.market)
+    cdef slot_t holding = holding_open(state, <uint32_t>row.account, row.market)
     if holding == NIL:
         state.fault = FAULT_NO_MEMORY
         return
-    row.slot = order_prepare(state, holding_at(&state.accounts, holding), row.side, row.flags, row.price_ticks, row.qty_lots, 0)
+    row.slot = order_prepare(state, holding, row.side, row.flags, row.price_ticks, row.qty_lots, 0)
     if row.slot == NIL:
         return
     row.generation = cold_at(&state.pools, row.slot).generation

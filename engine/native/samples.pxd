@@ -6,6 +6,7 @@
 from engine.native.types cimport *
 from engine.native.account cimport *
 from engine.native.arith cimport *
+from engine.native.health cimport *
 from engine.native.book cimport *
 from engine.native.columns cimport *
 from engine.native.ladder cimport *
@@ -55,7 +56,7 @@ cdef inline void sample_account(State* state, uint32_t account, uint32_t asset) 
     cdef Balance* balance = balance_at(&state.ledger, account, asset)
     cdef Health health
     cdef int64_t row
-    account_health(&state.ledger, &state.accounts, <Market*>state.markets.base, account, asset, &health)
+    account_health(state, account, asset, &health)
     if health.is_flat and balance.atoms == 0 and balance.reserved == 0:
         return
     row = row_begin(state, table)
@@ -65,7 +66,7 @@ cdef inline void sample_account(State* state, uint32_t account, uint32_t asset) 
     put8(table, row, ACCOUNT_ATOMS, balance.atoms)
     put8(table, row, ACCOUNT_RESERVED, balance.reserved)
     put8(table, row, ACCOUNT_EQUITY, health.equity)
-    put8(table, row, ACCOUNT_MAINTENANCE, health.maintenance)
+    put8(table, row, ACCOUNT_MAINTENANCE, health.requirement)
     put8(table, row, ACCOUNT_NOTIONAL, health.notional)
     put4(table, row, ACCOUNT_NUMBER, account)
     put4(table, row, ACCOUNT_LIQUIDATION, account_at(&state.accounts, account).liquidation)
@@ -74,13 +75,24 @@ cdef inline void sample_account(State* state, uint32_t account, uint32_t asset) 
     table.row_count = row + 1
 
 
+# Every account, or those with a position, asset by asset; of a narrow one the assets that it has a row for, since it has nothing of the
+# others and no position there either. O(rows of balances).
 cdef inline void sample_accounts(State* state) noexcept nogil:
-    """Every account, or those with a position, asset by asset. O(accounts x assets)."""
+    cdef Purse* purse
+    cdef slot_t slot
     cdef uint32_t account, asset
     for account in range(state.ledger.account_count):
-        if state.recorder.all_accounts or account_has_position(state, account):
+        if not state.recorder.all_accounts and not account_has_position(state, account):
+            continue
+        purse = purse_at(&state.ledger, account)
+        if purse.is_wide:
             for asset in range(state.ledger.assets.count):
                 sample_account(state, account, asset)
+            continue
+        slot = purse.first
+        while slot != NIL:
+            sample_account(state, account, balance_row(&state.ledger, slot).asset)
+            slot = balance_row(&state.ledger, slot).next
 
 
 # One look of a cadence, and the next one. Cannot fail; without memory the fault is latched.

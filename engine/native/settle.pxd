@@ -7,6 +7,7 @@
 from engine.native.types cimport *
 from engine.native.account cimport *
 from engine.native.arith cimport *
+from engine.native.arming cimport *
 from engine.native.book cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
@@ -16,9 +17,11 @@ from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.recorder cimport *
+from engine.native.risk cimport *
 from engine.native.rows cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
+from engine.native.unit cimport *
 
 cdef extern from *:
     """
@@ -78,12 +81,13 @@ cdef inline atoms_t order_worth(State* state, Market* market, PlaceCommand* comm
 cdef inline bint is_within_exposure(State* state, Market* market, uint32_t market_id, PlaceCommand* command) noexcept nogil:
     """Whether position, resting orders and this order stay within the bound, in lots and atoms (U-10)."""
     cdef Holding* holding = holding_at(&state.accounts, holding_find(&state.accounts, command.owner, market_id))
+    cdef Desk* desk = desk_at(&state.accounts, holding.desk)         # it has sent this order
     if command.order_type == TYPE_MARKET and (holding.position_lots > 0) == (command.side == SIDE_SELL) \
             and command.qty_lots <= abs64(holding.position_lots):
         return 1                     # it only reduces
-    if command.qty_lots > EXPOSURE_MAX - abs64(holding.position_lots) - holding.working_lots:
+    if command.qty_lots > EXPOSURE_MAX - abs64(holding.position_lots) - desk.bid_lots - desk.ask_lots:
         return 0
-    return order_worth(state, market, command) <= EXPOSURE_MAX - abs64(holding.cost_atoms) - holding.working_atoms
+    return order_worth(state, market, command) <= EXPOSURE_MAX - abs64(holding.cost_atoms) - desk.working_atoms
 
 
 cdef inline bint is_covered(State* state, Market* market, PlaceCommand* command) noexcept nogil:
@@ -121,11 +125,15 @@ cdef inline void settle_spot(State* state, Market* market, uint32_t market_id, u
     pay_fee(state, market_id, seller, market.quote_asset, quote, market.taker_fee_ppm if maker_buys else market.maker_fee_ppm)
 
 
-cdef inline void work_order(State* state, Market* market, uint32_t account, uint32_t market_id, qty_t lots, int64_t price) noexcept nogil:
-    """Note lots that come to rest (> 0) or stop resting (< 0) on a perpetual."""
-    cdef Holding* holding = holding_at(&state.accounts, holding_find(&state.accounts, account, market_id))
-    holding.working_lots += lots
-    holding.working_atoms += notional_atoms(market, lots, price)
+cdef inline void work_order(State* state, Market* market, uint32_t account, uint32_t market_id, int8_t side, qty_t lots,
+                            int64_t price) noexcept nogil:
+    """Note lots that come to rest (> 0) or stop resting (< 0) on a side of a perpetual. Needs: the account has sent an order there."""
+    cdef Desk* desk = desk_at(&state.accounts, holding_at(&state.accounts, holding_find(&state.accounts, account, market_id)).desk)
+    if side == SIDE_BUY:
+        desk.bid_lots += lots
+    else:
+        desk.ask_lots += lots
+    desk.working_atoms += notional_atoms(market, lots, price)
 
 
 cdef inline void settle_side(State* state, Market* market, uint32_t account, uint32_t market_id, int sign, qty_t lots,
@@ -138,6 +146,8 @@ cdef inline void settle_side(State* state, Market* market, uint32_t account, uin
     market.clearing -= realised
     note_realised(state, market_id, account, market.quote_asset, realised)
     pay_fee(state, market_id, account, market.quote_asset, notional_atoms(market, lots, price), fee_ppm)
+    if holding_at(&state.accounts, slot).unit != NIL:
+        unit_wrote(state, holding_at(&state.accounts, slot).unit)
 
 
 # Settle the fill rows first .. row_count - 1 of one command and complete them as trade rows. Cannot fail. O(fills).
@@ -166,7 +176,7 @@ cdef inline void venue_settle(State* state, uint32_t market_id, PlaceCommand* co
             else:
                 settle_spot(state, market, market_id, maker, command.owner, lots, price, 1)
         else:
-            work_order(state, market, maker, market_id, -lots, price)
+            work_order(state, market, maker, market_id, -command.side, -lots, price)
             settle_side(state, market, maker, market_id, -command.side, lots, price, market.maker_fee_ppm)
             settle_side(state, market, command.owner, market_id, command.side, lots, price, market.taker_fee_ppm)
 

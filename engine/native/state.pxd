@@ -20,6 +20,7 @@ from engine.native.market cimport *
 from engine.native.prices cimport *
 from engine.native.queue cimport *
 from engine.native.recorder cimport *
+from engine.native.risk cimport *
 from engine.native.slab cimport *
 
 cdef enum Phase:
@@ -39,9 +40,9 @@ cdef enum EventKind:
     EVENT_CANCEL_ACCOUNT = 3     # a account
     EVENT_SAMPLE_PRICE = 4       # a oracle
     EVENT_PUBLISH = 5            # a publication
-    EVENT_CHECK = 6              # a market, b publication
-    EVENT_STEP = 7               # a account
-    EVENT_COVER = 8              # a account
+    EVENT_CHECK = 6              # the units that are due
+    EVENT_STEP = 7               # a unit
+    EVENT_COVER = 8              # a account, b asset, cause a landmark of the market that pays (VENUE_PAYS)
     EVENT_WAKE = 9               # a agent, b what its behaviour makes of it
     EVENT_NOTICE = 10            # a notice
     EVENT_MASS_QUOTE = 11        # a mass quote
@@ -66,6 +67,9 @@ cdef enum Fault:
     FAULT_POSITIONS = 4
     FAULT_EVENT = 5
     FAULT_RESERVED = 6
+    FAULT_ROWS = 7               # of balances: NOTHING is written to, or an account's rows are out of order
+    FAULT_WORKING = 8            # a desk's lots or atoms are not those of the resting orders
+    FAULT_MARGIN = 9             # a unit's state or triggers are not what its evaluation says
 
 cdef enum:
     ORDER_IS_MARKET = 16         # flags of an order in flight, beside those of the ladder
@@ -88,6 +92,7 @@ cdef enum JournalKind:
     JOURNAL_INDEX = 5
     JOURNAL_MARK = 6
     JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`, payer in `number`
+    JOURNAL_ORACLE = 8
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64
@@ -174,6 +179,7 @@ cdef enum NoticeKind:
     NOTICE_ACK = 4               # it rests
     NOTICE_BOOK = 5              # the touch of a market has changed
     NOTICE_LIQUIDATION = 6       # the account's liquidation has begun
+    NOTICE_MARGIN = 7            # it stands beyond another boundary of its venue's ladder than before
 
 # What a venue tells an agent; on its way until its event (N-4).
 cdef struct Notice:
@@ -241,11 +247,13 @@ cdef struct State:
     BookPools pools              # pools.fills is the trades table
     Ledger ledger
     Accounts accounts
+    Risk risk
     Lineage lineage
     Queue queue
     Slab markets                 # Market
     Slab publications            # Publication in transit
     Slab oracles                 # Oracle
+    Feeds feeds                  # their sources, windows and paths
     Slab venues                  # Venue
     Slab agents                  # Agent
     Slab laws                    # Law

@@ -17,31 +17,34 @@ from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.link cimport *
 from engine.native.market cimport *
+from engine.native.risk cimport *
 from engine.native.rows cimport *
 from engine.native.slab cimport *
 from engine.native.settle cimport *
 from engine.native.state cimport *
+from engine.native.unit cimport *
 
 
 # Make an order that is on its way: its slot and number are taken now (V-4), so that its sender has a name for it. Returns the
 # slot, NIL without memory (latched). The quantity is checked on arrival. O(1).
-cdef inline slot_t order_prepare(State* state, Holding* holding, int8_t side, uint32_t flags, price_t price, qty_t qty, uint32_t cause) noexcept nogil:
-    cdef slot_t slot
+cdef inline slot_t order_prepare(State* state, slot_t holding, int8_t side, uint32_t flags, price_t price, qty_t qty, uint32_t cause) noexcept nogil:
+    cdef Holding* sender = holding_at(&state.accounts, holding)
+    cdef slot_t slot, desk = desk_of(&state.accounts, holding)
     cdef Order* order
     cdef OrderCold* cold
-    if pools_reserve_order(&state.pools):
+    if desk == NIL or pools_reserve_order(&state.pools):
         state.fault = FAULT_NO_MEMORY
         return NIL
     slot = slot_take(&state.pools)
-    holding.orders_sent += 1
+    desk_at(&state.accounts, desk).orders_sent += 1
     order = order_at(&state.pools, slot)
     order.leaves_lots = 0
     order.price_ticks = price
-    order.owner = <int32_t>holding.account
-    order.level = holding.market
+    order.owner = <int32_t>sender.account
+    order.level = sender.market
     order.flags = flags | ORDER_IN_FLIGHT | (NAMED_LOCAL << ORDER_NAMING_SHIFT) | (ORDER_SELL if side == SIDE_SELL else 0)
     cold = cold_at(&state.pools, slot)
-    cold.id = holding.orders_sent
+    cold.id = desk_at(&state.accounts, desk).orders_sent
     cold.cause = cause
     cold.word = qty
     return slot
@@ -51,11 +54,11 @@ cdef inline slot_t order_prepare(State* state, Holding* holding, int8_t side, ui
 # (latched). Needs: account below pools.owners. O(markets of the account).
 cdef inline slot_t venue_send(State* state, uint32_t account, uint32_t market, int8_t side, uint32_t flags, price_t price,
                               qty_t qty, time_ms_t due_ms, uint32_t cause) noexcept nogil:
-    cdef slot_t holding = holding_of(&state.accounts, market_at(state, market), account, market), slot
+    cdef slot_t holding = holding_open(state, account, market), slot
     if holding == NIL:
         state.fault = FAULT_NO_MEMORY
         return NIL
-    slot = order_prepare(state, holding_at(&state.accounts, holding), side, flags, price, qty, cause)
+    slot = order_prepare(state, holding, side, flags, price, qty, cause)
     if slot != NIL:
         venue_schedule(state, due_ms, PHASE_ORDERS, EVENT_ORDER, slot, cold_at(&state.pools, slot).generation, cause)
     return slot
@@ -70,7 +73,7 @@ cdef inline void tell(State* state, uint32_t what, uint8_t kind, uint32_t accoun
     cdef Notice* notice
     if agent == NULL:
         return
-    notice = notice_send(state, agent, holding_at(&state.accounts, holding_find(&state.accounts, account, market)), kind)
+    notice = notice_send(state, agent, holding_find(&state.accounts, account, market), kind)
     if notice == NULL:
         return
     notice.slot = slot
@@ -120,6 +123,15 @@ cdef inline void order_to_command(State* state, slot_t slot, PlaceCommand* comma
     command.display_lots = command.expires_ms = 0
 
 
+cdef inline bint is_frozen(State* state, uint32_t account, uint32_t market_id) noexcept nogil:
+    """The account, or its isolated position in this market, is in liquidation (V-3)."""
+    cdef slot_t slot
+    if account_at(&state.accounts, account).liquidation or account_at(&state.accounts, account).mode != MODE_ISOLATED:
+        return account_at(&state.accounts, account).liquidation != 0
+    slot = holding_at(&state.accounts, holding_find(&state.accounts, account, market_id)).unit
+    return slot != NIL and unit_of_state(state, slot).liquidation != 0
+
+
 cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, uint32_t flags, PlaceCommand* command) noexcept nogil:
     """Frozen, capped to the position (engine), legal, covered; writes the journal row in between."""
     cdef slot_t slot
@@ -131,7 +143,7 @@ cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, 
         if held == 0 or (held > 0) == (command.side == SIDE_BUY):
             return REJECT_QTY_NOT_POSITIVE       # nothing left to reduce (X-5)
         command.qty_lots = min64(command.qty_lots, abs64(held))
-    elif account_at(&state.accounts, command.owner).liquidation:
+    elif is_frozen(state, command.owner, market_id):
         return REJECT_ACCOUNT_FROZEN
     venue_journal(state, JOURNAL_PLACE, market_id, command.owner, command.name, command.side, command.order_type,
                   command.time_in_force, command.price_ticks, command.qty_lots)
@@ -171,7 +183,7 @@ cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause, uint32_
         balance_at(&state.ledger, account, spot_asset(market, side)).reserved -= \
             spot_reservation(market, side, order.leaves_lots, order.price_ticks)
     else:
-        work_order(state, market, account, market_id, -order.leaves_lots, order.price_ticks)
+        work_order(state, market, account, market_id, side, -order.leaves_lots, order.price_ticks)
     note_cancel(state, market_id, account, number, side, order.price_ticks, order.leaves_lots, cause)
     tell(state, hears, NOTICE_CANCEL, account, market_id, slot, cold_at(&state.pools, slot).generation, number, side, order.price_ticks,
          order.leaves_lots, 0, cause, 0)
@@ -193,7 +205,7 @@ cdef inline void venue_cancel_account(State* state, uint32_t account, uint32_t c
 cdef inline void venue_rest(State* state, Market* market, uint32_t market_id, PlaceCommand* command, qty_t leaves) noexcept nogil:
     """What came to rest reserves its cover (spot, V-1) or counts as working (perpetual, U-10)."""
     if market.kind == MARKET_PERPETUAL:
-        work_order(state, market, command.owner, market_id, leaves, command.price_ticks)
+        work_order(state, market, command.owner, market_id, command.side, leaves, command.price_ticks)
         return
     balance_at(&state.ledger, command.owner, spot_asset(market, command.side)).reserved += \
         spot_reservation(market, command.side, leaves, command.price_ticks)
@@ -216,7 +228,8 @@ cdef inline void account_defund(State* state, uint32_t account, uint32_t asset, 
     if balance.atoms >= balance.reserved:
         return
     venue_cancel_account(state, account, cause)
-    if balance.atoms < 0 and not account_at(&state.accounts, account).liquidation and account_is_flat(state, account, asset):
+    if balance.atoms < 0 and not account_at(&state.accounts, account).liquidation \
+            and account_at(&state.accounts, account).mode != MODE_UNIFIED and account_is_flat(state, account, asset):
         venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, cause)
 
 

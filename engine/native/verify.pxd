@@ -79,6 +79,77 @@ cdef inline int verify_reserved(State* state) noexcept nogil:
     return FAULT_NONE
 
 
+cdef inline bint rows_are_sound(State* state, uint32_t account) noexcept nogil:
+    """Whether an account's rows are there: wide one an asset in their order, narrow ascending."""
+    cdef Ledger* ledger = &state.ledger
+    cdef Purse* purse = purse_at(ledger, account)
+    cdef slot_t slot = purse.first
+    cdef uint32_t asset, least = 0
+    if purse.is_wide:
+        for asset in range(ledger.assets.count):
+            if slot + asset >= ledger.balances.count or balance_row(ledger, slot + asset).asset != asset:
+                return 0
+        return slot != NOTHING
+    # invariant: the rows before `slot` are of assets below `least`, ascending
+    while slot != NIL:
+        if slot == NOTHING or slot >= ledger.balances.count or balance_row(ledger, slot).asset < least \
+                or balance_row(ledger, slot).asset >= ledger.assets.count:
+            return 0
+        least = balance_row(ledger, slot).asset + 1
+        slot = balance_row(ledger, slot).next
+    return 1
+
+
+cdef inline int verify_rows(State* state) noexcept nogil:
+    """NOTHING is zero, every account's rows are in order, and who has a holding has the rows that it settles in."""
+    cdef uint32_t account, i
+    cdef Balance* nothing
+    cdef Market* market
+    if state.ledger.account_count == 0:
+        return FAULT_NONE
+    nothing = balance_row(&state.ledger, NOTHING)
+    if nothing.atoms or nothing.reserved or nothing.owed:
+        return FAULT_ROWS
+    for account in range(state.ledger.account_count):
+        if not rows_are_sound(state, account):
+            return FAULT_ROWS
+    for i in range(state.accounts.holdings.count):
+        account = holding_at(&state.accounts, i).account
+        market = market_at(state, holding_at(&state.accounts, i).market)
+        if balance_at(&state.ledger, account, market.quote_asset) == nothing \
+                or market.kind == MARKET_SPOT and balance_at(&state.ledger, account, market.base_asset) == nothing:
+            return FAULT_ROWS
+    return FAULT_NONE
+
+
+cdef inline int verify_working(State* state) noexcept nogil:
+    """Every desk's lots and atoms are those of the account's resting orders on that perpetual (U-10)."""
+    cdef uint32_t i, market_id
+    cdef slot_t slot
+    cdef Holding* holding
+    cdef Market* market
+    cdef Order* order
+    cdef Desk desk
+    for i in range(state.accounts.holdings.count):
+        holding = holding_at(&state.accounts, i)
+        market = market_at(state, holding.market)
+        desk = desk_read(&state.accounts, i)
+        slot = head_at(&state.pools, <int32_t>holding.account)[0] if market.kind == MARKET_PERPETUAL else NIL
+        while slot != NIL:
+            order = order_at(&state.pools, slot)
+            market_id = page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1
+            if market_id == holding.market:
+                if order.flags & ORDER_SELL:
+                    desk.ask_lots -= order.leaves_lots
+                else:
+                    desk.bid_lots -= order.leaves_lots
+                desk.working_atoms -= notional_atoms(market, order.leaves_lots, order.price_ticks)
+            slot = cold_at(&state.pools, slot).owner_next
+        if desk.bid_lots or desk.ask_lots or desk.working_atoms:
+            return FAULT_WORKING
+    return FAULT_NONE
+
+
 # The first broken invariant of a world, FAULT_NONE if there is none. Reads only. O(state).
 cdef inline int world_verify(WorldData* world) noexcept nogil:
     cdef State* state = &world.state
@@ -89,11 +160,15 @@ cdef inline int world_verify(WorldData* world) noexcept nogil:
     for m in range(state.markets.count):
         if book_verify(&state.pools, &market_at(state, m).book):
             return FAULT_BOOK
-    fault = verify_positions(state)
+    fault = verify_rows(state)
+    if fault == FAULT_NONE:
+        fault = verify_positions(state)
     if fault == FAULT_NONE:
         fault = verify_balances(state)
     if fault == FAULT_NONE:
         fault = verify_reserved(state)
+    if fault == FAULT_NONE:
+        fault = verify_working(state)
     return fault
 
 
@@ -119,6 +194,8 @@ cdef inline uint64_t world_digest(WorldData* world) noexcept nogil:
         h = digest_word(h, market.mark_ticks)
         h = digest_word(h, market.book.trade_count)
         h = digest_word(h, <int64_t>book_digest(&state.pools, &market.book))
+        if market.oracle_ticks != NO_PRICE:      # a word only where there is something to say
+            h = digest_word(digest_word(h, -7), market.oracle_ticks)
     for i in range(state.ledger.account_count):
         slot = account_at(&state.accounts, i).holdings
         while slot != NIL:

@@ -9,7 +9,7 @@ Stands on `book` (one per market), `ledger` and `digest`.
                                                    -> book -> ledger, positions, reservations, trades
                                                    -> whose orders are unfunded now? their CANCEL rows must follow
                                        CANCEL      -> book -> reservations
-                                       INDEX, MARK         -> published prices
+                                       INDEX, MARK, ORACLE -> published prices
 
 What decides *when* a command is sent (agents, oracles, liquidation) is not here: the journal says what reached the
 books and in which order, and this file says what must follow from it.
@@ -48,6 +48,8 @@ _NUMBER_MASK = 2**_NUMBER_BITS - 1
 _DEPTH_ALL = 2**31 - 1
 # U-10: lots, and atoms, of one account in one perpetual.
 EXPOSURE_MAX = 2**56
+# P-5: ticks of a published price.
+PRICE_MOST = 2**31 - 1
 
 JOURNAL_COLUMNS = (
     "time_ms",
@@ -81,6 +83,7 @@ class JournalKind(IntEnum):
     INDEX = 5
     MARK = 6
     WRITE_OFF = 7  # account; asset in `market`; atoms in `qty`; payer in `number`
+    ORACLE = 8
 
 
 class JournalRow(NamedTuple):
@@ -188,6 +191,7 @@ class Market:
         self.clearing = 0  # L-6
         self.index: int | None = None
         self.mark: int | None = None
+        self.oracle: int | None = None
         self.positions: dict[int, Position] = {}  # by account; L-5
         self.working_lots: Counter[int] = Counter()  # by account: lots at rest, both sides; U-10
         self.working_atoms: Counter[int] = Counter()  # their notional, each order at its own price
@@ -309,6 +313,7 @@ class World:
             JournalKind.CANCEL: self._cancel,
             JournalKind.INDEX: self._publish,
             JournalKind.MARK: self._publish,
+            JournalKind.ORACLE: self._publish,
             JournalKind.WRITE_OFF: self._write_off,
         }[JournalKind(row.kind)]
         handler(row)
@@ -339,11 +344,16 @@ class World:
         self._owe_cancels(market, (row.account, row.number))
 
     def _publish(self, row: JournalRow) -> None:
-        """Set the published index or mark; there are four clocks, so nothing else moves (P-1)."""
+        """Set the published index, mark or oracle; there are five clocks, so nothing else moves (P-1, P-5)."""
+        if not 1 <= row.price <= PRICE_MOST:
+            raise InvariantError("P-5: a published price out of bounds", repr(row))
+        market = self.markets[row.market]
         if row.kind == JournalKind.INDEX:
-            self.markets[row.market].index = row.price
+            market.index = row.price
+        elif row.kind == JournalKind.ORACLE:
+            market.oracle = row.price
         else:
-            self.markets[row.market].mark = row.price
+            market.mark = row.price
 
     def _write_off(self, row: JournalRow) -> None:
         """Bring a flat account under water to exactly 0 from the bad-debt account (L-10)."""
@@ -530,6 +540,8 @@ class World:
             yield market.clearing
             yield from map(price_word, (market.book.last_price, market.index, market.mark))
             yield from (market.book.trade_count, market.book.digest())
+            if market.oracle is not None:
+                yield from (-7, market.oracle)
         held = {
             (account, number)
             for number, market in enumerate(self.markets)

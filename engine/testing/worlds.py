@@ -120,8 +120,9 @@ class TwinWorld:
         for number, market_row in enumerate(reference.markets):
             state, book = native.market(number), market_row.book
             compare(f"clearing {number}", state["clearing"], market_row.clearing)
-            published = (state["last"], state["index"], state["mark"])
-            compare(f"prices {number}", published, (book.last_price, market_row.index, market_row.mark))
+            published = (state["last"], state["index"], state["mark"], state["oracle"])
+            expected = (book.last_price, market_row.index, market_row.mark, market_row.oracle)
+            compare(f"prices {number}", published, expected)
             compare(f"depth {number}", native.depth(number, 10**6), book.depth(10**6))
         # Frozen orders never reach the book, nor does an order of the engine that has nothing left to reduce.
         native_rejects = dict(native.counts()["rejects"])

@@ -14,6 +14,7 @@ from engine.native.agent cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
 from engine.native.fmath cimport fexp, flog
+from engine.native.health cimport *
 from engine.native.lineage cimport *
 from engine.native.link cimport *
 from engine.native.market cimport *
@@ -104,10 +105,6 @@ cdef inline Quote* quote_at(State* state, uint32_t slot) noexcept nogil:
     return <Quote*>(state.quotes.base) + slot
 
 
-cdef inline Holding* quote_holding(State* state, Quote* quote) noexcept nogil:
-    return holding_at(&state.accounts, quote.holding)
-
-
 # ---- looking ----
 
 cdef inline void remember(State* state, Quote* quote, int64_t seen) noexcept nogil:
@@ -144,7 +141,9 @@ cdef inline double window_volatility(State* state, Maker* maker, Quote* quote) n
 
 # Look at one market: fair value and samples. Returns whether a rule about its price or inventory fires. O(samples) if such a rule is on.
 cdef inline bint maker_look(State* state, Agent* agent, Maker* maker, Quote* quote) noexcept nogil:
-    cdef int64_t seen = believed_half_ticks(market_at(state, quote.market))
+    cdef int64_t seen
+    prefetch(holding_at(&state.accounts, quote.holding))     # on the way while the market is looked at
+    seen = believed_half_ticks(market_at(state, quote.market))
     quote.left_ms = picture_left_ms(state, agent, quote.market)
     if seen == NO_PRICE or seen <= 0:
         return 0
@@ -170,8 +169,7 @@ cdef inline bint maker_is_pressed(State* state, Agent* agent, Maker* maker) noex
         return 1
     if maker.margin_ratio == 0.0:
         return 0
-    account_health(&state.ledger, &state.accounts, <Market*>state.markets.base, <uint32_t>agent.account,
-                   market_at(state, quote_at(state, maker.quotes).market).quote_asset, &health)
+    account_health(state, <uint32_t>agent.account, market_at(state, quote_at(state, maker.quotes).market).quote_asset, &health)
     return health.is_known and health.notional > 0 and <double>health.equity < maker.margin_ratio * <double>health.notional
 
 
@@ -184,7 +182,7 @@ cdef inline void quote_cancel(State* state, Agent* agent, Quote* quote, Quoted* 
     if mass_quote != NIL:
         mass_quote_add(state, mass_quote, order.slot, order.generation, 1)
     else:
-        agent_cancel(state, agent, quote_holding(state, quote), order.slot, order.generation, quote.left_ms, cause)
+        agent_cancel(state, agent, quote.holding, order.slot, order.generation, quote.left_ms, cause)
     order.slot = NIL
 
 
@@ -192,19 +190,18 @@ cdef inline void quote_cancel(State* state, Agent* agent, Quote* quote, Quoted* 
 cdef inline void quote_level(State* state, Agent* agent, Quote* quote, int side, int level, int64_t target, qty_t qty, int64_t tolerance,
                              slot_t mass_quote, uint32_t cause) noexcept nogil:
     cdef Quoted* order = &quote.order[side][level]
-    cdef Holding* holding = quote_holding(state, quote)
     cdef int8_t way = SIDE_SELL if side else SIDE_BUY
     if order.slot != NIL and abs64(order.price - target) <= tolerance:
         return
     quote_cancel(state, agent, quote, order, mass_quote, cause)
     if mass_quote != NIL:
-        order.slot = order_prepare(state, holding, way, 0, <price_t>target, qty, cause)
+        order.slot = order_prepare(state, quote.holding, way, 0, <price_t>target, qty, cause)
     else:
-        order.slot = agent_send(state, agent, holding, way, 0, <price_t>target, qty, quote.left_ms, cause)
+        order.slot = agent_send(state, agent, quote.holding, way, 0, <price_t>target, qty, quote.left_ms, cause)
     if order.slot == NIL:
         return
     order.generation = cold_at(&state.pools, order.slot).generation
-    order.number = holding.orders_sent
+    order.number = cold_at(&state.pools, order.slot).id
     order.lots = qty
     order.price = target
     order.left_ms = quote.left_ms
@@ -247,6 +244,7 @@ cdef inline void maker_requote(State* state, Agent* agent, Maker* maker, Quote* 
     cdef int level, side
     if quote.fair == 0.0 or seen == NO_PRICE:
         return
+    prefetch(desk_at(&state.accounts, holding_at(&state.accounts, quote.holding).desk))     # NIL: nobody reads what it fetches
     maker_centre(state, maker, quote, 0.5 * <double>seen, &centre, &half)
     half *= maker_spread(state, maker)
     step = centre * maker.spacing
@@ -276,7 +274,7 @@ cdef inline void maker_requote(State* state, Agent* agent, Maker* maker, Quote* 
             target = max64(market.book.price_min, min64(target, market.book.price_max))
             quote_level(state, agent, quote, side, level, target, qty, tolerance, mass_quote, cause)
     if mass_quote != NIL:
-        mass_quote_send(state, agent, quote_holding(state, quote), mass_quote, quote.left_ms)
+        mass_quote_send(state, agent, quote.holding, mass_quote, quote.left_ms)
 
 
 # ---- leaving and coming back ----

@@ -1,0 +1,262 @@
+# Arming: how far every price of a unit may move, all at once, before the unit can be beyond its next boundary (E-2 .. E-5).
+#
+#   budget S'  = surplus + 1 - max(rounds, 1)          (back over the better boundary: deficit - rounds)
+#   share rho  = S' / A                                A = sum over terms of amount x largest adverse slope over the whole box
+#   band       = ticks -/+ (floor(ticks * rho) + 1)    fires there; inside it nothing can have happened
+#
+# Stands on: health. Terms that move with two prices count 9/8 and rho is at most 1/8: (1 + rho)rho <= 9/8 rho. All variables of a
+# unit are set together; whoever lowers a surplus calls unit_wrote in the same event.
+
+from engine.native.types cimport *
+from engine.native.arith cimport *
+from engine.native.health cimport *
+from engine.native.market cimport *
+from engine.native.risk cimport *
+from engine.native.schedule cimport *
+from engine.native.slab cimport *
+from engine.native.state cimport *
+from engine.native.triggers cimport *
+from engine.native.unit cimport *
+
+cdef extern from *:
+    """
+    #define ENGINE_BUDGET_MOST ((int64_t)1 << 59)
+    """
+    const int64_t BUDGET_MOST "ENGINE_BUDGET_MOST"      # a larger one is cut, which is safe: 8 x it fits
+
+cdef enum:
+    BOX_SHIFT = 3                # with products no price may move by more than 1 / 2^3
+    PULL_ONE = 8                 # weight of a term with one price, in eighths
+    PULL_PRODUCT = 9             # with two
+
+# What a full relative move of one series can take from a surplus, at most, each way. Atoms.
+cdef struct Pull:
+    atoms_t fall
+    atoms_t rise
+
+
+cdef inline atoms_t part_up(atoms_t amount, int64_t ppm) noexcept nogil:
+    """amount * ppm / 10^6 rounded up, 0 for a share below 0, held at MONEY_BOUND."""
+    cdef atoms_t out
+    if ppm <= 0:
+        return 0
+    if mul_div_ceil(amount, ppm, 1000000, &out):
+        return MONEY_BOUND
+    return min64(out, MONEY_BOUND)
+
+
+# Adverse slopes of a position at a requirement ratio, with `rate_ppm` the highest rate that it can reach in the box: a falling long
+# loses what its notional loses, less the requirement that goes at the lowest rate; a rising short also needs more.
+cdef inline Pull position_pull(Term* term, int64_t ratio_ppm, int64_t rate_ppm) noexcept nogil:
+    cdef Pull pull
+    cdef int64_t most = ceil_div(ratio_ppm * rate_ppm, 1000000)
+    if term.kind == TERM_LONG:
+        pull.fall = part_up(term.amount, 1000000 - floor_div(ratio_ppm * term.lowest_ppm, 1000000))
+        pull.rise = part_up(term.amount, most - term.floor_ppm)
+    else:
+        pull.rise = part_up(term.amount, 1000000 + most)
+        pull.fall = 0
+    return pull
+
+
+# Adverse slopes of what one index prices: its net value at the highest share that counts, and the requirements in it. Where
+# positions can turn the net value's sign inside the box, both ways.
+cdef inline Pull collateral_pull(Term* term, int64_t ratio_ppm) noexcept nogil:
+    cdef Pull pull
+    cdef atoms_t turn = term.exposure >> BOX_SHIFT
+    pull.rise = part_up(term.requirement, ratio_ppm)
+    if term.is_negative:
+        pull.rise = add_saturating(pull.rise, term.amount)
+        pull.fall = part_up(turn - term.amount + 1, term.rate_ppm) if turn >= term.amount else 0
+    else:
+        pull.fall = part_up(term.amount, term.rate_ppm)
+        if turn >= term.amount:
+            pull.rise = add_saturating(pull.rise, turn - term.amount + 1)
+    return pull
+
+
+cdef inline Pull term_pull(Term* term, int64_t ratio_ppm, int64_t rate_ppm) noexcept nogil:
+    return collateral_pull(term, ratio_ppm) if term.kind == TERM_COLLATERAL else position_pull(term, ratio_ppm, rate_ppm)
+
+
+cdef inline bint pull_add(int64_t* sum, Term* term, Pull pull) noexcept nogil:
+    """Add a term to eight times A; 1 if the sum is beyond all bounds."""
+    cdef int64_t weighted
+    return mul_overflows(max64(pull.fall, pull.rise), PULL_PRODUCT if term.is_product else PULL_ONE, &weighted) \
+        or add_overflows(sum[0], weighted, sum)
+
+
+# Highest maintenance rate that a position can reach while no price moves by more than budget / sum (both in eighths of A).
+cdef inline int64_t rate_reached(State* state, Term* term, Health* health, atoms_t budget, int64_t sum) noexcept nogil:
+    cdef atoms_t more
+    if term.rate_ppm == schedule_row(&state.risk.schedules, term.schedule).highest_ppm:
+        return term.rate_ppm
+    if sum <= 0 or mul_div_ceil(term.notional, 8 * budget, sum, &more):
+        more = MONEY_BOUND
+    if health.has_products:
+        more = min64(more, (term.notional >> BOX_SHIFT) + 1)
+    return schedule_rate(&state.risk.schedules, term.schedule, add_saturating(term.notional, min64(more, MONEY_BOUND)) + 1)
+
+
+# Eight times A for losing surplus (or, mirrored, for gaining it), 0 if nothing moves it, -1 beyond all bounds. `reached` keeps the rates:
+# first with those of today, which gives too large a box, then with those that this box can reach, which is a smaller one.
+cdef inline int64_t box_sum(State* state, Health* health, int64_t ratio_ppm, atoms_t budget, bint gains) noexcept nogil:
+    cdef uint32_t i
+    cdef int64_t sum = 0, first
+    cdef bint again = 0
+    cdef Term* term
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        term = term_at(&state.risk, i)
+        if pull_add(&sum, term, term_pull(term, ratio_ppm, term.rate_ppm)):
+            return -1
+        again = again or (term.kind != TERM_COLLATERAL and (term.kind == TERM_SHORT or ratio_ppm > 1000000 or term.floor_ppm < 1000000))
+    if gains or not again:                   # a position that gains only comes down the tiers
+        return sum
+    first = sum
+    sum = 0
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        term = term_at(&state.risk, i)
+        if term.kind != TERM_COLLATERAL:
+            term.rate_ppm = <int32_t>rate_reached(state, term, health, budget, first)
+        if pull_add(&sum, term, term_pull(term, ratio_ppm, term.rate_ppm)):
+            return -1
+    return sum
+
+
+# Ticks that a series may move with this budget: floor(ticks * rho). O(1).
+cdef inline int64_t box_ticks(Term* term, Health* health, atoms_t budget, int64_t sum) noexcept nogil:
+    cdef int64_t ticks
+    if sum < 0:
+        return 0
+    if sum == 0 or mul_div_floor(term.ticks, 8 * budget, sum, &ticks):
+        ticks = TRIGGER_NONE_UP
+    if health.has_products:
+        ticks = min64(ticks, term.ticks >> BOX_SHIFT)
+    return ticks
+
+
+# Narrow every term's band to what a budget allows; mirrored for gains: what a fall takes from a surplus a rise gives it. O(terms).
+cdef inline void bands_narrow(State* state, Health* health, int64_t ratio_ppm, atoms_t budget, bint gains) noexcept nogil:
+    cdef int64_t sum = box_sum(state, health, ratio_ppm, budget, gains), ticks
+    cdef uint32_t i
+    cdef Term* term
+    cdef Pull pull
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        term = term_at(&state.risk, i)
+        pull = term_pull(term, ratio_ppm, term.rate_ppm)
+        ticks = box_ticks(term, health, budget, sum)
+        if (pull.rise if gains else pull.fall) > 0:
+            term.low = <int32_t>max64(term.low, max64(term.ticks - ticks - 1, TRIGGER_NONE_DOWN))
+        if (pull.fall if gains else pull.rise) > 0:
+            term.high = <int32_t>min64(term.high, min64(term.ticks + ticks + 1, TRIGGER_NONE_UP))
+
+
+# What all roundings together may have taken from a surplus at a ratio (E-3).
+cdef inline atoms_t rounds_at(Health* health, int64_t ratio_ppm) noexcept nogil:
+    cdef atoms_t needed
+    if ratio_ppm == 1000000:
+        return add_saturating(health.equity_rounds, health.requirement_rounds)
+    if mul_div_ceil(health.requirement_rounds, ratio_ppm, 1000000, &needed):
+        needed = MONEY_BOUND
+    return add_saturating(add_saturating(health.equity_rounds, min64(needed, MONEY_BOUND)), 1)
+
+
+# ---- triggers ----
+
+cdef inline void trigger_move(State* state, Holding* holding, uint32_t series, int side, int32_t at, slot_t unit) noexcept nogil:
+    """Set one side of a holding, or take it off."""
+    if at == (TRIGGER_NONE_DOWN if side == TRIGGER_FALL else TRIGGER_NONE_UP):
+        if holding.trigger[side] != NIL:
+            trigger_unlink(&state.risk.triggers, holding.trigger[side])
+    elif trigger_set(&state.risk.triggers, &holding.trigger[side], series, side, at, unit):
+        state.fault = FAULT_NO_MEMORY
+
+
+cdef inline void bands_set(State* state, slot_t slot) noexcept nogil:
+    """Set the triggers of all terms to their bands. O(terms)."""
+    cdef uint32_t i
+    cdef Term* term
+    cdef Holding* holding
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        term = term_at(&state.risk, i)
+        holding = holding_at(&state.accounts, term.holding)
+        holding.anchor_ticks = term.ticks
+        trigger_move(state, holding, term.series, TRIGGER_FALL, term.low, slot)
+        trigger_move(state, holding, term.series, TRIGGER_RISE, term.high, slot)
+
+
+# Take a unit out of the index: all its triggers (in liquidation, frozen). O(markets of the account).
+cdef inline void unit_disarm(State* state, slot_t slot) noexcept nogil:
+    cdef Unit* unit = unit_of_state(state, slot)
+    cdef slot_t at = unit.holding if unit.holding != NIL else account_at(&state.accounts, unit.account).holdings
+    cdef Holding* holding
+    while at != NIL:
+        holding = holding_at(&state.accounts, at)
+        if holding.unit == slot:
+            trigger_drop(&state.risk.triggers, &holding.trigger[TRIGGER_FALL])
+            trigger_drop(&state.risk.triggers, &holding.trigger[TRIGGER_RISE])
+        if unit.holding != NIL:
+            return
+        at = holding.next_of_account
+
+
+# Set every trigger of a unit anew, from the evaluation that has just been made of it (E-2 .. E-5). Its state must be that of this
+# evaluation. While a price is unknown any publication wakes it. O(terms).
+cdef inline void unit_arm(State* state, slot_t slot, Health* health) noexcept nogil:
+    cdef Unit* unit = unit_of_state(state, slot)
+    cdef MarginRules* rules = rules_of(state, unit.account)
+    cdef Boundary* boundary
+    cdef atoms_t budget
+    cdef uint32_t i
+    cdef Term* term
+    state.risk.arm_count += 1
+    unit.allowance_atoms = 0
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        term = term_at(&state.risk, i)
+        term.low = TRIGGER_NONE_DOWN if health.is_known else TRIGGER_NONE_UP - 1
+        term.high = TRIGGER_NONE_UP
+    if health.is_known and unit.state > 0:               # back over the better boundary
+        boundary = &rules.boundary[unit.state - 1]
+        budget = min64(BUDGET_MOST, max64(0, -surplus_to(boundary, health) - rounds_at(health, boundary.ratio_ppm)))
+        bands_narrow(state, health, boundary.ratio_ppm, budget, 1)
+    if health.is_known and unit.state < rules.count:     # over the next worse one
+        boundary = &rules.boundary[unit.state]
+        budget = min64(BUDGET_MOST, max64(0, surplus_to(boundary, health) + 1 - max64(rounds_at(health, boundary.ratio_ppm), 1)))
+        if unit.flags & UNIT_WRITES:
+            unit.allowance_atoms = budget >> 1
+            budget -= unit.allowance_atoms
+        bands_narrow(state, health, boundary.ratio_ppm, budget, 0)
+    bands_set(state, slot)
+
+
+# ---- writes ----
+
+cdef inline void check_queue(State* state) noexcept nogil:
+    """Queue the margin check, unless it is."""
+    if not state.risk.check_is_queued:
+        state.risk.check_is_queued = 1
+        venue_schedule(state, state.now_ms, PHASE_MARGIN, EVENT_CHECK, 0, 0, 0)
+
+
+# A unit stands on the list of the next margin check (phase 4): this millisecond's if that is still to come. Cannot fail; latched.
+cdef inline void unit_due(State* state, slot_t slot) noexcept nogil:
+    cdef Slab* due = &state.risk.due
+    if slab_reserve(due, 1):
+        state.fault = FAULT_NO_MEMORY
+        return
+    (<uint32_t*>(due.base))[slab_take(due)] = slot
+    check_queue(state)
+
+
+# Something has changed what a unit has or must have: look at it, and set its triggers, in the same event (E-4). One that has come
+# beyond a boundary, or back, is left to the next margin check. O(markets of the account).
+cdef inline void unit_wrote(State* state, slot_t slot) noexcept nogil:
+    cdef Health health
+    cdef Unit* unit = unit_of_state(state, slot)
+    if unit.liquidation:
+        return
+    unit_health(state, slot, &health)
+    if health.is_known and ladder_state(rules_of(state, unit.account), &health) != unit.state:
+        unit_due(state, slot)
+    else:
+        unit_arm(state, slot, &health)

@@ -1,0 +1,227 @@
+# Margin check (phase 4): evaluate every unit that is due, once, at all published values, and move those along their venue's ladder
+# that stand elsewhere now (C-4, E-4, X-3).
+#
+#   triggers fired, writes ---> due ---> evaluate: same state -> arm anew
+#                                          other state -> sorted by (margin ratio, account) -> landmark, action, arm
+#
+# Stands on: liquidation. A change names its causes: the publications that took the surplus since its triggers were last set,
+# weighted by what each took (G-15).
+
+from libc.stdlib cimport qsort
+
+from engine.native.types cimport *
+from engine.native.arith cimport *
+from engine.native.arming cimport *
+from engine.native.health cimport *
+from engine.native.lineage cimport *
+from engine.native.liquidation cimport *
+from engine.native.market cimport *
+from engine.native.risk cimport *
+from engine.native.slab cimport *
+from engine.native.state cimport *
+from engine.native.unit cimport *
+from engine.native.venue cimport *
+
+cdef enum:
+    CHECK_AHEAD = 8              # units fetched ahead: an evaluation is two misses long
+    CAUSES_MOST = 64             # publications named by one change: those that weigh most come first in the terms
+
+# A unit that stands elsewhere on its ladder than before, with the evaluation that says so.
+cdef struct Change:
+    Health health
+    uint32_t terms_first         # its terms
+    uint32_t terms_end
+    slot_t unit
+    uint32_t account
+    uint32_t state               # where it stands now
+
+
+cdef inline int compare_changes(const void* x, const void* y) noexcept nogil:
+    """Margin ratio ascending, then account, then unit (X-3); ratios by cross-multiplication."""
+    cdef const Change* a = <const Change*>x
+    cdef const Change* b = <const Change*>y
+    cdef int order = cmp_products(a.health.equity, max64(1, b.health.notional), b.health.equity, max64(1, a.health.notional))
+    if order:
+        return order
+    if a.account != b.account:
+        return -1 if a.account < b.account else 1
+    return -1 if a.unit < b.unit else 1
+
+
+# ---- causes ----
+
+cdef inline uint32_t publication_landmark(State* state, uint32_t series) noexcept nogil:
+    """The landmark of the publication that a series shows now, made when it is first found to have done something."""
+    cdef Market* market = market_at(state, series >> 1)
+    cdef bint is_index = series & SERIES_INDEX
+    cdef uint32_t* slot = &market.index_landmark if is_index else &market.mark_landmark
+    cdef Mover* mover = &market.index_mover if is_index else &market.mark_mover
+    if slot[0] == 0:
+        slot[0] = venue_landmark(state, LANDMARK_PUBLICATION, series >> 1, -1, mover.cause, market.index_ticks if is_index else market.mark_ticks)
+        landmark_at(&state.lineage, slot[0]).mover = mover[0]
+    return slot[0]
+
+
+# What the move of a term's series since its trigger was set has taken from the unit (gains: has given it). O(1).
+cdef inline atoms_t term_took(State* state, Term* term, bint gains) noexcept nogil:
+    cdef int64_t anchor = holding_at(&state.accounts, term.holding).anchor_ticks
+    cdef int64_t fallen = anchor - term.ticks
+    cdef atoms_t took = 0
+    if anchor <= 0 or term.ticks <= 0:
+        return 0
+    if term.kind == TERM_SHORT or (term.kind == TERM_COLLATERAL and term.is_negative):
+        fallen = -fallen
+    if gains:
+        fallen = -fallen
+    if fallen > 0:
+        mul_div_floor(term.amount, fallen, term.ticks, &took)
+    return took
+
+
+# The heaviest term of a change, NIL if no move took anything; *total: what all of them took. Ties: the lower series. O(terms).
+cdef inline uint32_t heaviest_term(State* state, Change* change, bint gains, atoms_t* total) noexcept nogil:
+    cdef uint32_t i, heaviest = NIL
+    cdef atoms_t took, most = 0
+    total[0] = 0
+    for i in range(change.terms_first, change.terms_end):
+        took = term_took(state, term_at(&state.risk, i), gains)
+        total[0] = add_saturating(total[0], took)
+        if took > most or (took and took == most and term_at(&state.risk, i).series < term_at(&state.risk, heaviest).series):
+            most = took
+            heaviest = i
+    return heaviest
+
+
+# Record a change's landmark: its parents are the publications behind it, by what each took. Returns it; 0 without memory (latched).
+cdef inline uint32_t change_landmark(State* state, Change* change, uint16_t kind, bint gains) noexcept nogil:
+    cdef atoms_t total
+    cdef int64_t weight
+    cdef uint32_t i, heaviest = heaviest_term(state, change, gains, &total), parent = 0, landmark, shares = 0
+    cdef uint32_t market = 0
+    for i in range(change.terms_first, change.terms_end):        # causes are recorded before what they caused
+        if shares < CAUSES_MOST and term_took(state, term_at(&state.risk, i), gains):
+            publication_landmark(state, term_at(&state.risk, i).series)
+            shares += 1
+    shares = 0
+    if heaviest != NIL:
+        market = term_at(&state.risk, heaviest).series >> 1
+        parent = publication_landmark(state, term_at(&state.risk, heaviest).series)
+    elif change.health.largest != NIL:
+        market = holding_at(&state.accounts, change.health.largest).market
+    landmark = venue_landmark(state, kind, market, <int32_t>change.account, parent,
+                              change.health.equity if kind == LANDMARK_LIQUIDATION else <int64_t>change.state)
+    for i in range(change.terms_first, change.terms_end):
+        if i == heaviest or shares == CAUSES_MOST or landmark == 0:
+            continue
+        mul_div_floor(term_took(state, term_at(&state.risk, i), gains), WEIGHT_ONE_PPM, max64(1, total), &weight)
+        if weight:
+            parent = publication_landmark(state, term_at(&state.risk, i).series)
+            if lineage_share(&state.lineage, landmark, shares, parent, <uint32_t>weight):
+                state.fault = FAULT_NO_MEMORY
+            shares += 1
+    return landmark
+
+
+# ---- changes ----
+
+cdef inline void change_tell(State* state, Change* change, uint8_t kind, uint32_t landmark) noexcept nogil:
+    """Tell the account's agent, on the link to a market that it knows."""
+    cdef Holding* holding
+    cdef slot_t slot = account_at(&state.accounts, change.account).holdings
+    if slot == NIL:
+        return
+    holding = holding_at(&state.accounts, change.health.largest if change.health.largest != NIL else slot)
+    tell(state, HEARS_ENDS, kind, change.account, holding.market, NIL, 0, 0, 0, market_at(state, holding.market).mark_ticks
+         if market_at(state, holding.market).mark_ticks != NO_PRICE else 0, 0, 0, landmark, 0)
+
+
+# Move one unit along its ladder: its landmark, what its venue does there, its triggers. O(markets of the account).
+cdef inline void change_make(State* state, Change* change) noexcept nogil:
+    cdef Unit* unit = unit_of_state(state, change.unit)
+    cdef MarginRules* rules = rules_of(state, change.account)
+    cdef uint32_t before = unit.state, action, landmark
+    cdef bint gains = change.state < before
+    action = rules.boundary[change.state - 1].action if change.state else <uint32_t>ACTION_NONE
+    unit.state = <uint8_t>change.state
+    state.risk.terms_first = change.terms_first
+    state.risk.terms_end = change.terms_end
+    landmark = change_landmark(state, change, LANDMARK_LIQUIDATION if action == ACTION_LIQUIDATE else LANDMARK_MARGIN_STATE, gains)
+    change_tell(state, change, NOTICE_LIQUIDATION if action == ACTION_LIQUIDATE else NOTICE_MARGIN, landmark)
+    if action == ACTION_LIQUIDATE:
+        liquidation_begins(state, change.unit, landmark)
+        return
+    if action == ACTION_CANCEL and not gains:
+        venue_schedule(state, state.now_ms, PHASE_ORDERS, EVENT_CANCEL_ACCOUNT, change.account, 0, landmark)
+    unit_arm(state, change.unit, &change.health)
+
+
+# Evaluate one unit that is due; a change is noted, its terms are kept. 1 without memory. O(markets of the account).
+cdef inline bint check_unit(State* state, slot_t slot, Slab* changes) noexcept nogil:
+    cdef Unit* unit = unit_of_state(state, slot)
+    cdef Change* change
+    cdef Health health
+    cdef uint32_t now
+    if unit.liquidation:
+        return 0
+    unit_health(state, slot, &health)
+    now = ladder_state(rules_of(state, unit.account), &health) if health.is_known else unit.state
+    if now == unit.state:
+        unit_arm(state, slot, &health)
+        return 0
+    if slab_reserve(changes, 1):
+        return 1
+    change = <Change*>slab_at(changes, slab_take(changes))
+    change.health = health
+    change.terms_first = state.risk.terms_first
+    change.terms_end = state.risk.terms_kept = state.risk.terms_end
+    change.unit = slot
+    change.account = unit.account
+    change.state = now
+    return 0
+
+
+cdef inline void check_ahead(State* state, uint32_t i, uint32_t count) noexcept nogil:
+    """Fetch what the evaluations after this one read: units two stages before their holdings."""
+    cdef uint32_t* due = <uint32_t*>state.risk.due.base
+    cdef Unit* unit
+    cdef slot_t slot
+    if i + 3 * CHECK_AHEAD < count:
+        prefetch(unit_of_state(state, due[i + 3 * CHECK_AHEAD]))
+    if i + 2 * CHECK_AHEAD < count:
+        unit = unit_of_state(state, due[i + 2 * CHECK_AHEAD])
+        prefetch(account_at(&state.accounts, unit.account))
+        prefetch(purse_at(&state.ledger, unit.account))
+    if i + CHECK_AHEAD < count:
+        unit = unit_of_state(state, due[i + CHECK_AHEAD])
+        slot = account_at(&state.accounts, unit.account).holdings
+        prefetch(balance_row(&state.ledger, purse_at(&state.ledger, unit.account).first))
+        if slot != NIL:
+            prefetch(holding_at(&state.accounts, slot))
+
+
+# The margin check of a millisecond. O(units due, and the markets of their accounts).
+cdef inline void margin_check(State* state) noexcept nogil:
+    cdef Slab changes
+    cdef uint32_t i, count = state.risk.due.count
+    cdef uint32_t* due = <uint32_t*>state.risk.due.base
+    cdef Unit* unit
+    state.risk.check_is_queued = 0
+    slab_init(&changes, sizeof(Change), 0)
+    # invariant: each unit before i that fired has been evaluated once
+    for i in range(count):
+        check_ahead(state, i, count)
+        unit = unit_of_state(state, due[i])
+        if unit.flags & UNIT_STAMPED:
+            continue
+        unit.flags = UNIT_STAMPED
+        if check_unit(state, due[i], &changes):
+            state.fault = FAULT_NO_MEMORY
+    for i in range(count):
+        unit_of_state(state, due[i]).flags &= ~UNIT_STAMPED
+    state.risk.due.count = 0
+    if changes.count > 1:
+        qsort(changes.base, changes.count, sizeof(Change), &compare_changes)
+    for i in range(changes.count):
+        change_make(state, <Change*>slab_at(&changes, i))
+    state.risk.terms_kept = state.risk.terms_first = state.risk.terms_end = 0
+    slab_release(&changes)
