@@ -445,6 +445,21 @@ class ArrayContext(_ContextBase):
     def cancel(self, market: SupportsIndex, members: _Buffer, tickets: _Buffer) -> None: ...
 
 @final
+class MarginHealth:
+    @property
+    def equity(self) -> int: ...
+    @property
+    def requirement(self) -> int: ...
+    @property
+    def initial(self) -> int: ...
+    @property
+    def notional(self) -> int: ...
+    @property
+    def state(self) -> int: ...
+    @property
+    def is_known(self) -> bool: ...
+
+@final
 class World:
     @overload
     def __init__(
@@ -466,7 +481,14 @@ class World:
     # declaring
     def add_asset(self, supply_max: SupportsIndex) -> int: ...
     def add_accounts(
-        self, count: SupportsIndex = 1, *, venue: SupportsIndex = 0, narrow: bool = False
+        self, count: SupportsIndex = 1, *, venue: SupportsIndex = 0, narrow: bool = False, mode: SupportsIndex = 2
+    ) -> int: ...
+    def add_schedule(
+        self,
+        floors: Sequence[SupportsIndex] | _Buffer,
+        rates_ppm: Sequence[SupportsIndex] | _Buffer,
+        *,
+        kind: str = "requirement",
     ) -> int: ...
     def add_venue(
         self,
@@ -497,7 +519,10 @@ class World:
         settle: SupportsIndex,
         *,
         atoms_per_tick_lot: SupportsIndex,
-        maintenance_ppm: SupportsIndex,
+        maintenance_ppm: SupportsIndex | None = None,
+        maintenance: SupportsIndex | None = None,
+        initial: SupportsIndex | None = None,
+        price_stale_ms: SupportsIndex = 0,
         price_min: SupportsIndex = 1,
         price_max: SupportsIndex = 0x7FFFFFFF,
         qty_max: SupportsIndex = ...,
@@ -515,6 +540,36 @@ class World:
         qty_lots: SupportsIndex,
         price_ticks: SupportsIndex,
     ) -> None: ...
+    # margin
+    def set_ladder(self, venue: SupportsIndex, boundaries: Iterable[Iterable[Any]]) -> None: ...
+    def add_collateral(
+        self,
+        venue: SupportsIndex,
+        asset: SupportsIndex,
+        *,
+        market: SupportsIndex | None = None,
+        value: SupportsIndex | None = None,
+        loan_ppm: SupportsIndex = 0,
+        lender: SupportsIndex | None = None,
+    ) -> None: ...
+    def set_leverage(
+        self, account: SupportsIndex, leverage: SupportsIndex, *, market: SupportsIndex | None = None
+    ) -> None: ...
+    def withdraw(self, account: SupportsIndex, asset: SupportsIndex, atoms: SupportsIndex) -> None: ...
+    def borrow(self, account: SupportsIndex, asset: SupportsIndex, atoms: SupportsIndex) -> None: ...
+    def repay(self, account: SupportsIndex, asset: SupportsIndex, atoms: SupportsIndex) -> None: ...
+    def add_margin(self, account: SupportsIndex, market: SupportsIndex, atoms: SupportsIndex) -> None: ...
+    def owed(self, account: SupportsIndex, asset: SupportsIndex) -> int: ...
+    def deposits(self, accounts: _Buffer, asset: SupportsIndex, atoms: _Buffer) -> None: ...
+    def open_trades(
+        self, markets: _Buffer, buyers: _Buffer, sellers: _Buffer, qty_lots: _Buffer, price_ticks: _Buffer
+    ) -> None: ...
+    def mark_rounds(self, times_ms: _Buffer, markets: _Buffer, price_ticks: _Buffer) -> int: ...
+    def margin(
+        self, account: SupportsIndex, *, asset: SupportsIndex | None = None, market: SupportsIndex | None = None
+    ) -> MarginHealth: ...
+    def margin_units(self) -> ColumnTable: ...
+    def risk_counts(self) -> dict[str, int]: ...
     # prices
     def add_index(
         self,
@@ -637,6 +692,7 @@ class World:
         *,
         at_ms: SupportsIndex,
         immediate: bool = False,
+        reduce_only: bool = False,
     ) -> int: ...
     def send_cancel(self, ticket: SupportsIndex, *, at_ms: SupportsIndex) -> None: ...
 

@@ -132,3 +132,6 @@ class RejectReason(IntEnum):
     BOOK_CROSSED = 30
     TIME_OUT_OF_RANGE = 31
     BAD_STATE = 32
+    INSUFFICIENT_MARGIN = 33  # the initial requirement with this order in it (C-6)
+    ACCOUNT_REDUCE_ONLY = 34  # the account may only reduce (C-4)
+    CASH_ACCOUNT = 35  # spot only (C-1)

@@ -6,12 +6,16 @@ from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyBy
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memset
 
+from engine.native.funds cimport *
+from engine.native.health cimport *
 from engine.native.kernel cimport *
 from engine.native.law cimport *
 from engine.native.link cimport *
+from engine.native.opening cimport *
 from engine.native.replay cimport *
 from engine.native.settle cimport *
 from engine.native.snapshot cimport *
+from engine.native.unit cimport *
 from engine.native.state cimport *
 from engine.native.venue cimport *
 from engine.native.verify cimport *

@@ -19,7 +19,7 @@ cdef list border_values(object value, str field, int64_t count):
     return values
 
 
-cdef class _WorldAgents(_WorldPricing):
+cdef class _WorldAgents(_WorldMargin):
     """Put agents and outside orders into a world."""
 
     cdef int fill_field(self, char* rows, uint32_t stride, int64_t count, tuple field, list values) except -1:
@@ -289,7 +289,7 @@ cdef class _WorldAgents(_WorldPricing):
             raise bad_input("side", "BUY (1) or SELL (-1)", side)
         return <int8_t>number
 
-    def send_order(self, account, market, side, price_ticks, qty_lots, *, at_ms, immediate=False):
+    def send_order(self, account, market, side, price_ticks, qty_lots, *, at_ms, immediate=False, reduce_only=False):
         """Send an order from outside.
 
         Parameters
@@ -306,6 +306,8 @@ cdef class _WorldAgents(_WorldPricing):
             When it arrives, ms.
         immediate : bool
             IOC instead of GTC.
+        reduce_only : bool
+            A perpetual's: it only reduces the position, and is cut with it (rule C-7).
 
         Returns
         -------
@@ -325,6 +327,8 @@ cdef class _WorldAgents(_WorldPricing):
             price = <price_t>border_int(price_ticks, "price_ticks", -0x80000000, 0x7FFFFFFF)
             if immediate:
                 flags = ORDER_IS_IOC
+        if reduce_only:
+            flags |= ORDER_REDUCES
         cdef slot_t slot = venue_send(state, account_, market_, side_, flags, price, qty, due, 0)
         if state.fault:
             self.raise_fault()

@@ -29,7 +29,7 @@ cdef class _WorldDeclaring(_WorldTables):
         asset_at(&state.ledger, asset).net_deposits = 0
         return asset
 
-    cdef uint32_t new_accounts(self, uint32_t count, uint32_t venue, bint is_wide) except? 0xFFFFFFFF:
+    cdef uint32_t new_accounts(self, uint32_t count, uint32_t venue, bint is_wide, uint8_t mode=MODE_CROSS) except? 0xFFFFFFFF:
         cdef State* state = &self.world.state
         cdef uint32_t first = state.ledger.account_count, i
         cdef Account* account
@@ -42,7 +42,7 @@ cdef class _WorldDeclaring(_WorldTables):
             memset(account, 0, sizeof(Account))
             account.holdings = account.agent = account.units = NIL
             account.venue = <uint16_t>venue
-            account.mode = MODE_CROSS
+            account.mode = mode
         return first
 
     def add_venue(self, *, stage_ppm=250000, stage_lots_min=1, stage_interval_ms=1000, service_us=0):
@@ -93,7 +93,7 @@ cdef class _WorldDeclaring(_WorldTables):
                             f"market {market} at venue {market_at(state, market).venue}")
         return 0
 
-    def add_accounts(self, count=1, *, venue=0, narrow=False):
+    def add_accounts(self, count=1, *, venue=0, narrow=False, mode=2):
         """Open accounts.
 
         Parameters
@@ -105,6 +105,9 @@ cdef class _WorldDeclaring(_WorldTables):
         narrow : bool
             Keep a row of balances only for assets that the account ever had, instead of one for each asset: for very many accounts,
             each in few assets. Nothing else differs.
+        mode : int
+            `AccountMode`: 0 CASH (spot only), 1 ISOLATED (each position has money of its own), 2 CROSS (positions that settle in an asset
+            share its balance), 3 UNIFIED (all collateral of the venue counts) (rule C-1).
 
         Returns
         -------
@@ -115,10 +118,13 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef uint32_t wanted = <uint32_t>border_int(count, "count", 1, 1 << 30)
         cdef uint32_t venue_ = self.venue_number(venue)
         cdef bint is_wide = not border_bool(narrow, "narrow")
+        cdef uint8_t mode_ = <uint8_t>border_int(mode, "mode", MODE_CASH, MODE_UNIFIED)
         self.first_accounts()
+        if mode_ == MODE_UNIFIED and rules_at(&state.risk, venue_).unit_asset == NIL:
+            raise bad_input("mode", "a unit of account declared at the venue before its first unified account (add_collateral)", mode)
         if state.ledger.account_count + <int64_t>wanted > 0x7FFFFFFE:
             raise bad_input("count", "fewer than 2**31 accounts in all", count)
-        return self.new_accounts(wanted, venue_, is_wide)
+        return self.new_accounts(wanted, venue_, is_wide, mode_)
 
     cdef uint32_t account_number(self, object account) except? 0xFFFFFFFF:
         return <uint32_t>border_int(account, "account", 0, <int64_t>self.world.state.ledger.account_count - 1)
@@ -295,14 +301,14 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef State* state = self.enter()
         cdef uint32_t account_ = self.account_number(account), asset_ = self.asset_number(asset, "asset")
         cdef atoms_t amount = border_int(atoms, "atoms", 1, <int64_t>1 << 61)
-        cdef int fault = ledger_deposit(&state.ledger, account_, asset_, amount)
-        if fault == LEDGER_NO_MEMORY:
-            raise MemoryError("World.deposit: no memory")
+        cdef int fault = funds_deposit(state, account_, asset_, amount)
         if fault == LEDGER_SUPPLY:
             room = asset_at(&state.ledger, asset_).supply_max - asset_at(&state.ledger, asset_).net_deposits
             raise bad_input("atoms", f"at most the {room} atoms that the asset's supply has left", atoms)
-        venue_journal(state, JOURNAL_DEPOSIT, asset_, <int32_t>account_, 0, 0, 0, 0, 0, amount)
-        note_movement(state, MOVEMENT_DEPOSIT, NO_MARKET, OUTSIDE, <int32_t>account_, asset_, amount)
+        if fault:
+            raise MemoryError("World.deposit: no memory")
+        if state.fault:
+            self.raise_fault()
 
     def open_trade(self, market, buyer, seller, qty_lots, price_ticks):
         """Open a position as a balanced trade outside the book, without fees (rule L-9).
@@ -318,35 +324,38 @@ cdef class _WorldDeclaring(_WorldTables):
         """
         cdef State* state = self.enter()
         cdef uint32_t market_ = self.market_number(market)
-        cdef Market* row = market_at(state, market_)
         cdef uint32_t buyer_ = self.trader_number(buyer, "buyer"), seller_ = self.trader_number(seller, "seller")
-        cdef qty_t qty = border_int(qty_lots, "qty_lots", 1, row.book.qty_max)
-        cdef int64_t price = border_int(price_ticks, "price_ticks", row.book.price_min, row.book.price_max)
-        if row.kind != MARKET_PERPETUAL:
-            raise bad_input("market", "a perpetual", f"spot market {market}")
-        self.check_venue(buyer_, market_)
-        self.check_venue(seller_, market_)
-        if buyer_ == seller_:
-            raise bad_input("seller", "another account than the buyer", seller)
-        if abs(qty * <object>price) > row.book.notional_max:
-            raise bad_input("qty_lots", f"a notional of at most {row.book.notional_max} tick-lots", qty_lots)
-        cdef slot_t slot
-        cdef Desk desk
-        for account, number in (("buyer", buyer_), ("seller", seller_)):
-            slot = holding_find(&state.accounts, number, market_)
-            desk = desk_read(&state.accounts, slot)
-            if slot != NIL and (abs64(holding_at(&state.accounts, slot).position_lots) + desk.bid_lots + desk.ask_lots
-                                > EXPOSURE_MAX - qty
-                                or notional_atoms(row, qty, price) > EXPOSURE_MAX - abs64(holding_at(&state.accounts, slot).cost_atoms)
-                                - desk.working_atoms) \
-                    or qty > EXPOSURE_MAX or notional_atoms(row, qty, price) > EXPOSURE_MAX:
-                raise bad_input("qty_lots", f"an exposure of the {account} within {EXPOSURE_MAX} lots and atoms (U-10)", qty_lots)
-        if holding_open(state, buyer_, market_) == NIL or holding_open(state, seller_, market_) == NIL:
-            raise MemoryError("World.open_trade: no memory")
-        state.recorder.is_opening = 1
-        settle_side(state, row, buyer_, market_, 1, qty, price, 0)
-        settle_side(state, row, seller_, market_, -1, qty, price, 0)
-        state.recorder.is_opening = 0
-        venue_journal(state, JOURNAL_OPEN, market_, <int32_t>buyer_, seller_, 0, 0, 0, price, qty)
-        account_defund(state, buyer_, row.quote_asset, market_, 0)
-        account_defund(state, seller_, row.quote_asset, market_, 0)
+        cdef qty_t qty = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
+        cdef int64_t price = border_int(price_ticks, "price_ticks", INT64_MIN_, INT64_MAX_)
+        cdef bint seller_is_wrong
+        cdef int fault = opening_fault(state, market_, buyer_, seller_, qty, price, &seller_is_wrong)
+        if fault:
+            raise self.opening_error(fault, market_, seller_is_wrong, (market, buyer, seller, qty_lots, price_ticks))
+        opening_make(state, market_, buyer_, seller_, qty, price)
+        if state.fault:
+            self.raise_fault()
+
+    cdef object opening_error(self, int fault, uint32_t market, bint seller_is_wrong, tuple row):
+        """The InputError of a trade that cannot be opened."""
+        cdef Book* book
+        side, who = ("seller", row[2]) if seller_is_wrong else ("buyer", row[1])
+        if fault == OPENING_MARKET:
+            return bad_input("market", "a perpetual", f"market {row[0]}")
+        book = &market_at(&self.world.state, market).book
+        if fault == OPENING_LOTS:
+            return bad_input("qty_lots", f"1 to {book.qty_max} lots", row[3])
+        if fault == OPENING_PRICE:
+            return bad_input("price_ticks", f"{book.price_min} to {book.price_max} ticks", row[4])
+        if fault == OPENING_NOTIONAL:
+            return bad_input("qty_lots", f"a notional of at most {book.notional_max} tick-lots", row[3])
+        if fault == OPENING_EXPOSURE:
+            return bad_input("qty_lots", f"an exposure of the {side} within {EXPOSURE_MAX} lots and atoms (U-10)", row[3])
+        if fault == OPENING_SELF:
+            return bad_input("seller", "another account than the buyer", row[2])
+        if fault == OPENING_VENUE:
+            return bad_input(side, f"an account at the market's venue {market_at(&self.world.state, market).venue}", who)
+        if fault == OPENING_CASH:
+            return bad_input(side, "an account that may hold perpetuals (C-1)", who)
+        if fault == OPENING_FROZEN:
+            return bad_input(side, "an account that is not in liquidation", who)
+        return bad_input(side, "an account of a trader, not one of a venue's own", who)

@@ -149,7 +149,7 @@ cdef inline Collateral* collateral_touch(State* state, Unit* unit, slot_t slot, 
     row.stamp = state.risk.stamp
     balance = balance_at(&state.ledger, unit.account, row.asset)
     row.net = balance.atoms - balance.owed
-    row.liability = balance.owed + max64(0, -balance.atoms)
+    row.liability = max64(0, balance.owed) + max64(0, -balance.atoms)
     row.requirement = row.initial = row.exposure = row.positions = 0
     row.holding = NIL
     row.touched_next = touched[0]
@@ -291,11 +291,17 @@ cdef inline void unit_health(State* state, slot_t slot, Health* out) noexcept no
 # Surplus to a boundary: below 0 the unit is beyond it (C-4). O(1).
 cdef inline atoms_t surplus_to(Boundary* boundary, Health* health) noexcept nogil:
     cdef atoms_t needed
-    if boundary.ratio_ppm == 1000000:
+    if health.requirement == 0:
+        return health.equity
+    if boundary.at_or_below:
+        if mul_div_floor(health.requirement, boundary.ratio_ppm, 1000000, &needed):
+            needed = MONEY_BOUND
+        needed = add_saturating(needed, 1)
+    elif boundary.ratio_ppm == 1000000:
         needed = health.requirement
     elif mul_div_ceil(health.requirement, boundary.ratio_ppm, 1000000, &needed):
         needed = MONEY_BOUND
-    return add_saturating(health.equity, -add_saturating(needed, <int64_t>(boundary.at_or_below and health.requirement > 0)))
+    return add_saturating(health.equity, -min64(needed, MONEY_BOUND))
 
 
 # Number of boundaries that a unit is beyond (C-4); a flat one is free. O(boundaries).

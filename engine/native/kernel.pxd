@@ -29,6 +29,12 @@ from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.venue cimport *
 
+cdef extern from *:
+    """
+    #define ENGINE_KERNEL_ALL INT64_MAX
+    """
+    const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
+
 cdef enum:
     WORLD_SLABS = 46 + 9         # the behaviours' rows last
 
@@ -217,4 +223,25 @@ cdef inline int64_t kernel_run(WorldData* world, time_ms_t until_ms, int64_t mos
         kernel_dispatch(world, &event)
         ran += 1
     state.event_count += ran
+    return ran
+
+
+# Publish marks from outside: rows of one time together in phase 2 of their millisecond, behind everything before it, then run until the
+# end of that millisecond. Returns events that ran. Needs: times do not fall, from now on; no Python agents. O(rows + events).
+cdef inline int64_t marks_from_outside(WorldData* world, const int64_t* times_ms, const uint16_t* markets, const int64_t* ticks, int64_t count) noexcept nogil:
+    cdef State* state = &world.state
+    cdef int64_t i = 0, ran = 0
+    cdef time_ms_t now_ms
+    # invariant: the rows before i are published and what followed until their time has happened
+    while i < count and state.fault == FAULT_NONE:
+        now_ms = times_ms[i]
+        if now_ms > state.now_ms:
+            ran += kernel_run(world, now_ms - 1, KERNEL_ALL)
+            state.now_ms = now_ms
+            state.phase = PHASE_PRICES
+        while i < count and times_ms[i] == now_ms:
+            if publish_outside(state, markets[i], ORACLE_MARK, ticks[i]):
+                state.fault = FAULT_NO_MEMORY
+            i += 1
+        ran += kernel_run(world, now_ms, KERNEL_ALL)
     return ran

@@ -39,6 +39,7 @@ cdef struct Market:
     int64_t atoms_per_tick_lot   # quote atoms of one lot at one tick (U-5)
     int64_t base_atoms_per_lot   # spot: base atoms of one lot
     atoms_t clearing             # perpetual: L-6
+    atoms_t funding_pool         # perpetual: what rounding left of funding payments (F-3)
     int64_t index_ticks          # published index, NO_PRICE before the first (P-1)
     int64_t mark_ticks           # published mark
     time_ms_t index_ms           # when
@@ -96,7 +97,7 @@ cdef struct Holding:
     slot_t trigger[2]            # what a fall, what a rise of its series fires, NIL none (E-1)
     int32_t anchor_ticks         # value of the series when they were set
     slot_t unit                  # what its position is tested with, NIL without one
-    uint32_t pad
+    uint32_t reduces             # reduce-only orders may rest there (C-7)
 
 cdef struct Account:
     slot_t holdings              # first holding, ascending by market
@@ -151,7 +152,7 @@ cdef inline outlined_slot_t holding_make(Accounts* accounts, Market* market, uin
     holding.market = market_id
     holding.desk = holding.trigger[0] = holding.trigger[1] = holding.unit = NIL
     holding.anchor_ticks = 0
-    holding.pad = 0
+    holding.reduces = 0
     link = &account_at(accounts, account).holdings
     while link[0] != NIL and holding_at(accounts, link[0]).market < market_id:
         link = &holding_at(accounts, link[0]).next_of_account

@@ -73,6 +73,10 @@ cdef enum MovementKind:
     MOVEMENT_REALISED = 5        # realised PnL against the market's clearing account (L-6)
     MOVEMENT_WRITE_OFF = 6       # L-10
     MOVEMENT_OPENING = 7         # realised PnL of a balanced opening trade (L-9)
+    MOVEMENT_WITHDRAWAL = 8      # to outside
+    MOVEMENT_LOAN = 9            # from a lender (L-12)
+    MOVEMENT_REPAYMENT = 10
+    MOVEMENT_FUNDING = 11        # between an account and its market's funding pool (F-3)
 
 cdef enum MovementColumn:
     MOVEMENT_TIME = 0            # int64

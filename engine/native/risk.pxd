@@ -52,6 +52,7 @@ cdef struct Collateral:
     uint32_t asset
     uint32_t market              # the spot market whose index prices it, NIL: it is the unit of account
     slot_t value                 # schedule of what counts, NIL all of it
+    uint32_t lender              # the account that lends it, NIL nobody
     slot_t next                  # of the venue
     slot_t touched_next          # scratch from here on: next one that this unit touches
     slot_t holding               # the unit's holding in `market`, NIL none

@@ -12,6 +12,7 @@ from engine.native.book cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
 from engine.native.columns cimport *
+from engine.native.isolated cimport *
 from engine.native.ladder cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
@@ -140,14 +141,21 @@ cdef inline void settle_side(State* state, Market* market, uint32_t account, uin
                              int64_t price, int64_t fee_ppm) noexcept nogil:
     """One side of a perpetual trade: position, realised PnL against clearing, fee (L-5 .. L-8)."""
     cdef slot_t slot = holding_find(&state.accounts, account, market_id)
+    cdef Holding* holding = holding_at(&state.accounts, slot)
+    cdef qty_t before = holding.position_lots
     cdef atoms_t realised
-    realised = position_apply(market, holding_at(&state.accounts, slot), sign, lots, price)
-    balance_at(&state.ledger, account, market.quote_asset).atoms += realised
+    cdef Unit* unit = unit_of_state(state, holding.unit) if holding.unit != NIL else NULL
+    realised = position_apply(market, holding, sign, lots, price)
     market.clearing -= realised
+    if unit != NULL and unit.holding != NIL:
+        unit.margin_atoms += realised
+        isolated_settle(state, market, unit, before, price)
+    else:
+        balance_at(&state.ledger, account, market.quote_asset).atoms += realised
     note_realised(state, market_id, account, market.quote_asset, realised)
     pay_fee(state, market_id, account, market.quote_asset, notional_atoms(market, lots, price), fee_ppm)
-    if holding_at(&state.accounts, slot).unit != NIL:
-        unit_wrote(state, holding_at(&state.accounts, slot).unit)
+    if holding.unit != NIL:
+        unit_wrote(state, holding.unit)
 
 
 # Settle the fill rows first .. row_count - 1 of one command and complete them as trade rows. Cannot fail. O(fills).

@@ -75,6 +75,7 @@ cdef enum:
     ORDER_IS_MARKET = 16         # flags of an order in flight, beside those of the ladder
     ORDER_IS_IOC = 32
     ORDER_OF_ENGINE = 64         # the liquidation engine's: passes a frozen account, only reduces (X-5)
+    ORDER_REDUCES = 128          # reduce-only, kept by the venue (C-7)
 
 # Columns of the trades table behind FILL_*: when, why, where, and the aggressor's side.
 cdef enum TradeColumn:
@@ -93,6 +94,13 @@ cdef enum JournalKind:
     JOURNAL_MARK = 6
     JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`, payer in `number`
     JOURNAL_ORACLE = 8
+    JOURNAL_WITHDRAW = 9         # account, asset in `market`, atoms in `qty`
+    JOURNAL_BORROW = 10          # account, asset in `market`, atoms in `qty`, lender in `number`
+    JOURNAL_REPAY = 11
+    JOURNAL_MARGIN = 12          # account, market, atoms in `qty` from its balance to its isolated margin there
+    JOURNAL_INTEREST = 13        # account, asset in `market`, atoms in `qty`, lender in `number`
+    JOURNAL_FUNDING = 14         # market, rate in `number` (ppb), price
+    JOURNAL_REDUCE = 15          # as CANCEL, of `qty` lots
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64

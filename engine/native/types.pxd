@@ -130,6 +130,9 @@ cdef enum RejectReason:
     REJECT_BOOK_CROSSED = 30
     REJECT_TIME_OUT_OF_RANGE = 31
     REJECT_BAD_STATE = 32
+    REJECT_INSUFFICIENT_MARGIN = 33
+    REJECT_ACCOUNT_REDUCE_ONLY = 34
+    REJECT_CASH_ACCOUNT = 35
 
 # How an order was named when it was placed (M-6). LOCAL is the simulator's: a number per (account, market).
 cdef enum Naming:

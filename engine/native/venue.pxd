@@ -12,6 +12,7 @@ from engine.native.book cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
 from engine.native.columns cimport *
+from engine.native.gate cimport *
 from engine.native.ladder cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
@@ -145,6 +146,14 @@ cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, 
         command.qty_lots = min64(command.qty_lots, abs64(held))
     elif is_frozen(state, command.owner, market_id):
         return REJECT_ACCOUNT_FROZEN
+    elif market.kind == MARKET_PERPETUAL:
+        if flags & ORDER_REDUCES:
+            command.qty_lots = min64(command.qty_lots, reducing_lots(state, holding_at(&state.accounts, holding_find(&state.accounts, command.owner, market_id)), command.side))
+            if command.qty_lots == 0:
+                return REJECT_NOTHING_TO_REDUCE
+        reason = gate_check(state, market, market_id, command)
+        if reason != REJECT_NONE:
+            return reason
     venue_journal(state, JOURNAL_PLACE, market_id, command.owner, command.name, command.side, command.order_type,
                   command.time_in_force, command.price_ticks, command.qty_lots)
     reason = book_check(&state.pools, &market.book, command)
@@ -242,6 +251,64 @@ cdef inline void venue_defund(State* state, Market* market, PlaceCommand* comman
     account_defund(state, command.owner, market.quote_asset, market_id, command.cause)
 
 
+# ---- reduce-only orders (C-7) ----
+
+cdef inline void venue_shorten(State* state, slot_t slot, qty_t lots, uint32_t cause) noexcept nogil:
+    """Take lots off a resting order of a perpetual, which keeps its place. Needs: more are open. Cannot fail."""
+    cdef Order* order = order_at(&state.pools, slot)
+    cdef uint32_t market_id = page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1
+    cdef Market* market = market_at(state, market_id)
+    cdef int8_t side = SIDE_SELL if order.flags & ORDER_SELL else SIDE_BUY
+    cdef int64_t number = cold_at(&state.pools, slot).id
+    venue_journal(state, JOURNAL_REDUCE, market_id, order.owner, number, side, 0, 0, order.price_ticks, lots)
+    work_order(state, market, <uint32_t>order.owner, market_id, side, -lots, order.price_ticks)
+    note_cancel(state, market_id, order.owner, number, side, order.price_ticks, lots, cause)
+    tell(state, HEARS_ENDS, NOTICE_CANCEL, <uint32_t>order.owner, market_id, slot, cold_at(&state.pools, slot).generation, number, side,
+         order.price_ticks, lots, order.leaves_lots - lots, cause, 0)
+    book_reduce(&state.pools, &market.book, slot, lots)
+    note_book(state, market_id, cause)
+
+
+# Cut an account's reduce-only orders in a market, the newest first, until what rests on their side is within the position. O(its orders).
+cdef inline outlined_int trim_orders(State* state, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
+    cdef slot_t slot = head_at(&state.pools, <int32_t>account)[0], following, holding_slot = holding_find(&state.accounts, account, market_id)
+    cdef Holding* holding = holding_at(&state.accounts, holding_slot)
+    cdef Desk* desk = desk_at(&state.accounts, holding.desk)
+    cdef Order* order
+    cdef qty_t excess
+    cdef bint is_sell
+    holding.reduces = 0
+    while slot != NIL:
+        order = order_at(&state.pools, slot)
+        following = cold_at(&state.pools, slot).owner_next
+        if order.flags & ORDER_REDUCES and page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1 == market_id:
+            is_sell = order.flags & ORDER_SELL
+            excess = (desk.ask_lots if is_sell else desk.bid_lots) - max64(0, holding.position_lots if is_sell else -holding.position_lots)
+            if excess >= order.leaves_lots:
+                venue_remove(state, slot, cause, HEARS_ENDS)
+            else:
+                if excess > 0:
+                    venue_shorten(state, slot, excess, cause)
+                holding.reduces = 1
+        slot = following
+    return 0
+
+
+# After a command that may have changed an account's position or orders: keep its reduce-only orders within it. O(1) without any.
+cdef inline void venue_trim(State* state, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
+    cdef slot_t slot = holding_find(&state.accounts, account, market_id)
+    if unlikely(slot != NIL and holding_at(&state.accounts, slot).reduces):
+        trim_orders(state, account, market_id, cause)
+
+
+cdef inline void venue_trim_fills(State* state, Market* market, uint32_t market_id, PlaceCommand* command, int64_t first) noexcept nogil:
+    """venue_trim for the sender of a command and the makers that it met."""
+    cdef int64_t row
+    for row in range(first, state.pools.fills.row_count):
+        venue_trim(state, <uint32_t>(<int32_t*>table_cell(&state.pools.fills, row, FILL_MAKER_OWNER))[0], market_id, command.cause)
+    venue_trim(state, <uint32_t>command.owner, market_id, command.cause)
+
+
 # An order arrives (phase 8): check, match, settle, rest. On reject nothing but counters changes. O(orders met).
 cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generation) noexcept nogil:
     cdef uint32_t market_id, flags
@@ -271,6 +338,9 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
     note_arrival(state, market_id, &command, REJECT_NONE, out.filled_lots, out.leaves_lots)
     if out.leaves_lots:
         venue_rest(state, market, market_id, &command, out.leaves_lots)
+        if unlikely(flags & ORDER_REDUCES):
+            order_at(&state.pools, slot).flags |= ORDER_REDUCES
+            holding_at(&state.accounts, holding_find(&state.accounts, command.owner, market_id)).reduces = 1
     if out.filled_lots:
         set_mover(state, &market.last_mover, MOVER_TRADE, command.owner, command.name, command.cause)
         extremes_note(&market.last_moves, &market.last_mover, last, market.book.last_price)
@@ -287,6 +357,8 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
              out.cancelled_lots, 0, command.cause, 0)
     if out.filled_lots and market.kind == MARKET_PERPETUAL:
         venue_defund(state, market, &command, first)
+    if market.kind == MARKET_PERPETUAL:
+        venue_trim_fills(state, market, market_id, &command, first)
     if not state.records_trades:
         state.pools.fills.row_count = first
 

@@ -15,6 +15,8 @@ from engine.native.market cimport *
 from engine.native.slab cimport *
 from engine.native.settle cimport spot_reservation
 from engine.native.state cimport *
+from engine.native.unit cimport *
+from engine.native.verify_margin cimport verify_units
 from engine.native.verify_book cimport *
 
 
@@ -36,17 +38,21 @@ cdef inline int verify_positions(State* state) noexcept nogil:
 
 
 cdef inline int verify_balances(State* state) noexcept nogil:
-    """Per asset: balances + clearing = deposits - withdrawals (L-2)."""
+    """Per asset: balances + clearing + funding pools + isolated margins = deposits - withdrawals, and what is owed is lent (L-2, L-12)."""
     cdef uint32_t asset, account, m
-    cdef int64_t total
+    cdef int64_t total, owed
     for asset in range(state.ledger.assets.count):
-        total = 0
+        total = owed = 0
         for account in range(state.ledger.account_count):
             total += balance_at(&state.ledger, account, asset).atoms
+            owed += balance_at(&state.ledger, account, asset).owed
         for m in range(state.markets.count):
             if market_at(state, m).kind == MARKET_PERPETUAL and market_at(state, m).quote_asset == asset:
-                total += market_at(state, m).clearing
-        if total != asset_at(&state.ledger, asset).net_deposits:
+                total += market_at(state, m).clearing + market_at(state, m).funding_pool
+        for m in range(state.risk.units.count):
+            if unit_of_state(state, m).asset == asset:
+                total += unit_of_state(state, m).margin_atoms
+        if owed != 0 or total != asset_at(&state.ledger, asset).net_deposits:
             return FAULT_CONSERVATION
     return FAULT_NONE
 
@@ -169,6 +175,8 @@ cdef inline int world_verify(WorldData* world) noexcept nogil:
         fault = verify_reserved(state)
     if fault == FAULT_NONE:
         fault = verify_working(state)
+    if fault == FAULT_NONE:
+        fault = verify_units(state)
     return fault
 
 
@@ -186,6 +194,8 @@ cdef inline uint64_t world_digest(WorldData* world) noexcept nogil:
         for asset in range(state.ledger.assets.count):
             h = digest_word(h, balance_at(&state.ledger, i, asset).atoms)
             h = digest_word(h, balance_at(&state.ledger, i, asset).reserved)
+            if balance_at(&state.ledger, i, asset).owed:
+                h = digest_word(digest_word(h, -8), balance_at(&state.ledger, i, asset).owed)
     for i in range(state.markets.count):
         market = market_at(state, i)
         h = digest_word(h, market.clearing)
@@ -196,6 +206,8 @@ cdef inline uint64_t world_digest(WorldData* world) noexcept nogil:
         h = digest_word(h, <int64_t>book_digest(&state.pools, &market.book))
         if market.oracle_ticks != NO_PRICE:      # a word only where there is something to say
             h = digest_word(digest_word(h, -7), market.oracle_ticks)
+        if market.funding_pool:
+            h = digest_word(digest_word(h, -9), market.funding_pool)
     for i in range(state.ledger.account_count):
         slot = account_at(&state.accounts, i).holdings
         while slot != NIL:
@@ -205,5 +217,7 @@ cdef inline uint64_t world_digest(WorldData* world) noexcept nogil:
                 h = digest_word(h, holding.market)
                 h = digest_word(h, holding.position_lots)
                 h = digest_word(h, holding.cost_atoms)
+                if holding.unit != NIL and unit_of_state(state, holding.unit).margin_atoms:
+                    h = digest_word(digest_word(h, -10), unit_of_state(state, holding.unit).margin_atoms)
             slot = holding.next_of_account
     return h

@@ -1,0 +1,454 @@
+# World, margin: ladders, collateral, funds, and what a unit is worth.
+
+cdef dict _MARGIN_ACTIONS = {1: ACTION_WARN, 2: ACTION_REDUCE_ONLY, 3: ACTION_CANCEL, 4: ACTION_LIQUIDATE}
+cdef dict _FUNDS_TEXTS = {
+    FUNDS_LACKING: "no more than what is free", FUNDS_FROZEN: "an account that is not in liquidation",
+    FUNDS_UNKNOWN: "an account whose prices are published and fresh", FUNDS_NO_LENDER: "an asset with a lender, and a unified account that is not it",
+    FUNDS_OWES_LESS: "no more than what is owed", FUNDS_NO_UNIT: "a market where the account has an isolated position", FUNDS_BOUND: "at most 2**61 owed",
+}
+cdef tuple UNIT_NAMES = ("unit", "account", "asset", "market", "mode", "state", "scanned_state", "is_known", "liquidation", "equity_atoms",
+                         "requirement_atoms", "initial_atoms", "notional_atoms", "margin_atoms")
+cdef tuple UNIT_DTYPES = ("u4", "i4", "u2", "u2", "u1", "u1", "u1", "u1", "u4", "i8", "i8", "i8", "i8", "i8")
+cdef uint8_t UNIT_WIDTHS[14]
+UNIT_WIDTHS[:] = [4, 4, 2, 2, 1, 1, 1, 1, 4, 8, 8, 8, 8, 8]
+
+
+@cython.final
+@cython.freelist(16)
+cdef class MarginHealth:
+    """What a margin unit is worth, as its venue computes it (rules C-2 .. C-6).
+
+    Attributes
+    ----------
+    equity, requirement, initial, notional : int
+        Atoms of the unit's asset: equity, maintenance, initial requirement with the resting orders, sum of |position| at mark.
+    state : int
+        Boundaries of the venue's ladder that it stands beyond, 0 free.
+    is_known : bool
+        Every price is published and fresh.
+    """
+
+    cdef readonly int64_t equity, requirement, initial, notional
+    cdef readonly int state
+    cdef readonly bint is_known
+
+    def __repr__(self):
+        return (f"MarginHealth(equity={self.equity}, requirement={self.requirement}, initial={self.initial}, notional={self.notional}, "
+                f"state={self.state}, is_known={bool(self.is_known)})")
+
+
+cdef void write_unit(State* state, Table* table, int64_t row) noexcept nogil:
+    """One row of margin_units: what is stored, and what a fresh evaluation says."""
+    cdef Unit* unit = unit_of_state(state, <slot_t>row)
+    cdef Health health
+    unit_health(state, <slot_t>row, &health)
+    put4(table, row, 0, row)
+    put4(table, row, 1, unit.account)
+    put2(table, row, 2, unit.asset)
+    put2(table, row, 3, holding_at(&state.accounts, unit.holding).market if unit.holding != NIL else <uint32_t>NO_MARKET)
+    put1(table, row, 4, account_at(&state.accounts, unit.account).mode)
+    put1(table, row, 5, unit.state)
+    put1(table, row, 6, ladder_state(rules_of(state, unit.account), &health))
+    put1(table, row, 7, health.is_known)
+    put4(table, row, 8, unit.liquidation)
+    put8(table, row, 9, health.equity)
+    put8(table, row, 10, health.requirement)
+    put8(table, row, 11, health.initial)
+    put8(table, row, 12, health.notional)
+    put8(table, row, 13, unit.margin_atoms)
+
+
+cdef class _WorldMargin(_WorldPricing):
+    """Declare how margin works, move money, ask what an account is worth."""
+
+    # ---- declaring ----
+
+    def set_ladder(self, venue, boundaries):
+        """Declare what happens as an account's margin ratio falls (rule C-4).
+
+        Parameters
+        ----------
+        venue : int
+            Whose accounts, before any of them has a position.
+        boundaries : sequence of (int, int, bool)
+            ``(action, ratio_ppm, at_or_below)``, best first: ratios fall, the last action is LIQUIDATE (4). A unit is beyond one when
+            ``equity * 10**6 < ratio_ppm * requirement``, or ``<=`` with at_or_below.
+        """
+        cdef State* state = self.enter()
+        cdef uint32_t number = self.venue_number(venue), i
+        cdef MarginRules rules
+        cdef tuple rows
+        if state.risk.units.count:
+            raise bad_input("boundaries", "a ladder declared before the first position", f"{state.risk.units.count} units")
+        try:
+            rows = tuple([tuple(row) for row in boundaries])
+        except TypeError:
+            raise bad_input("boundaries", "rows of (action, ratio_ppm, at_or_below)", boundaries) from None
+        if not 1 <= len(rows) <= LADDER_MOST:
+            raise bad_input("boundaries", f"1 to {LADDER_MOST} of them", len(rows))
+        rules = rules_at(&state.risk, number)[0]
+        for i in range(<uint32_t>len(rows)):
+            if len(rows[i]) != 3 or rows[i][0] not in _MARGIN_ACTIONS:
+                raise bad_input(f"boundaries[{i}]", "(action 1 to 4, ratio_ppm, at_or_below)", rows[i])
+            rules.boundary[i].action = _MARGIN_ACTIONS[rows[i][0]]
+            rules.boundary[i].ratio_ppm = border_int(rows[i][1], f"boundaries[{i}].ratio_ppm", 1, 1000000000)
+            rules.boundary[i].at_or_below = bool(rows[i][2])
+            if i and (rules.boundary[i].ratio_ppm >= rules.boundary[i - 1].ratio_ppm or rules.boundary[i].action < rules.boundary[i - 1].action):
+                raise bad_input(f"boundaries[{i}]", "a lower ratio than the one before, and no milder action", rows[i])
+        if rules.boundary[len(rows) - 1].action != ACTION_LIQUIDATE or (len(rows) > 1 and rules.boundary[len(rows) - 2].action == ACTION_LIQUIDATE):
+            raise bad_input("boundaries", "LIQUIDATE (4) last, and only there", rows[len(rows) - 1])
+        rules.count = <uint32_t>len(rows)
+        rules_at(&state.risk, number)[0] = rules
+
+    def add_collateral(self, venue, asset, *, market=None, value=None, loan_ppm=0, lender=None):
+        """Let an asset count in a venue's unified accounts (rule C-3).
+
+        Parameters
+        ----------
+        venue, asset : int
+            Where and which; the first one declared without a market is the unit of account.
+        market : int, optional
+            The spot market at the venue, of this asset against the unit of account, whose index prices it.
+        value : int, optional
+            Schedule of what counts of it, in the unit of account; without one all of it.
+        loan_ppm : int
+            Maintenance of what is owed of it, ppm.
+        lender : int, optional
+            The account that lends it (rule L-12).
+        """
+        cdef State* state = self.enter()
+        cdef uint32_t venue_ = self.venue_number(venue), asset_ = self.asset_number(asset, "asset"), market_ = NIL, lender_ = NIL, i
+        cdef MarginRules* rules = rules_at(&state.risk, venue_)
+        cdef slot_t value_ = NIL, slot
+        cdef int64_t loan = border_int(loan_ppm, "loan_ppm", 0, 1000000)
+        cdef Collateral* row
+        if value is not None:
+            value_ = <slot_t>border_int(value, "value", 0, <int64_t>state.risk.schedules.rows.count - 1)
+        if lender is not None:
+            lender_ = self.trader_number(lender, "lender")
+        if collateral_find(&state.risk, venue_, asset_) != NIL:
+            raise bad_input("asset", "one that does not count there yet", asset)
+        if market is None:
+            if rules.unit_asset != NIL:
+                raise bad_input("market", f"a market that prices it: the unit of account is asset {rules.unit_asset}", market)
+        else:
+            market_ = self.market_number(market)
+            if rules.unit_asset == NIL:
+                raise bad_input("market", "None: the unit of account is declared first", market)
+            if market_at(state, market_).kind != MARKET_SPOT or market_at(state, market_).base_asset != asset_ \
+                    or market_at(state, market_).quote_asset != rules.unit_asset or market_at(state, market_).venue != venue_:
+                raise bad_input("market", "a spot market at the venue, of the asset against its unit of account", market)
+        for i in range(state.ledger.account_count):
+            if account_at(&state.accounts, i).venue == venue_ and account_at(&state.accounts, i).units != NIL:
+                raise bad_input("asset", "collateral declared before the first position", f"account {i} has one")
+        if slab_reserve(&state.risk.collateral, 1):
+            raise MemoryError("World.add_collateral: no memory")
+        slot = slab_take(&state.risk.collateral)
+        row = collateral_at(&state.risk, slot)
+        memset(row, 0, sizeof(Collateral))
+        row.asset = asset_
+        row.market = market_
+        row.value = value_
+        row.loan_ppm = loan
+        row.lender = lender_
+        row.holding = row.touched_next = NIL
+        row.next = rules.collateral
+        rules.collateral = slot
+        if market_ == NIL:
+            rules.unit_asset = asset_
+        else:
+            market_at(state, market_).collateral = slot
+        for i in range(state.markets.count):
+            if market_at(state, i).kind == MARKET_PERPETUAL and market_at(state, i).venue == venue_ and market_at(state, i).quote_asset == asset_:
+                market_at(state, i).settles = slot
+
+    def set_leverage(self, account, leverage, *, market=None):
+        """Choose a leverage: the initial requirement of the account, or of its isolated position, is at least notional / leverage (C-6).
+
+        Parameters
+        ----------
+        account : int
+            Whose.
+        leverage : int
+            1 to 1000; 0 takes the choice back.
+        market : int, optional
+            Of an isolated position, which is made ready; without it the choice is for all that the account has.
+        """
+        cdef State* state = self.enter()
+        cdef uint32_t account_ = self.trader_number(account), market_ = 0
+        cdef int64_t chosen = border_int(leverage, "leverage", 0, 1000)
+        cdef slot_t slot, only = NIL
+        if market is not None:
+            market_ = self.perpetual_number(market)
+            self.check_venue(account_, market_)
+            slot = holding_open(state, account_, market_)
+            if slot == NIL:
+                raise MemoryError("World.set_leverage: no memory")
+            only = holding_at(&state.accounts, slot).unit
+            if only == NIL:
+                raise bad_input("account", "one that may hold perpetuals", account)
+        slot = account_at(&state.accounts, account_).units
+        while slot != NIL:
+            if only == NIL or slot == only:
+                unit_of_state(state, slot).leverage_ppm = <uint32_t>(ceil_div(1000000, chosen) if chosen else 0)
+            slot = unit_of_state(state, slot).next
+
+    # ---- money ----
+
+    cdef int funds_done(self, int fault, str field, object was) except -1:
+        if fault == FUNDS_NO_MEMORY:
+            raise MemoryError("World: no memory")
+        if fault:
+            raise bad_input(field, _FUNDS_TEXTS[fault], was)
+        if self.world.state.fault:
+            self.raise_fault()
+        return 0
+
+    def withdraw(self, account, asset, atoms):
+        """Take atoms out of the world: what is free, and no more than leaves the initial requirement (rule C-6).
+
+        Raises
+        ------
+        InputError
+            Says what was expected; nothing has moved.
+        """
+        cdef State* state = self.enter()
+        cdef uint32_t account_ = self.trader_number(account), asset_ = self.asset_number(asset, "asset")
+        self.funds_done(funds_withdraw(state, account_, asset_, border_int(atoms, "atoms", 1, <int64_t>1 << 61)), "atoms", atoms)
+
+    def borrow(self, account, asset, atoms):
+        """Borrow atoms of the venue's lender against a unified account's collateral (rule L-12); InputError as `withdraw`."""
+        cdef State* state = self.enter()
+        cdef uint32_t account_ = self.trader_number(account), asset_ = self.asset_number(asset, "asset")
+        self.funds_done(funds_borrow(state, account_, asset_, border_int(atoms, "atoms", 1, <int64_t>1 << 61)), "atoms", atoms)
+
+    def repay(self, account, asset, atoms):
+        """Pay back what is owed (rule L-12); InputError as `withdraw`."""
+        cdef State* state = self.enter()
+        cdef uint32_t account_ = self.trader_number(account), asset_ = self.asset_number(asset, "asset")
+        self.funds_done(funds_repay(state, account_, asset_, border_int(atoms, "atoms", 1, <int64_t>1 << 61)), "atoms", atoms)
+
+    def add_margin(self, account, market, atoms):
+        """Move atoms from the balance into the margin of an isolated position; negative takes out (rule L-11); InputError as `withdraw`."""
+        cdef State* state = self.enter()
+        cdef uint32_t account_ = self.trader_number(account), market_ = self.perpetual_number(market)
+        self.funds_done(funds_margin(state, account_, market_, border_int(atoms, "atoms", -(<int64_t>1 << 61), <int64_t>1 << 61)), "atoms", atoms)
+
+    def owed(self, account, asset):
+        """Return what an account owes of an asset, atoms; negative for what it has lent (rule L-12)."""
+        cdef State* state = self.enter()
+        return balance_at(&state.ledger, self.account_number(account), self.asset_number(asset, "asset")).owed
+
+    # ---- columns ----
+
+    def deposits(self, accounts, asset, atoms):
+        """Bring atoms of one asset to many accounts.
+
+        Parameters
+        ----------
+        accounts : numpy.ndarray of int32, shape (n,)
+            Whereto.
+        asset : int
+            Of what.
+        atoms : numpy.ndarray of int64, shape (n,)
+            Amounts, at least 1; together at most what the asset's supply has left.
+
+        Raises
+        ------
+        InputError
+            Names the row; nothing has moved.
+        """
+        cdef State* state = self.enter()
+        cdef Column whom = border_column(accounts, "accounts", "int32", -1)
+        cdef Column amounts = border_column(atoms, "atoms", "int64", whom.length)
+        cdef const int32_t* whom_ = <const int32_t*>whom.data
+        cdef const int64_t* amounts_ = <const int64_t*>amounts.data
+        cdef uint32_t asset_ = self.asset_number(asset, "asset")
+        cdef int64_t i, left = asset_at(&state.ledger, asset_).supply_max - asset_at(&state.ledger, asset_).net_deposits
+        cdef int fault = 0
+        for i in range(whom.length):
+            if not 0 <= whom_[i] < <int64_t>state.ledger.account_count:
+                raise bad_input(f"accounts[{i}]", f"an account below {state.ledger.account_count}", whom_[i])
+            if not 1 <= amounts_[i] <= left:
+                raise bad_input(f"atoms[{i}]", f"1 to the {left} atoms that the asset's supply has left", amounts_[i])
+            left -= amounts_[i]
+        with nogil:
+            for i in range(whom.length):
+                fault = fault or funds_deposit(state, <uint32_t>whom_[i], asset_, amounts_[i])
+        if fault:
+            state.fault = FAULT_NO_MEMORY
+        if state.fault:
+            self.raise_fault()
+
+    def open_trades(self, markets, buyers, sellers, qty_lots, price_ticks):
+        """Open positions as balanced trades outside the book, without fees (rule L-9), row by row.
+
+        Parameters
+        ----------
+        markets : numpy.ndarray of uint16, shape (n,)
+            Perpetuals.
+        buyers, sellers : numpy.ndarray of int32, shape (n,)
+            Accounts at the market's venue.
+        qty_lots, price_ticks : numpy.ndarray of int64, shape (n,)
+            Lots and prices.
+
+        Raises
+        ------
+        InputError
+            Names the row and what is wrong with it; the rows before it are open.
+
+        Notes
+        -----
+        O(markets of both accounts) a row.
+        """
+        cdef State* state = self.enter()
+        cdef Column market = border_column(markets, "markets", "uint16", -1)
+        cdef Column buyer = border_column(buyers, "buyers", "int32", market.length), seller = border_column(sellers, "sellers", "int32", market.length)
+        cdef Column lots = border_column(qty_lots, "qty_lots", "int64", market.length)
+        cdef Column price = border_column(price_ticks, "price_ticks", "int64", market.length)
+        cdef int64_t i, done = 0
+        cdef int fault = OPENING_GOOD
+        cdef bint seller_is_wrong = 0
+        cdef const uint16_t* market_ = <const uint16_t*>market.data
+        cdef const int32_t* buyer_ = <const int32_t*>buyer.data
+        cdef const int32_t* seller_ = <const int32_t*>seller.data
+        cdef const int64_t* lots_ = <const int64_t*>lots.data
+        cdef const int64_t* price_ = <const int64_t*>price.data
+        with nogil:
+            for i in range(market.length):
+                fault = opening_fault(state, market_[i], <uint32_t>buyer_[i], <uint32_t>seller_[i], lots_[i], price_[i], &seller_is_wrong)
+                if fault or state.fault:
+                    break
+                opening_make(state, market_[i], <uint32_t>buyer_[i], <uint32_t>seller_[i], lots_[i], price_[i])
+                done += 1
+        if state.fault:
+            self.raise_fault()
+        if fault:
+            error = self.opening_error(fault, market_[done], seller_is_wrong, (market_[done], buyer_[done], seller_[done], lots_[done], price_[done]))
+            raise bad_input(f"{error.field}[{done}]", error.expected, error.was)
+
+    def mark_rounds(self, times_ms, markets, price_ticks):
+        """Publish marks from outside, millisecond by millisecond, and run what follows (rule P-14).
+
+        Parameters
+        ----------
+        times_ms : numpy.ndarray of int64, shape (n,)
+            When, not falling, from now on; what has one time is published together, in phase 2.
+        markets : numpy.ndarray of uint16, shape (n,)
+            Perpetuals.
+        price_ticks : numpy.ndarray of int64, shape (n,)
+            Marks, 1 to 2**31 - 1.
+
+        Returns
+        -------
+        int
+            Events that ran, up to the last of these times.
+
+        Raises
+        ------
+        InputError
+            Names the row; nothing was published.
+        """
+        cdef State* state = self.enter()
+        cdef Column when = border_column(times_ms, "times_ms", "int64", -1)
+        cdef Column market = border_column(markets, "markets", "uint16", when.length), price = border_column(price_ticks, "price_ticks", "int64", when.length)
+        cdef const int64_t* when_ = <const int64_t*>when.data
+        cdef const uint16_t* market_ = <const uint16_t*>market.data
+        cdef const int64_t* price_ = <const int64_t*>price.data
+        cdef int64_t i, j, ran = 0
+        for i in range(state.agents.count):
+            if agent_at(state, <uint32_t>i).behaviour == BEHAVIOUR_PYTHON:
+                raise bad_input("times_ms", "a world without Python agents: publish and run there", "one with them")
+        for i in range(when.length):
+            self.perpetual_number(market_[i])
+            border_int(when_[i], f"times_ms[{i}]", state.now_ms if i == 0 else when_[i - 1], TIME_MAX >> 1)
+            border_int(price_[i], f"price_ticks[{i}]", 1, PRICE_MOST)
+        self.busy = True
+        try:
+            i = 0
+            while i < when.length and not state.fault and not self.world.has_call:
+                j = min(when.length, i + 65536)
+                while j < when.length and when_[j] == when_[j - 1]:
+                    j += 1
+                with nogil:
+                    ran += marks_from_outside(&self.world, when_ + i, market_ + i, price_ + i, j - i)
+                i = j
+                PyErr_CheckSignals()
+        finally:
+            self.busy = False
+        if state.fault:
+            self.raise_fault()
+        return ran
+
+    # ---- reading ----
+
+    def margin(self, account, *, asset=None, market=None):
+        """Evaluate a margin unit of an account at the published prices (rules C-2, C-3).
+
+        Parameters
+        ----------
+        account : int
+            Whose.
+        asset : int, optional
+            CROSS: the settlement asset; left out where the account has one unit.
+        market : int, optional
+            ISOLATED: the market of the position.
+
+        Returns
+        -------
+        MarginHealth
+        """
+        cdef State* state = self.enter()
+        cdef uint32_t account_ = self.account_number(account)
+        cdef slot_t slot = account_at(&state.accounts, account_).units
+        cdef Health health
+        cdef MarginHealth out
+        if market is not None:
+            slot = holding_find(&state.accounts, account_, self.perpetual_number(market))
+            slot = holding_at(&state.accounts, slot).unit if slot != NIL else NIL
+        elif asset is not None:
+            slot = unit_find(state, account_, self.asset_number(asset, "asset"))
+        elif slot != NIL and unit_of_state(state, slot).next != NIL:
+            raise bad_input("asset", "an asset or a market: the account has several units", None)
+        if slot == NIL:
+            raise bad_input("account", "an account with a position or unified collateral there", account)
+        unit_health(state, slot, &health)
+        out = MarginHealth.__new__(MarginHealth)
+        out.equity, out.requirement, out.initial, out.notional = health.equity, health.requirement, health.initial, health.notional
+        out.state = unit_of_state(state, slot).state
+        out.is_known = health.is_known
+        return out
+
+    def margin_units(self):
+        """Evaluate every unit: what is stored beside what a full scan says.
+
+        Returns
+        -------
+        ColumnTable
+            ``unit, account, asset, market, mode, state, scanned_state, is_known, liquidation, equity_atoms, requirement_atoms,
+            initial_atoms, notional_atoms, margin_atoms``. O(positions).
+        """
+        cdef State* state = self.enter()
+        cdef Table table
+        cdef int64_t row
+        open_table(&table, UNIT_WIDTHS, 14, state.risk.units.count)
+        with nogil:
+            for row in range(table.row_count):
+                write_unit(state, &table, row)
+        return adopt_table(&table, UNIT_NAMES, UNIT_DTYPES)
+
+    def risk_counts(self):
+        """Return what the risk index has done so far.
+
+        Returns
+        -------
+        dict
+            ``pops`` (triggers fired), ``looks`` (triggers read to find them), ``evaluations``, ``arms`` (units whose triggers were set),
+            ``spares`` (writes that an allowance paid for), ``units``, ``triggers`` (records).
+        """
+        cdef State* state = self.enter()
+        return {
+            "pops": state.risk.triggers.pop_count, "looks": state.risk.triggers.look_count, "evaluations": state.risk.evaluation_count,
+            "arms": state.risk.arm_count, "spares": state.risk.spare_count, "units": state.risk.units.count,
+            "triggers": state.risk.triggers.triggers.count - state.risk.triggers.triggers.free_count,
+        }
