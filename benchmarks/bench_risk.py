@@ -48,6 +48,7 @@ from risk_worlds import (
     breach_rounds,
     build_world,
     liquidation_count,
+    names_of,
     risk_since,
     rounds_after,
     rounds_seconds,
@@ -213,7 +214,7 @@ def run_rearms(world: World, index: Index, figures: Figures, differences: Differ
     done = risk_since(world, before)
     if len(figures["fill"]) == 1:
         differences["fill"] += surplus_differences(world, index.surplus_traded)
-    names, atoms = FIRST + touched, np.ones(len(touched), np.int64)
+    names, atoms = names_of(touched), np.ones(len(touched), np.int64)
     with Clock() as clock:
         world.deposits(names, ASSET, atoms)
         run_checks(world)

@@ -36,7 +36,7 @@ class Rounds(NamedTuple):
     def columns(self, begin: int = 0, end: int | None = None) -> tuple[Array, Array, Array]:
         """Return times, markets and ticks of rounds begin <= r < end as `World.mark_rounds` takes them."""
         marks = self.marks[begin:end]
-        markets = np.tile(np.arange(marks.shape[1]), len(marks))
+        markets = np.tile(np.arange(marks.shape[1], dtype=np.uint16), len(marks))
         return np.repeat(self.times_ms[begin:end], marks.shape[1]), markets, marks.ravel()
 
 
@@ -59,7 +59,7 @@ def build_world(accounts: Accounts) -> World:
     assert (asset, first) == (ASSET, FIRST)
     for market, mark in enumerate(accounts.marks.tolist()):
         world.publish(market, mark)
-    world.deposits(FIRST + np.arange(accounts.count), asset, accounts.deposit)
+    world.deposits(names_of(np.arange(accounts.count)), asset, accounts.deposit)
     send_trades(world, opening_trades(accounts), accounts.marks[None])
     run_checks(world)
     return world
@@ -67,8 +67,18 @@ def build_world(accounts: Accounts) -> World:
 
 def send_trades(world: World, trades: Trades, marks: Array) -> None:
     """Send trades at the marks of their rounds."""
+    world.open_trades(*trade_columns(trades, marks))
+
+
+def names_of(accounts: Array) -> Array:
+    """Return the engine's numbers of accounts."""
+    return (FIRST + accounts).astype(np.int32)
+
+
+def trade_columns(trades: Trades, marks: Array) -> tuple[Array, ...]:
+    """Return markets, buyers, sellers, lots and prices as `World.open_trades` takes them."""
     prices = marks[trades.round, trades.market]
-    world.open_trades(trades.market, FIRST + trades.buyer, FIRST + trades.seller, trades.lots, prices)
+    return trades.market.astype(np.uint16), names_of(trades.buyer), names_of(trades.seller), trades.lots, prices
 
 
 def run_checks(world: World) -> None:
@@ -102,7 +112,7 @@ def rounds_seconds(world: World, rounds: Rounds) -> float:
 
 def single_marks_seconds(world: World, marks: Array) -> float:
     """Publish the marks one to a millisecond, market by market, round by round."""
-    markets = np.tile(np.arange(marks.shape[1]), len(marks))
+    markets = np.tile(np.arange(marks.shape[1], dtype=np.uint16), len(marks))
     times = world.now_ms + np.arange(1, len(markets) + 1)
     ticks = marks.ravel()
     with Clock() as clock:
@@ -126,8 +136,7 @@ def _steps(rounds: Rounds, trades: Trades) -> Iterator[tuple[tuple[Array, ...], 
     """Yield the columns of each round and of the trades after it."""
     width = rounds.marks.shape[1]
     marks = rounds.columns()
-    prices = rounds.marks[trades.round, trades.market]
-    made = (trades.market, FIRST + trades.buyer, FIRST + trades.seller, trades.lots, prices)
+    made = trade_columns(trades, rounds.marks)
     bounds = np.searchsorted(trades.round, np.arange(len(rounds.marks) + 1)).tolist()
     for at, (begin, end) in enumerate(pairwise(bounds)):
         rows = tuple(column[begin:end] for column in made) if end > begin else None
@@ -177,7 +186,7 @@ def surplus_differences(world: World, expected: Array) -> list[str]:
     """Compare every account's surplus, as the engine's own full scan has it, with that of the NumPy scan."""
     table = world.margin_units()
     found = np.full(len(expected), np.iinfo(np.int64).min)
-    found[table["account"] - FIRST] = table["equity"] - table["requirement"]
+    found[table["account"] - FIRST] = table["equity_atoms"] - table["requirement_atoms"]
     others = np.flatnonzero(found != expected)
     if len(others) == 0:
         return []

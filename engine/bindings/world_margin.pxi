@@ -58,6 +58,17 @@ cdef void write_unit(State* state, Table* table, int64_t row) noexcept nogil:
     put8(table, row, 13, unit.margin_atoms)
 
 
+cdef int64_t wrong_mark(State* state, const int64_t* times_ms, const uint16_t* markets, const int64_t* ticks, int64_t count) noexcept nogil:
+    """The first row of mark_rounds that is refused, `count` if none is. O(rows)."""
+    cdef int64_t i, least_ms = state.now_ms
+    for i in range(count):
+        if not least_ms <= times_ms[i] <= TIME_MAX >> 1 or not 1 <= ticks[i] <= PRICE_MOST or markets[i] >= state.markets.count \
+                or market_at(state, markets[i]).kind != MARKET_PERPETUAL:
+            return i
+        least_ms = times_ms[i]
+    return count
+
+
 cdef class _WorldMargin(_WorldPricing):
     """Declare how margin works, move money, ask what an account is worth."""
 
@@ -359,7 +370,8 @@ cdef class _WorldMargin(_WorldPricing):
         for i in range(state.agents.count):
             if agent_at(state, <uint32_t>i).behaviour == BEHAVIOUR_PYTHON:
                 raise bad_input("times_ms", "a world without Python agents: publish and run there", "one with them")
-        for i in range(when.length):
+        i = wrong_mark(state, when_, market_, price_, when.length)
+        if i < when.length:
             self.perpetual_number(market_[i])
             border_int(when_[i], f"times_ms[{i}]", state.now_ms if i == 0 else when_[i - 1], TIME_MAX >> 1)
             border_int(price_[i], f"price_ticks[{i}]", 1, PRICE_MOST)
