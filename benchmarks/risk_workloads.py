@@ -2,10 +2,11 @@
 
 Stands on NumPy alone and knows nothing of the engine: the world and the full scan both read these columns.
 
-    client 0: | position | position |     client 1: | position | ...     rest accounts: the other side of each market
-              first[0]              first[1]
+    client 0: | position | position |    client 1: | position | ...    a rest account for each market: its other side
+              first[0]             first[1]
 
-Every client's position is opened against one of the rest accounts at the first marks, so the lots of a market sum to 0.
+Every client's position is opened against the rest account of its market at the first marks, so the lots of a market
+sum to 0.
 A tick of a lot is one atom. One seed gives one workload.
 """
 
@@ -20,8 +21,8 @@ Generator = np.random.Generator
 
 PPM = 1_000_000
 ATOMS = 10_000  # of one dollar
-RESTS = 4  # accounts that hold the other side
-NOTIONAL_MEDIAN, NOTIONAL_SIGMA, NOTIONAL_MAX = 10_000 * ATOMS, 1.5, 50_000_000 * ATOMS
+# Of a position; one of an account's positions is often most of it, as in the C prototype.
+NOTIONAL_MEDIAN, NOTIONAL_SIGMA, NOTIONAL_MAX = 5_000 * ATOMS, 2.0, 50_000_000 * ATOMS
 PRICE_TICKS = (40_000, 100_000)
 NEAR_PPM = 10_000  # "near" is a surplus of at most 1 % of the notional
 DRIFT_LEVERAGE_MEDIAN, DRIFT_LEVERAGE_SIGMA = 5.0, 0.6
@@ -125,10 +126,8 @@ def make_accounts(
     counts = generator.integers(least, most + 1, clients)
     held = np.arange(most) < counts[:, None]
     market = distinct_markets(generator, clients, markets, most)[held]
-    share = np.where(held, generator.exponential(size=held.shape), 0.0)
-    total = NOTIONAL_MEDIAN * np.exp(NOTIONAL_SIGMA * generator.standard_normal(clients))
-    notional = (share * (np.minimum(total, NOTIONAL_MAX) / share.sum(axis=1))[:, None])[held]
-    size = np.maximum(np.rint(notional / marks[market]).astype(np.int64), 1)
+    drawn = NOTIONAL_MEDIAN * np.exp(NOTIONAL_SIGMA * generator.standard_normal(len(market)))
+    size = np.maximum(np.rint(np.minimum(drawn, NOTIONAL_MAX) / marks[market]).astype(np.int64), 1)
     lots = np.where(generator.random(len(size)) < LONG_SHARE, size, -size)
 
     first = np.concatenate([[0], np.cumsum(counts)])
@@ -147,17 +146,16 @@ def make_accounts(
 
 
 def with_rests(accounts: Accounts) -> Accounts:
-    """Add the rest accounts: position p of a client stands against rest account p modulo RESTS."""
+    """Add the rest accounts: one for each market, which holds the other side of all clients."""
     markets = len(accounts.marks)
-    rest_lots = np.zeros((RESTS, markets), np.int64)
-    np.subtract.at(rest_lots, (np.arange(len(accounts.lots)) % RESTS, accounts.market), accounts.lots)
+    rest_lots = np.zeros(markets, np.int64)
+    np.subtract.at(rest_lots, accounts.market, accounts.lots)
     # Twice what they hold: enough for any requirement and a doubling of all prices.
-    rest_deposit = 2 * (np.abs(rest_lots) * accounts.marks).sum(axis=1) + 10**9
-    ends = accounts.first[-1] + markets * np.arange(1, RESTS + 1)
+    rest_deposit = 2 * np.abs(rest_lots) * accounts.marks + 10**9
     return accounts._replace(
-        first=np.concatenate([accounts.first, ends]),
-        market=np.concatenate([accounts.market, np.tile(np.arange(markets), RESTS)]),
-        lots=np.concatenate([accounts.lots, rest_lots.ravel()]),
+        first=np.concatenate([accounts.first, accounts.first[-1] + np.arange(1, markets + 1)]),
+        market=np.concatenate([accounts.market, np.arange(markets)]),
+        lots=np.concatenate([accounts.lots, rest_lots]),
         deposit=np.concatenate([accounts.deposit, rest_deposit]),
     )
 
@@ -165,7 +163,7 @@ def with_rests(accounts: Accounts) -> Accounts:
 def opening_trades(accounts: Accounts) -> Trades:
     """Return the trades that open every client's position against its rest account, in the order of the positions."""
     rows = np.arange(accounts.first[accounts.clients])
-    client, rest = accounts.owner()[rows], accounts.clients + rows % RESTS
+    client, rest = accounts.owner()[rows], accounts.clients + accounts.market[rows]
     lots = accounts.lots[rows]
     buyer, seller = np.where(lots > 0, (client, rest), (rest, client))
     return Trades(np.zeros(len(rows), np.int64), accounts.market[rows], buyer, seller, np.abs(lots))

@@ -200,7 +200,7 @@ class TestWorkloads:
         sums = np.zeros(20, np.int64)
         np.add.at(sums, accounts.market, accounts.lots)
         assert sums.tolist() == [0] * 20
-        assert accounts.count == 500 + workloads.RESTS
+        assert accounts.count == 500 + 20
 
     def test_the_opening_trades_make_the_positions(self, workloads):
         accounts = workloads.make_accounts(1, 300, 7, (1, 3))
