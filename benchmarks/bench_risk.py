@@ -8,6 +8,7 @@ The recipe is in benchmarks/README.md. Exit status 1 if a liquidation differs fr
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -63,6 +64,7 @@ from engine._core import World
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from risk_workloads import Accounts, Array, Trades
 
@@ -130,7 +132,7 @@ def make_index(options: argparse.Namespace) -> Index:
     slide = slide_marks(accounts.marks, SLIDE_ROUNDS)
     rearms = QUICK_REARMS if options.quick else REARMS
     trades = draw_trades(SEED + 1, accounts, 1, rearms // 2, share=REARM_SHARE)
-    everyone = np.arange(accounts.count)
+    everyone = np.arange(accounts.total)
     scan = Scan(accounts, accounts.marks[None], trades, per_round=len(trades.lots))
     scan.run()
     surplus_traded = scan.surplus(everyone, accounts.marks, accounts.marks)
@@ -142,18 +144,19 @@ def make_index(options: argparse.Namespace) -> Index:
 def index_lines(options: argparse.Namespace, judged: bool, flags: dict[str, str]) -> list[Line]:
     """Measure quiet marks, re-arming and the slide, the C prototype right before each run."""
     index = make_index(options)
-    program = prototype_program(flags)
     theirs: list[Prototype] = []
-    figures: Figures = {name: [] for name in ("quiet", "round", "fill", "deposit", "slide", "each")}
+    figures: Figures = {name: [] for name in ("quiet", "round", "trade", "deposit", "slide", "each")}
     differences: Differences = {name: [] for name in figures}
     more: dict[str, dict[str, Any]] = {}
-    for _ in range(runs_of(options)):
-        if program is not None:
-            theirs.append(program.run(options.accounts, INDEX_MARKETS, INDEX_POSITIONS[1]))
-        world = World.restore(index.start)
-        run_quiet(world, index, figures, differences)
-        more["slide"] = more["each"] = run_slide(world, index, figures, differences)
-        more["fill"] = run_rearms(World.restore(index.start), index, figures, differences)
+    with ExitStack() as stack:
+        program = prototype_program(stack, flags)
+        for _ in range(runs_of(options)):
+            if program is not None:
+                theirs.append(program.run(options.accounts, INDEX_MARKETS, INDEX_POSITIONS[1]))
+            world = World.restore(index.start)
+            run_quiet(world, index, figures, differences)
+            more["slide"] = more["each"] = run_slide(world, index, figures, differences)
+            more |= run_rearms(World.restore(index.start), index, figures, differences)
     if theirs:
         more["slide"]["against_liquidations"] = theirs[-1].liquidations
     lines = index_report(size_text(options.accounts), judged, theirs, figures, differences, more)
@@ -162,10 +165,10 @@ def index_lines(options: argparse.Namespace, judged: bool, flags: dict[str, str]
     return lines
 
 
-def prototype_program(flags: dict[str, str]) -> PrototypeProgram | None:
+def prototype_program(stack: ExitStack, flags: dict[str, str]) -> PrototypeProgram | None:
     """Build the C prototype, or say why not."""
     try:
-        program = PrototypeProgram()
+        program = stack.enter_context(PrototypeProgram())
     except ReferenceMissingError as reason:
         flags["prototype"] = str(reason)
         say(str(reason))
@@ -196,33 +199,32 @@ def run_slide(world: World, index: Index, figures: Figures, differences: Differe
     done = risk_since(world, before)
     begun = liquidation_count(world)
     figures["each"].append(done["evaluations"] / max(begun, 1))
-    found = breach_differences(breach_rounds(world, rounds, index.accounts.count), index.breaches, begun)
+    found = breach_differences(breach_rounds(world, rounds, index.accounts.total), index.breaches, begun)
     differences["slide"] += found
     differences["each"] += found
     return {**done, "liquidations": begun, "accounts": index.accounts.clients, "rounds": len(rounds.marks)}
 
 
-def run_rearms(world: World, index: Index, figures: Figures, differences: Differences) -> dict[str, Any]:
+def run_rearms(world: World, index: Index, figures: Figures, differences: Differences) -> dict[str, dict[str, Any]]:
     """Write to random accounts: small trades between two of them, then a deposit of an atom; return what was armed."""
-    trades = index.trades
-    before = world.risk_counts()
+    trades, more = index.trades, {}
     touched = np.concatenate([trades.buyer, trades.seller])
-    with Clock() as clock:
-        send_trades(world, trades, index.accounts.marks[None])
-        run_checks(world)
-    figures["fill"].append(clock.seconds / len(touched) * 1e9)
-    done = risk_since(world, before)
-    if len(figures["fill"]) == 1:
-        differences["fill"] += surplus_differences(world, index.surplus_traded)
     names, atoms = names_of(touched), np.ones(len(touched), np.int64)
-    with Clock() as clock:
-        world.deposits(names, ASSET, atoms)
-        run_checks(world)
-    figures["deposit"].append(clock.seconds / len(touched) * 1e9)
-    if len(figures["deposit"]) == 1:
-        added = np.bincount(touched, minlength=index.accounts.count)
-        differences["deposit"] += surplus_differences(world, index.surplus_traded + added)
-    return {**done, "written": len(touched)}
+    added = np.bincount(touched, minlength=index.accounts.total)
+    writes: dict[str, tuple[Callable[[], None], Array]] = {
+        "trade": (lambda: send_trades(world, trades, index.accounts.marks[None]), index.surplus_traded),
+        "deposit": (lambda: world.deposits(names, ASSET, atoms), index.surplus_traded + added),
+    }
+    for name, (write, surplus) in writes.items():
+        before = world.risk_counts()
+        with Clock() as clock:
+            write()
+            run_checks(world)
+        figures[name].append(clock.seconds / len(touched) * 1e9)
+        more[name] = {**risk_since(world, before), "written": len(touched)}
+        if len(figures[name]) == 1:
+            differences[name] += surplus_differences(world, surplus)
+    return more
 
 
 def index_report(
@@ -237,8 +239,8 @@ def index_report(
     rows = {
         "quiet": (f"quiet mark, {size} accounts", "ns", QUIET_BAR, "quiet_ns"),
         "round": (f"round of {INDEX_MARKETS:,} quiet marks, {size} accounts", "us", ROUND_BAR, None),
-        "fill": (f"re-arm by a small trade, {size} accounts", "ns", REARM_BAR, "rearm_ns"),
-        "deposit": (f"write that only adds, {size} accounts", "ns", None, None),
+        "trade": (f"re-arm by a small trade, {size} accounts", "ns", REARM_BAR, "rearm_ns"),
+        "deposit": (f"re-arm by a deposit, {size} accounts", "ns", REARM_BAR, "rearm_ns"),
         "slide": (f"slide of 20 % in {SLIDE_ROUNDS} rounds, {size} accounts", "s", SLIDE_BAR, "slide_s"),
         "each": ("slide: evaluations to a liquidation", "each", SLIDE_EACH_BAR, "evaluations_each"),
     }
@@ -254,7 +256,7 @@ def index_report(
                 check=check_text(differences[name] + [text for run in theirs if field for text in run.differences]),
                 against=PROTOTYPE if has_ratio else None,
                 against_figures=yardstick if has_ratio else None,
-                bar=bar and bar.judged_if(judged),
+                bar=bar.judged_if(judged),
                 more=more.get(name),
             )
         )
@@ -284,7 +286,7 @@ def drift_lines(options: argparse.Namespace, judged: bool, _: dict[str, str]) ->
         done = risk_since(world, before)
         begun = liquidation_count(world)
         pops_each.append(done["pops"] / max(begun, 1))
-        differences += breach_differences(breach_rounds(world, rounds, accounts.count), expected.round, begun)
+        differences += breach_differences(breach_rounds(world, rounds, accounts.total), expected.round, begun)
         more = {
             **done,
             "liquidations": begun,
@@ -338,7 +340,7 @@ def table_row(size: int, runs: int) -> list[Line]:
         done = risk_since(world, before)
         begun = liquidation_count(world)
         crossing_us.append(seconds / slide.size * 1e6)
-        differences += breach_differences(breach_rounds(world, rounds, accounts.count), expected, begun)
+        differences += breach_differences(breach_rounds(world, rounds, accounts.total), expected, begun)
         each = round(seconds * 1e9 / max(done["evaluations"], 1))
         more = {**done, "liquidations": begun, "marks": slide.size, "evaluation_ns": each}
     check = check_text(differences)
@@ -399,7 +401,7 @@ def lrvx_measured(names: list[str], size: int, runs: int) -> list[Line]:
         rounds = rounds_after(world, slide)
         ours[1].append(len(slide) / rounds_seconds(world, rounds))
         begun = liquidation_count(world)
-        differences += breach_differences(breach_rounds(world, rounds, accounts.count), expected, begun)
+        differences += breach_differences(breach_rounds(world, rounds, accounts.total), expected, begun)
         if engine.liquidations_count() != begun:
             differences.append(f"lrvx, liquidations: expected {begun}, was {engine.liquidations_count()}")
     more = {"liquidations": int((expected != NEVER).sum()), "accounts": size}
@@ -419,10 +421,10 @@ def memory_lines(options: argparse.Namespace, judged: bool, _: dict[str, str]) -
     accounts = make_accounts(SEED, size, INDEX_MARKETS, MEMORY_POSITIONS)
     before = resident_bytes()
     world = build_world(accounts)
-    resident = (resident_bytes() - before) / accounts.count
-    slabs = {name: rows * width / accounts.count for name, (rows, width) in world.memory().items() if rows}
+    resident = (resident_bytes() - before) / accounts.total
+    slabs = {name: rows * width / accounts.total for name, (rows, width) in world.memory().items() if rows}
     found = world.account_count - FIRST
-    check = check_text([] if found == accounts.count else [f"accounts: expected {accounts.count}, was {found}"])
+    check = check_text([] if found == accounts.total else [f"accounts: expected {accounts.total}, was {found}"])
     largest = dict(sorted(((name, round(each, 1)) for name, each in slabs.items()), key=lambda row: -row[1])[:8])
     more = {"accounts": size, "resident": round(resident, 1), "slabs": largest}
     name = f"memory of an account with two positions, {size_text(size)} of them"

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from common import GCC_LINE, ReferenceMissingError, bench_folder
 
@@ -45,15 +45,19 @@ class Prototype(NamedTuple):
 
 
 class PrototypeProgram:
-    """The C prototype, built; raises ReferenceMissingError where it or gcc is absent."""
+    """The C prototype, built for the time of a `with`; ReferenceMissingError where it or gcc is absent."""
 
-    def __init__(self) -> None:
+    def __enter__(self) -> Self:
         source = bench_folder() / "prototypes" / "triggers.c"
         if not source.is_file():
             raise ReferenceMissingError(f"no C prototype of the triggers: expected {source}")
         self._folder = tempfile.TemporaryDirectory()
         self._program = Path(self._folder.name) / "triggers"
         subprocess.run([*PROGRAM_FLAGS, "-o", str(self._program), str(source), "-lm"], check=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
 
     def run(self, accounts: int, markets: int, positions: int) -> Prototype:
         """Run it once; it times itself."""

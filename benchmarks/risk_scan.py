@@ -73,8 +73,8 @@ class Scan:
         self.trades = trades
         self.per_round = per_round
         self.made: list[Array] = []
-        self.round = np.full(accounts.count, NEVER)
-        self.touched = np.zeros(accounts.count, bool)
+        self.round = np.full(accounts.total, NEVER)
+        self.touched = np.zeros(accounts.total, bool)
 
     def run(self) -> Found:
         """Live through all rounds."""

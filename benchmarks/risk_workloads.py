@@ -51,13 +51,13 @@ class Accounts(NamedTuple):
     clients: int
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """Clients and rest accounts."""
         return len(self.deposit)
 
     def owner(self) -> Array:
         """Return the account of each position."""
-        return np.repeat(np.arange(self.count), np.diff(self.first))
+        return np.repeat(np.arange(self.total), np.diff(self.first))
 
 
 class Trades(NamedTuple):
@@ -183,7 +183,8 @@ def drift_marks(
     slide_rounds = min(slide_rounds, rounds)
     begin = (rounds - slide_rounds) // 2
     steps[begin : begin + slide_rounds] += np.log1p(-slide_share) / slide_rounds
-    return np.maximum(np.rint(start * np.exp(np.cumsum(steps, axis=0))), 1).astype(np.int64)
+    walked = np.rint(start * np.exp(np.cumsum(steps, axis=0)))
+    return np.asarray(np.maximum(walked, 1), np.int64)
 
 
 def slide_marks(start: Array, rounds: int, share: float = 0.2) -> Array:

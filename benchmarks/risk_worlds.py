@@ -55,11 +55,11 @@ def build_world(accounts: Accounts) -> World:
         schedules.append(world.add_schedule(np.ascontiguousarray(floors), np.ascontiguousarray(rates)))
     for schedule in accounts.schedule_of.tolist():
         world.add_perpetual(asset, atoms_per_tick_lot=1, maintenance=schedules[schedule])
-    first = world.add_accounts(accounts.count, narrow=True)
+    first = world.add_accounts(accounts.total, narrow=True)
     assert (asset, first) == (ASSET, FIRST)
     for market, mark in enumerate(accounts.marks.tolist()):
         world.publish(market, mark)
-    world.deposits(names_of(np.arange(accounts.count)), asset, accounts.deposit)
+    world.deposits(names_of(np.arange(accounts.total)), asset, accounts.deposit)
     send_trades(world, opening_trades(accounts), accounts.marks[None])
     run_checks(world)
     return world
@@ -149,7 +149,7 @@ def _steps(rounds: Rounds, trades: Trades) -> Iterator[tuple[tuple[Array, ...], 
 def risk_since(world: World, before: dict[str, int]) -> dict[str, int]:
     """Return what the index has done since `before`."""
     now = world.risk_counts()
-    return {name: now[name] - before[name] for name in ("pops", "looks", "evaluations", "arms")}
+    return {name: now[name] - before[name] for name in ("pops", "looks", "evaluations", "arms", "spares")}
 
 
 def breach_rounds(world: World, rounds: Rounds, count: int) -> Array:
