@@ -51,7 +51,18 @@ if TYPE_CHECKING:
     )
     from engine.scenario.events import OrderRow, Orders, Shock
     from engine.scenario.laws import choice, exponential, integers, lognormal, pareto, uniform
-    from engine.scenario.markets import Asset, Gateway, IndexOracle, Liquidation, MarkOracle, Perp, Spot, Venue
+    from engine.scenario.markets import (
+        Asset,
+        Gateway,
+        IndexOracle,
+        Liquidation,
+        MarkOracle,
+        Perp,
+        PriceOracle,
+        PriceSource,
+        Spot,
+        Venue,
+    )
     from engine.scenario.problems import ScenarioError
     from engine.scenario.record import Record
     from engine.scenario.scenario import Scenario, Variant
@@ -85,6 +96,8 @@ _LATER = {
     "Orders": "engine.scenario.events",
     "Perp": "engine.scenario.markets",
     "PoissonOrders": "engine.scenario.agents",
+    "PriceOracle": "engine.scenario.markets",
+    "PriceSource": "engine.scenario.markets",
     "PythonAgents": "engine.scenario.agents",
     "Record": "engine.scenario.record",
     "Returns": "engine.scenario.agents",
@@ -142,6 +155,8 @@ __all__ = [
     "Orders",
     "Perp",
     "PoissonOrders",
+    "PriceOracle",
+    "PriceSource",
     "PythonAgents",
     "Record",
     "RejectReason",

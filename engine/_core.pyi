@@ -343,6 +343,10 @@ class _MarketState(TypedDict):
     last: int | None
     index: int | None
     mark: int | None
+    oracle: int | None
+    index_ms: int | None
+    mark_ms: int | None
+    oracle_ms: int | None
     clearing: int
     trades: int
     traded_lots: int

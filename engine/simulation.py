@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from engine import _core
 from engine.agents import Agent, ArrayAgent
 from engine.errors import InputError
+from engine.pricing import Pricing
 from engine.tables import Tables
 from engine.units import EXACT, Amount, Grid, exact, whole_steps
 
@@ -97,7 +98,7 @@ class Plan:
     end_ms: int
 
 
-class Simulation:
+class Simulation(Pricing):
     """One run in the making: declare, then `run`, then read.
 
     Parameters

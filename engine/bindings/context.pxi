@@ -253,7 +253,7 @@ cdef class Context(_ContextBase):
         cdef Agent* agent = agent_at(state, self.first)
         cdef SentOrder order
         cdef price_t price = 0
-        cdef slot_t holding
+        cdef Sender sender
         cdef int8_t side_ = self.world.side_of(side)
         cdef qty_t qty = border_int(qty_lots, "qty_lots", INT64_MIN_, INT64_MAX_)
         if price_ticks is None:
@@ -263,11 +263,11 @@ cdef class Context(_ContextBase):
             if immediate:
                 flags = ORDER_IS_IOC
         self.world.check_venue(<uint32_t>agent.account, market_)
-        holding = holding_open(state, <uint32_t>agent.account, market_)
-        if holding == NIL:
+        sender = sender_of(state, <uint32_t>agent.account, market_)
+        if sender.desk == NIL:
             raise MemoryError("Context.place: no memory")
         order = SentOrder.__new__(SentOrder)
-        order.slot = agent_send(state, agent, holding, side_, flags, price, qty,
+        order.slot = agent_send(state, agent, sender, side_, flags, price, qty,
                                 self.left_ms(state, agent, market_), 0)
         if order.slot == NIL:
             raise MemoryError("Context.place: no memory")
@@ -293,7 +293,7 @@ cdef class Context(_ContextBase):
             return 0
         if self.open.get((<int64_t>order.market << 48) | order.number) is not order:
             raise bad_input("order", "a SentOrder of this agent", order)
-        agent_cancel(state, agent, holding_find(&state.accounts, <uint32_t>agent.account, order.market),
+        agent_cancel(state, agent, sender_of(state, <uint32_t>agent.account, order.market),
                      order.slot, order.generation, self.left_ms(state, agent, order.market), 0)
         return 0
 
@@ -416,7 +416,8 @@ cdef class ArrayContext(_ContextBase):
         cdef Column who = border_column(members, "members", "int64", -1)
         cdef int64_t n = who.length, i
         cdef Column side = border_column(sides, "sides", "int8", n), qty = border_column(qty_lots, "qty_lots", "int64", n), price = None
-        cdef slot_t holding, slot
+        cdef Sender sender
+        cdef slot_t slot
         cdef Agent* agent
         import numpy
         if price_ticks is not None:
@@ -433,9 +434,9 @@ cdef class ArrayContext(_ContextBase):
         for i in range(n):
             number = self.first + <uint32_t>(<const int64_t*>who.data)[i]
             agent = agent_at(state, number)
-            holding = holding_open(state, <uint32_t>agent.account, market_)
-            slot = NIL if holding == NIL else agent_send(
-                state, agent, holding, (<const int8_t*>side.data)[i], flags,
+            sender = sender_of(state, <uint32_t>agent.account, market_)
+            slot = NIL if sender.desk == NIL else agent_send(
+                state, agent, sender, (<const int8_t*>side.data)[i], flags,
                 0 if price is None else (<const int32_t*>price.data)[i], (<const int64_t*>qty.data)[i], self.left_ms(state, agent, market_), 0)
             if slot == NIL:
                 state.fault = FAULT_NO_MEMORY
@@ -478,7 +479,7 @@ cdef class ArrayContext(_ContextBase):
         cdef int64_t n = who.length, i, name
         cdef Column named = border_column(tickets, "tickets", "int64", n)
         cdef Agent* agent
-        cdef slot_t holding
+        cdef Sender sender
         for i in range(n):
             name = (<const int64_t*>named.data)[i]
             if not 0 <= (<const int64_t*>who.data)[i] < self.count:
@@ -488,8 +489,8 @@ cdef class ArrayContext(_ContextBase):
         for i in range(n):
             name = (<const int64_t*>named.data)[i]
             agent = agent_at(state, self.first + <uint32_t>(<const int64_t*>who.data)[i])
-            holding = holding_open(state, <uint32_t>agent.account, market_)
-            if holding == NIL:
+            sender = sender_of(state, <uint32_t>agent.account, market_)
+            if sender.desk == NIL:
                 raise MemoryError("ArrayContext.cancel: no memory")
-            agent_cancel(state, agent, holding, 2 * <slot_t><uint32_t>name, <uint32_t>(name >> 32),
+            agent_cancel(state, agent, sender, 2 * <slot_t><uint32_t>name, <uint32_t>(name >> 32),
                          self.left_ms(state, agent, market_), 0)

@@ -235,18 +235,18 @@ cdef class _WorldAgents(_WorldMargin):
     cdef int new_quote(self, uint32_t number, uint32_t market, qty_t qty, qty_t inventory_max) except -1:
         cdef State* state = &self.world.state
         cdef Agent* agent = agent_at(state, number)
-        cdef slot_t holding = holding_open(state, <uint32_t>agent.account, market)
+        cdef Sender sender = sender_of(state, <uint32_t>agent.account, market)
         cdef slot_t slot = slab_take(&state.quotes), last
         cdef Quote* quote = quote_at(state, slot)
         cdef int side, level
-        if holding == NIL:
+        if sender.desk == NIL:
             raise MemoryError("World.add_quotes: no memory")
         memset(quote, 0, sizeof(Quote))
         for side in range(2):
             for level in range(MAKER_LEVELS_MAX):
                 quote.order[side][level].slot = NIL
         quote.market = market
-        quote.holding = holding
+        quote.desk = sender.desk
         quote.qty_lots = qty
         quote.inventory_max = inventory_max
         quote.next = NIL

@@ -356,6 +356,4 @@ cdef class _WorldDeclaring(_WorldTables):
             return bad_input(side, f"an account at the market's venue {market_at(&self.world.state, market).venue}", who)
         if fault == OPENING_CASH:
             return bad_input(side, "an account that may hold perpetuals (C-1)", who)
-        if fault == OPENING_FROZEN:
-            return bad_input(side, "an account that is not in liquidation", who)
         return bad_input(side, "an account of a trader, not one of a venue's own", who)

@@ -90,9 +90,9 @@ cdef class _WorldPricing(_WorldDeclaring):
         row.growth_ppb = border_int(given.get("growth_ppb", 0), field + ".growth_ppb", 0, PPB)
         row.growth_every_ms = border_int(given.get("growth_every_ms", 0), field + ".growth_every_ms", row.growth_ppb > 0, _MS_MOST)
         row.growth_from_ms = border_int(given.get("growth_from_ms", self.world.state.now_ms), field + ".growth_from_ms", 0, TIME_MAX >> 1)
-        stale = given.get("stale_ms", 0 if row.kind == SOURCE_MID else None)
-        row.stale_ms = -1 if stale is None else border_int(stale, field + ".stale_ms", 0, _MS_MOST)
         self.read_factor(given.get("factor"), field + ".factor", row)
+        stale = given.get("stale_ms", 0 if row.kind == SOURCE_MID and row.factor_kind == SOURCE_NONE else None)
+        row.stale_ms = -1 if stale is None else border_int(stale, field + ".stale_ms", 0, _MS_MOST)
         row.sent_ticks = row.sampled_ticks = NO_PRICE
         row.seen_ms = -1
         if row.kind <= SOURCE_TWAP:
@@ -213,7 +213,7 @@ cdef class _WorldPricing(_WorldDeclaring):
             The market whose mid is taken; or up to 32 sources, each with ``kind`` (``mid, last, index, oracle, twap, path, fixed``) and, as its kind
             needs them, ``market``, ``window_ms`` (twap), ``ticks`` (fixed), ``time_ms`` and ``price_ticks`` (path: int64 columns); further
             ``weight`` (1), ``numerator`` and ``denominator`` (to this market's ticks), ``growth_ppb`` each ``growth_every_ms`` from
-            ``growth_from_ms`` on, ``stale_ms`` (None: no limit; of a mid 0), ``factor`` ``(kind, market)``.
+            ``growth_from_ms`` on, ``factor`` ``(kind, market)``, ``stale_ms`` (None: no limit; left out: 0 of a mid without a factor, else none).
         every_ms, lag_ms : int
             Cadence of the samples, and from sample to publication, ms.
         combine : {"mean", "median"}

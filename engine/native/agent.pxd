@@ -24,32 +24,32 @@ from engine.native.venue cimport *
 # ---- messages ----
 
 # Send an agent's order over its link; it leaves at `left_ms`. As venue_send otherwise. O(1).
-cdef inline slot_t agent_send(State* state, Agent* agent, slot_t holding, int8_t side, uint32_t flags, price_t price, qty_t qty,
+cdef inline slot_t agent_send(State* state, Agent* agent, Sender sender, int8_t side, uint32_t flags, price_t price, qty_t qty,
                               time_ms_t left_ms, uint32_t cause) noexcept nogil:
-    cdef slot_t slot = order_prepare(state, holding, side, flags, price, qty, cause)
+    cdef slot_t slot = order_prepare(state, sender, side, flags, price, qty, cause)
     if slot != NIL:
-        message_schedule(state, holding_at(&state.accounts, holding).market, message_due(state, agent, holding, left_ms), EVENT_ORDER, slot,
+        message_schedule(state, sender.market, message_due(state, agent, sender, left_ms), EVENT_ORDER, slot,
                          cold_at(&state.pools, slot).generation, cause)
     return slot
 
 
 # Send an agent's cancel over its link. O(1).
-cdef inline void agent_cancel(State* state, Agent* agent, slot_t holding, slot_t slot, uint32_t generation, time_ms_t left_ms,
+cdef inline void agent_cancel(State* state, Agent* agent, Sender sender, slot_t slot, uint32_t generation, time_ms_t left_ms,
                               uint32_t cause) noexcept nogil:
-    message_schedule(state, holding_at(&state.accounts, holding).market, message_due(state, agent, holding, left_ms), EVENT_CANCEL, slot, generation, cause)
+    message_schedule(state, sender.market, message_due(state, agent, sender, left_ms), EVENT_CANCEL, slot, generation, cause)
 
 
 # Send an order that takes: at most what stands at its price or better when it arrives, the rest is cancelled. `price` NO_PRICE: a
 # market order. O(markets of the account).
 cdef inline slot_t agent_take_for(State* state, Agent* agent, uint32_t account, uint32_t market, int8_t side, int64_t price, qty_t qty,
                                   time_ms_t left_ms, uint32_t cause) noexcept nogil:
-    cdef slot_t holding = holding_open(state, account, market)
-    if holding == NIL:
+    cdef Sender sender = sender_of(state, account, market)
+    if sender.desk == NIL:
         state.fault = FAULT_NO_MEMORY
         return NIL
     if price == NO_PRICE:
-        return agent_send(state, agent, holding, side, ORDER_IS_MARKET, 0, qty, left_ms, cause)
-    return agent_send(state, agent, holding, side, ORDER_IS_IOC, <price_t>price, qty, left_ms, cause)
+        return agent_send(state, agent, sender, side, ORDER_IS_MARKET, 0, qty, left_ms, cause)
+    return agent_send(state, agent, sender, side, ORDER_IS_IOC, <price_t>price, qty, left_ms, cause)
 
 
 cdef inline slot_t agent_take(State* state, Agent* agent, uint32_t market, int8_t side, int64_t price, qty_t qty, time_ms_t left_ms,

@@ -37,6 +37,13 @@ cdef inline void ahead_far(State* state, slot_t slot) noexcept nogil:
             prefetch(<char*>chunk_at(&state.queue, chunk.next) + 64 * i)
 
 
+cdef inline void ahead_owner(State* state, uint32_t account) noexcept nogil:
+    """Fetch what an order and its cancel read of their account: its first balances, and whom to tell."""
+    keep()
+    prefetch(account_at(&state.accounts, account))
+    prefetch(balance_row(&state.ledger, purse_at(&state.ledger, account).first))
+
+
 cdef inline void ahead_order(State* state, slot_t slot) noexcept nogil:
     """Fetch what an arriving order reads: its market, balance, account and owner's list. Its record has been fetched."""
     cdef Order* order = order_at(&state.pools, slot)
@@ -44,8 +51,7 @@ cdef inline void ahead_order(State* state, slot_t slot) noexcept nogil:
     keep()
     for i in range(MARKET_LINES):
         prefetch(<char*>market_at(state, order.level) + 64 * i)
-    prefetch(balance_row(&state.ledger, purse_at(&state.ledger, <uint32_t>order.owner).first))
-    prefetch(account_at(&state.accounts, <uint32_t>order.owner))
+    ahead_owner(state, <uint32_t>order.owner)
     prefetch(head_at(&state.pools, order.owner))
 
 
@@ -56,6 +62,7 @@ cdef inline void ahead_cancel(State* state, slot_t slot) noexcept nogil:
     keep()
     if order.leaves_lots == 0:
         return
+    ahead_owner(state, <uint32_t>order.owner)
     prefetch(level_at(&state.pools.ladders, order.level))
     prefetch(page_at(&state.pools.ladders, order.level >> 8))
     if order.next != NIL:
@@ -69,7 +76,7 @@ cdef inline void ahead_cancel(State* state, slot_t slot) noexcept nogil:
 
 
 cdef inline void ahead_wakes(State* state) noexcept nogil:
-    """Fetch the record of the agent that the rare heap wakes next, and the heads of those near its top."""
+    """Fetch record and account of the agent that the rare heap wakes next, and the heads of those near its top."""
     cdef Event* top = <Event*>state.queue.rare.base
     cdef Agent* agent
     cdef int i
@@ -79,6 +86,7 @@ cdef inline void ahead_wakes(State* state) noexcept nogil:
         agent = agent_at(state, top.a)
         prefetch(slab_at(&state.rows[agent.behaviour], agent.row))
         prefetch(<char*>slab_at(&state.rows[agent.behaviour], agent.row) + 64)
+        prefetch(account_at(&state.accounts, <uint32_t>agent.account))
     keep()
     for i in range(1, 7):
         if top[i].kind == EVENT_WAKE:

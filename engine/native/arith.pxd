@@ -8,6 +8,7 @@ from engine.native.types cimport *
 cdef extern from *:
     """
     #include <stdint.h>
+    #include <string.h>
     typedef __int128 engine_i128;
     static inline int engine_ctz64(uint64_t x) { return __builtin_ctzll(x); }
     static inline int engine_top_bit64(uint64_t x) { return 63 - __builtin_clzll(x); }
@@ -43,6 +44,42 @@ cdef extern from *:
         if (q > INT64_MAX || q < INT64_MIN) { *out = 0; return 1; }
         *out = (int64_t)q; return 0;
     }
+    /* A 128-bit sum is kept as two words, so that a record that holds one needs no alignment of its own. */
+    /* sum = floor(sum * a / c), c > 0; the product must fit in 127 bits */
+    static inline void engine_wide_fade(int64_t *sum, int64_t a, int64_t c) {
+        engine_i128 s, n;
+        if (c <= 0) return;
+        memcpy(&s, sum, 16);
+        n = s * a; s = n / c;
+        if (n % c < 0) s--;
+        memcpy(sum, &s, 16);
+    }
+    static inline void engine_wide_add_product(int64_t *sum, int64_t a, int64_t b) {
+        engine_i128 s;
+        memcpy(&s, sum, 16);
+        s += (engine_i128)a * b;
+        memcpy(sum, &s, 16);
+    }
+    /* sum / c to the nearest whole number, half up; c > 0 */
+    static inline int64_t engine_wide_ratio_nearest(const int64_t *sum, int64_t c) {
+        engine_i128 s, n, d = (engine_i128)2 * c, q;
+        if (c <= 0) return 0;
+        memcpy(&s, sum, 16);
+        n = 2 * s + c; q = n / d;
+        if (n % d < 0) q--;
+        return (int64_t)q;
+    }
+    /* round half up of 10^9 * exp(-a / b), 0 <= a, 0 < b: a Taylor series of exp(-x / 32) in units of 10^-18, squared five times.
+       From 22 b on it is 0 (exp(-22) = 2.8 * 10^-10). */
+    static inline int64_t engine_exp_ppb(int64_t a, int64_t b) {
+        const engine_i128 one = (engine_i128)1000000000 * 1000000000;
+        engine_i128 x, term = one, sum = one;
+        if (b <= 0 || a / b >= 22) return 0;
+        x = (engine_i128)a * one / b / 32;
+        for (int k = 1; term > 0 && k < 40; k++) { term = term * x / one / k; sum += k & 1 ? -term : term; }
+        for (int k = 0; k < 5; k++) sum = sum * sum / one;
+        return (int64_t)((sum + 500000000) / 1000000000);
+    }
     /* sign of a*b - c*d, exactly */
     static inline int engine_cmp_products(int64_t a, int64_t b, int64_t c, int64_t d) {
         engine_i128 x = (engine_i128)a * b, y = (engine_i128)c * d;
@@ -73,6 +110,13 @@ cdef extern from *:
     bint mul_div_ceil "engine_mul_div_ceil"(int64_t, int64_t, int64_t, int64_t*) noexcept nogil
     # floor(a*b*c/(d*e)), d, e > 0. Needs: |a*b*c| and d*e below 2^127. Returns 1 (and 0 in *out) when the result does not fit.
     bint mul3_div2_floor "engine_mul3_div2_floor"(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t*) noexcept nogil
+    # A 128-bit sum in two words: sum = floor(sum*a/c); sum += a*b; sum / c to the nearest, half up. c > 0 (else unchanged, 0). Needs: what is
+    # computed stays below 2^127, and the ratio in int64. Cannot fail.
+    void wide_fade "engine_wide_fade"(int64_t*, int64_t, int64_t) noexcept nogil
+    void wide_add_product "engine_wide_add_product"(int64_t*, int64_t, int64_t) noexcept nogil
+    int64_t wide_ratio_nearest "engine_wide_ratio_nearest"(const int64_t*, int64_t) noexcept nogil
+    # 10^9 * exp(-a/b), rounded half up, for a >= 0; divisor > 0 (0 otherwise). Cannot fail.
+    int64_t exp_ppb "engine_exp_ppb"(int64_t, int64_t) noexcept nogil
     # sign of a*b - c*d through 128 bits. Cannot fail.
     int cmp_products "engine_cmp_products"(int64_t, int64_t, int64_t, int64_t) noexcept nogil
     # Divisor > 0 (0 otherwise). floor favours the payer, ceil the receiver. Cannot fail.

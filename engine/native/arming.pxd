@@ -260,3 +260,13 @@ cdef inline void unit_wrote(State* state, slot_t slot) noexcept nogil:
         unit_due(state, slot)
     else:
         unit_arm(state, slot, &health)
+
+
+# An account's balance of an asset has changed: the unit that counts it looks again. O(1) without one.
+cdef inline void balance_wrote(State* state, uint32_t account, uint32_t asset) noexcept nogil:
+    cdef slot_t slot
+    if account_at(&state.accounts, account).units == NIL:
+        return
+    slot = unit_find(state, account, asset)
+    if slot != NIL:
+        unit_wrote(state, slot)

@@ -9,49 +9,12 @@ from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.slab cimport *
 
-cdef extern from *:
-    """
-    #include <stdint.h>
-    #include <string.h>
-    #define ENGINE_ONE_18 ((engine_i128)1000000000 * 1000000000)
-    /* round half up of 10^9 * exp(-dt / tau), 0 <= dt, 0 < tau: a Taylor series of exp(-x / 32) in units of 10^-18, squared five times.
-       From 22 tau on it is 0 (exp(-22) = 2.8 * 10^-10). */
-    static inline int64_t engine_decay_ppb(int64_t dt, int64_t tau) {
-        engine_i128 one = ENGINE_ONE_18, x, term = one, sum = one;
-        if (tau <= 0 || dt >= 22 * tau) return 0;
-        x = (engine_i128)dt * one / tau / 32;
-        for (int k = 1; term > 0 && k < 40; k++) { term = term * x / one / k; sum += k & 1 ? -term : term; }
-        for (int k = 0; k < 5; k++) sum = sum * sum / one;
-        return (int64_t)((sum + 500000000) / 1000000000);
-    }
-    /* sum = floor(sum * decay / 10^9) + x * weight */
-    static inline void engine_ema_sum(int64_t *sum, int64_t decay, int64_t x, int64_t weight) {
-        engine_i128 s, n;
-        memcpy(&s, sum, 16);
-        n = s * decay; s = n / 1000000000;
-        if (n % 1000000000 < 0) s--;
-        s += (engine_i128)x * weight;
-        memcpy(sum, &s, 16);
-    }
-    /* sum / weight to the nearest whole number, half up */
-    static inline int64_t engine_ema_ratio(const int64_t *sum, int64_t weight) {
-        engine_i128 s, n, d = (engine_i128)2 * weight, q;
-        if (weight <= 0) return 0;
-        memcpy(&s, sum, 16);
-        n = 2 * s + weight; q = n / d;
-        if (n % d < 0) q--;
-        return (int64_t)q;
-    }
-    """
-    int64_t decay_ppb "engine_decay_ppb"(int64_t, int64_t) noexcept nogil
-    void ema_sum "engine_ema_sum"(int64_t*, int64_t, int64_t, int64_t) noexcept nogil
-    int64_t ema_ratio "engine_ema_ratio"(const int64_t*, int64_t) noexcept nogil
-
 cdef enum:
     WINDOW_MOST = 100000         # samples in a window
     EMA_TAU_MOST = 86400000      # a day, so that 22 tau in nanoseconds times 2^31 and 10^9 stay within 127 bits
-    EMA_TAUS = 22                # after so many nothing is left of what was before
+    EMA_TAUS = 22                # after so many nothing is left of what was before (exp_ppb is 0)
     NS_PER_MS = 1000000
+    PPB = 1000000000
 
 # Invariant: sum is that of the `filled` newest samples.
 cdef struct Window:
@@ -91,13 +54,14 @@ cdef inline void ema_add(Ema* ema, int64_t sample, time_ms_t now_ms) noexcept no
     cdef time_ms_t dt_ms = now_ms - ema.sampled_ms if ema.weight else ema.first_ms
     cdef int64_t decay
     dt_ms = min64(dt_ms, EMA_TAUS * ema.tau_ms)
-    decay = decay_ppb(dt_ms, ema.tau_ms)
-    ema_sum(ema.weighted, decay, sample, dt_ms * NS_PER_MS)
-    mul_div_floor(ema.weight, decay, 1000000000, &ema.weight)
+    decay = exp_ppb(dt_ms, ema.tau_ms)
+    wide_fade(ema.weighted, decay, PPB)
+    wide_add_product(ema.weighted, sample, dt_ms * NS_PER_MS)
+    mul_div_floor(ema.weight, decay, PPB, &ema.weight)
     ema.weight += dt_ms * NS_PER_MS
     ema.sampled_ms = now_ms
 
 
 cdef inline int64_t ema_value(Ema* ema) noexcept nogil:
     """The average, rounded half up. Needs one sample at least."""
-    return ema_ratio(ema.weighted, ema.weight)
+    return wide_ratio_nearest(ema.weighted, ema.weight)

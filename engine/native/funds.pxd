@@ -30,13 +30,6 @@ cdef enum FundsFault:
     FUNDS_BOUND = 8              # beyond the bound of an amount
 
 
-cdef inline void funds_wrote(State* state, uint32_t account, uint32_t asset) noexcept nogil:
-    """An account's balance of an asset has changed: the unit that counts it looks again."""
-    cdef slot_t slot = unit_find(state, account, asset)
-    if slot != NIL:
-        unit_wrote(state, slot)
-
-
 # What an account may take out of its balance of an asset: what is free, and no more than leaves its unit its initial requirement.
 # Returns FundsFault for taking `atoms`. O(markets of the account).
 cdef inline int funds_check(State* state, uint32_t account, uint32_t asset, atoms_t atoms) noexcept nogil:
@@ -64,7 +57,7 @@ cdef inline int funds_deposit(State* state, uint32_t account, uint32_t asset, at
         return fault
     venue_journal(state, JOURNAL_DEPOSIT, asset, <int32_t>account, 0, 0, 0, 0, 0, atoms)
     note_movement(state, MOVEMENT_DEPOSIT, NO_MARKET, OUTSIDE, <int32_t>account, asset, atoms)
-    funds_wrote(state, account, asset)
+    balance_wrote(state, account, asset)
     return LEDGER_SOUND
 
 
@@ -77,7 +70,7 @@ cdef inline int funds_withdraw(State* state, uint32_t account, uint32_t asset, a
     asset_at(&state.ledger, asset).net_deposits -= atoms
     venue_journal(state, JOURNAL_WITHDRAW, asset, <int32_t>account, 0, 0, 0, 0, 0, atoms)
     note_movement(state, MOVEMENT_WITHDRAWAL, NO_MARKET, <int32_t>account, OUTSIDE, asset, atoms)
-    funds_wrote(state, account, asset)
+    balance_wrote(state, account, asset)
     return FUNDS_DONE
 
 
@@ -135,7 +128,7 @@ cdef inline int funds_repay(State* state, uint32_t account, uint32_t asset, atom
     lender.atoms += atoms
     venue_journal(state, JOURNAL_REPAY, asset, <int32_t>account, collateral_at(&state.risk, row).lender, 0, 0, 0, 0, atoms)
     note_movement(state, MOVEMENT_REPAYMENT, NO_MARKET, <int32_t>account, <int32_t>collateral_at(&state.risk, row).lender, asset, atoms)
-    funds_wrote(state, account, asset)
+    balance_wrote(state, account, asset)
     return FUNDS_DONE
 
 

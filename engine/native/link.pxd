@@ -15,6 +15,7 @@ from engine.native.queue cimport *
 from engine.native.rng cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
+from engine.native.unit cimport *
 
 
 cdef inline Law* law_at(State* state, slot_t slot) noexcept nogil:
@@ -28,14 +29,27 @@ cdef inline time_ms_t latency_ms(State* state, Agent* agent, slot_t law, uint32_
     return law_ms(law_at(state, law), draw_bits_on(agent.stream, purpose, state.now_ms, k, market))
 
 
-cdef inline Desk* link_desk(State* state, slot_t holding) noexcept nogil:
-    """The desk of a holding, made if need be, its draws counted from 0 in a new millisecond. NULL without memory (latched)."""
-    cdef slot_t slot = desk_of(&state.accounts, holding)
-    cdef Desk* desk
-    if unlikely(slot == NIL):
-        state.fault = FAULT_NO_MEMORY
-        return NULL
-    desk = desk_at(&state.accounts, slot)
+# Who sends to which market, or hears from there: all that an order and its link need, without a look at the holding.
+cdef struct Sender:
+    uint32_t account
+    uint32_t market
+    slot_t desk                  # its Desk there, NIL: there was no memory for one
+
+
+# The sender of an account in a market; its holding and desk are made if need be. Its desk is NIL without memory (not latched). Moves
+# balance rows when it makes a holding. O(markets of the account).
+cdef inline Sender sender_of(State* state, uint32_t account, uint32_t market) noexcept nogil:
+    cdef Sender sender
+    cdef slot_t holding = holding_open(state, account, market)
+    sender.account = account
+    sender.market = market
+    sender.desk = NIL if holding == NIL else desk_of(&state.accounts, holding)
+    return sender
+
+
+cdef inline Desk* link_desk(State* state, slot_t slot) noexcept nogil:
+    """A desk, its draws counted from 0 in a new millisecond."""
+    cdef Desk* desk = desk_at(&state.accounts, slot)
     if desk.drawn_ms != state.now_ms:
         desk.drawn_ms = state.now_ms
         desk.draws = desk.in_draws = 0
@@ -43,14 +57,11 @@ cdef inline Desk* link_desk(State* state, slot_t holding) noexcept nogil:
 
 
 # When a message that leaves at `left_ms` arrives at the market (or its gateway): a latency of its own, at least 1 ms, but never
-# before the one sent before it. Without memory the fault is latched, and it does not matter when. O(1).
-cdef inline time_ms_t message_due(State* state, Agent* agent, slot_t holding, time_ms_t left_ms) noexcept nogil:
-    cdef Desk* desk = link_desk(state, holding)
+# before the one sent before it. O(1).
+cdef inline time_ms_t message_due(State* state, Agent* agent, Sender sender, time_ms_t left_ms) noexcept nogil:
+    cdef Desk* desk = link_desk(state, sender.desk)
     cdef time_ms_t due_ms
-    if unlikely(desk == NULL):
-        return left_ms + 1
-    due_ms = left_ms + max64(1, agent.base_ms + latency_ms(state, agent, agent.law, PURPOSE_LATENCY, desk.draws,
-                                                           holding_at(&state.accounts, holding).market))
+    due_ms = left_ms + max64(1, agent.base_ms + latency_ms(state, agent, agent.law, PURPOSE_LATENCY, desk.draws, sender.market))
     desk.draws += 1
     desk.out_due_ms = max64(desk.out_due_ms, due_ms)
     return desk.out_due_ms
@@ -96,26 +107,25 @@ cdef inline Agent* hearer(State* state, uint32_t account, uint32_t what) noexcep
     return agent_at(state, agent)
 
 
-# Send a notice about an order of an account to its agent: it arrives in phase 9, after the way back. Without memory the fault is latched. O(1).
-cdef inline Notice* notice_send(State* state, Agent* agent, slot_t holding, uint8_t kind) noexcept nogil:
-    cdef Holding* to = holding_at(&state.accounts, holding)
-    cdef Desk* desk = link_desk(state, holding)
-    cdef slot_t slot
+# Send a notice about a market to the agent of an account that has a holding there: it arrives in phase 9, after the way back. NULL without
+# memory (latched). O(markets of the account).
+cdef inline Notice* notice_send(State* state, Agent* agent, uint32_t account, uint32_t market, uint8_t kind) noexcept nogil:
+    cdef slot_t slot = desk_of(&state.accounts, holding_find(&state.accounts, account, market))
+    cdef Desk* desk
     cdef Notice* notice
-    if unlikely(desk == NULL):
-        return NULL
-    if slab_reserve(&state.notices, 1):
+    if slot == NIL or slab_reserve(&state.notices, 1):
         state.fault = FAULT_NO_MEMORY
         return NULL
+    desk = link_desk(state, slot)
     slot = slab_take(&state.notices)
     notice = notice_at(state, slot)
     notice.time_ms = state.now_ms
     notice.kind = kind
     notice.reason = 0
-    notice.agent = account_at(&state.accounts, to.account).agent
-    notice.market = to.market
+    notice.agent = account_at(&state.accounts, account).agent
+    notice.market = market
     desk.in_due_ms = max64(desk.in_due_ms, state.now_ms + agent.base_ms
-                           + latency_ms(state, agent, agent.law, PURPOSE_NOTICE, desk.in_draws, to.market))
+                           + latency_ms(state, agent, agent.law, PURPOSE_NOTICE, desk.in_draws, market))
     desk.in_draws += 1
     state.notice_count += 1
     venue_schedule(state, desk.in_due_ms, PHASE_OBSERVERS, EVENT_NOTICE, slot, 0, 0)
@@ -139,7 +149,7 @@ cdef inline void tell_watchers(State* state, Market* market) noexcept nogil:
         watcher = watcher_at(state, slot)
         if not watcher.is_told:
             agent = agent_at(state, watcher.agent)
-            notice = notice_send(state, agent, holding_find(&state.accounts, <uint32_t>agent.account, watcher.market), NOTICE_BOOK)
+            notice = notice_send(state, agent, <uint32_t>agent.account, watcher.market, NOTICE_BOOK)
             if notice == NULL:
                 return
             watcher.is_told = 1

@@ -78,6 +78,17 @@ cdef inline atoms_t term_took(State* state, Term* term, bint gains) noexcept nog
     return took
 
 
+# A term whose series was published in this millisecond, NIL if none was: what has just become known has moved from nowhere. O(terms).
+cdef inline uint32_t term_published(State* state, Change* change) noexcept nogil:
+    cdef uint32_t i
+    cdef Market* market
+    for i in range(change.terms_first, change.terms_end):
+        market = market_at(state, term_at(&state.risk, i).series >> 1)
+        if (market.index_ms if term_at(&state.risk, i).series & SERIES_INDEX else market.mark_ms) == state.now_ms:
+            return i
+    return NIL
+
+
 # The heaviest term of a change, NIL if no move took anything; *total: what all of them took. Ties: the lower series. O(terms).
 cdef inline uint32_t heaviest_term(State* state, Change* change, bint gains, atoms_t* total) noexcept nogil:
     cdef uint32_t i, heaviest = NIL
@@ -89,7 +100,7 @@ cdef inline uint32_t heaviest_term(State* state, Change* change, bint gains, ato
         if took > most or (took and took == most and term_at(&state.risk, i).series < term_at(&state.risk, heaviest).series):
             most = took
             heaviest = i
-    return heaviest
+    return heaviest if heaviest != NIL else term_published(state, change)
 
 
 # Record a change's landmark: its parents are the publications behind it, by what each took. Returns it; 0 without memory (latched).

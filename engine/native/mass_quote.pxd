@@ -37,12 +37,12 @@ cdef inline void mass_quote_add(State* state, slot_t mass_quote, slot_t slot, ui
 
 
 # Send a mass quote over the link; an empty one is dropped. O(1).
-cdef inline void mass_quote_send(State* state, Agent* agent, slot_t holding, slot_t mass_quote, time_ms_t left_ms) noexcept nogil:
+cdef inline void mass_quote_send(State* state, Agent* agent, Sender sender, slot_t mass_quote, time_ms_t left_ms) noexcept nogil:
     if mass_quote_at(state, mass_quote).count == 0:
         slab_give(&state.mass_quotes, mass_quote)
         return
     state.mass_quote_count += 1
-    message_schedule(state, holding_at(&state.accounts, holding).market, message_due(state, agent, holding, left_ms), EVENT_MASS_QUOTE, mass_quote, 0,
+    message_schedule(state, sender.market, message_due(state, agent, sender, left_ms), EVENT_MASS_QUOTE, mass_quote, 0,
                      mass_quote_at(state, mass_quote).cause)
 
 

@@ -23,8 +23,7 @@ cdef enum OpeningFault:
     OPENING_NOTIONAL = 6
     OPENING_EXPOSURE = 7         # U-10
     OPENING_CASH = 8             # an account that holds no perpetuals
-    OPENING_FROZEN = 9           # one in liquidation
-    OPENING_ACCOUNT = 10         # no trader
+    OPENING_ACCOUNT = 9          # no trader
 
 
 cdef inline bint is_trader(State* state, uint32_t account) noexcept nogil:
@@ -49,8 +48,6 @@ cdef inline int opening_side(State* state, uint32_t market_id, uint32_t account,
     if account_at(&state.accounts, account).mode == MODE_CASH:
         return OPENING_CASH
     slot = holding_find(&state.accounts, account, market_id)
-    if account_at(&state.accounts, account).liquidation or (slot != NIL and is_frozen(state, account, market_id)):
-        return OPENING_FROZEN
     if lots > EXPOSURE_MAX or worth > EXPOSURE_MAX:
         return OPENING_EXPOSURE
     if slot == NIL:

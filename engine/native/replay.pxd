@@ -35,11 +35,11 @@ cdef inline void replay_begins(State* state, uint32_t number) noexcept nogil:
 
 
 cdef inline void replay_place(State* state, ReplayRow* row) noexcept nogil:
-    cdef slot_t holding = holding_open(state, <uint32_t>row.account, row.market)
-    if holding == NIL:
+    cdef Sender sender = sender_of(state, <uint32_t>row.account, row.market)
+    if sender.desk == NIL:
         state.fault = FAULT_NO_MEMORY
         return
-    row.slot = order_prepare(state, holding, row.side, row.flags, row.price_ticks, row.qty_lots, 0)
+    row.slot = order_prepare(state, sender, row.side, row.flags, row.price_ticks, row.qty_lots, 0)
     if row.slot == NIL:
         return
     row.generation = cold_at(&state.pools, row.slot).generation

@@ -48,7 +48,7 @@ cdef enum Purpose:
     PURPOSE_KIND = 9         # which of several things happens
     PURPOSE_PRICE = 10
     PURPOSE_PYTHON = 11      # whatever a Python agent asks for
-    PURPOSE_PUBLICATION = 12 # how late a published price is
+    PURPOSE_PUBLICATION = 12  # how late a published price is
     PURPOSE_VALIDATION = 101     # the laws of engine.validation
 
 

@@ -112,6 +112,13 @@ cdef inline void pay_fee(State* state, uint32_t market, uint32_t account, uint32
     move_atoms(state, MOVEMENT_FEE, market, account, venue_of(state, market).accounts + ACCOUNT_FEES, asset, fee)
 
 
+cdef inline void balances_wrote(State* state, Market* market, uint32_t account) noexcept nogil:
+    """Both assets of a spot market have changed hands: a unified account has one unit for them, others one each."""
+    balance_wrote(state, account, market.quote_asset)
+    if account_at(&state.accounts, account).mode != MODE_UNIFIED:
+        balance_wrote(state, account, market.base_asset)
+
+
 cdef inline void settle_spot(State* state, Market* market, uint32_t market_id, uint32_t buyer, uint32_t seller, qty_t lots,
                              int64_t price, bint maker_buys) noexcept nogil:
     """Move base and quote, release the maker's reservation, take the fees (L-3, L-4, V-1)."""
@@ -124,6 +131,8 @@ cdef inline void settle_spot(State* state, Market* market, uint32_t market_id, u
     move_atoms(state, MOVEMENT_QUOTE, market_id, buyer, seller, market.quote_asset, quote)
     pay_fee(state, market_id, buyer, market.base_asset, base, market.maker_fee_ppm if maker_buys else market.taker_fee_ppm)
     pay_fee(state, market_id, seller, market.quote_asset, quote, market.taker_fee_ppm if maker_buys else market.maker_fee_ppm)
+    balances_wrote(state, market, buyer)
+    balances_wrote(state, market, seller)
 
 
 cdef inline void work_order(State* state, Market* market, uint32_t account, uint32_t market_id, int8_t side, qty_t lots,
@@ -171,6 +180,7 @@ cdef inline void venue_settle(State* state, uint32_t market_id, PlaceCommand* co
     for row in range(first, fills.row_count):
         number += 1
         maker = (<int32_t*>table_cell(fills, row, FILL_MAKER_OWNER))[0]
+        prefetch(account_at(&state.accounts, <uint32_t>maker))       # whom to tell: on its way while the trade is settled
         price = (<int32_t*>table_cell(fills, row, FILL_PRICE))[0]
         lots = (<int64_t*>table_cell(fills, row, FILL_QTY))[0]
         (<int32_t*>table_cell(fills, row, FILL_COMMAND))[0] = <int32_t>number
@@ -183,6 +193,7 @@ cdef inline void venue_settle(State* state, uint32_t market_id, PlaceCommand* co
                 settle_spot(state, market, market_id, command.owner, maker, lots, price, 0)
             else:
                 settle_spot(state, market, market_id, maker, command.owner, lots, price, 1)
+            prefetch(holding_at(&state.accounts, account_at(&state.accounts, <uint32_t>maker).holdings))
         else:
             work_order(state, market, maker, market_id, -command.side, -lots, price)
             settle_side(state, market, maker, market_id, -command.side, lots, price, market.maker_fee_ppm)

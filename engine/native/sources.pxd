@@ -14,7 +14,6 @@ from engine.native.prices cimport *
 from engine.native.slab cimport *
 
 cdef enum:
-    PPB = 1000000000
     GROWTH_MOST_PPB = 7000000000     # a ratio ends at 8 times itself: the products below stay within 127 bits
 
 

@@ -28,16 +28,16 @@ from engine.native.unit cimport *
 
 # Make an order that is on its way: its slot and number are taken now (V-4), so that its sender has a name for it. Returns the
 # slot, NIL without memory (latched). The quantity is checked on arrival. O(1).
-cdef inline slot_t order_prepare(State* state, slot_t holding, int8_t side, uint32_t flags, price_t price, qty_t qty, uint32_t cause) noexcept nogil:
-    cdef Holding* sender = holding_at(&state.accounts, holding)
-    cdef slot_t slot, desk = desk_of(&state.accounts, holding)
+cdef inline slot_t order_prepare(State* state, Sender sender, int8_t side, uint32_t flags, price_t price, qty_t qty, uint32_t cause) noexcept nogil:
+    cdef Desk* desk = desk_at(&state.accounts, sender.desk)
+    cdef slot_t slot
     cdef Order* order
     cdef OrderCold* cold
-    if desk == NIL or pools_reserve_order(&state.pools):
+    if pools_reserve_order(&state.pools):
         state.fault = FAULT_NO_MEMORY
         return NIL
     slot = slot_take(&state.pools)
-    desk_at(&state.accounts, desk).orders_sent += 1
+    desk.orders_sent += 1
     order = order_at(&state.pools, slot)
     order.leaves_lots = 0
     order.price_ticks = price
@@ -45,7 +45,7 @@ cdef inline slot_t order_prepare(State* state, slot_t holding, int8_t side, uint
     order.level = sender.market
     order.flags = flags | ORDER_IN_FLIGHT | (NAMED_LOCAL << ORDER_NAMING_SHIFT) | (ORDER_SELL if side == SIDE_SELL else 0)
     cold = cold_at(&state.pools, slot)
-    cold.id = desk_at(&state.accounts, desk).orders_sent
+    cold.id = desk.orders_sent
     cold.cause = cause
     cold.word = qty
     return slot
@@ -55,11 +55,12 @@ cdef inline slot_t order_prepare(State* state, slot_t holding, int8_t side, uint
 # (latched). Needs: account below pools.owners. O(markets of the account).
 cdef inline slot_t venue_send(State* state, uint32_t account, uint32_t market, int8_t side, uint32_t flags, price_t price,
                               qty_t qty, time_ms_t due_ms, uint32_t cause) noexcept nogil:
-    cdef slot_t holding = holding_open(state, account, market), slot
-    if holding == NIL:
+    cdef Sender sender = sender_of(state, account, market)
+    cdef slot_t slot
+    if sender.desk == NIL:
         state.fault = FAULT_NO_MEMORY
         return NIL
-    slot = order_prepare(state, holding, side, flags, price, qty, cause)
+    slot = order_prepare(state, sender, side, flags, price, qty, cause)
     if slot != NIL:
         venue_schedule(state, due_ms, PHASE_ORDERS, EVENT_ORDER, slot, cold_at(&state.pools, slot).generation, cause)
     return slot
@@ -74,7 +75,7 @@ cdef inline void tell(State* state, uint32_t what, uint8_t kind, uint32_t accoun
     cdef Notice* notice
     if agent == NULL:
         return
-    notice = notice_send(state, agent, holding_find(&state.accounts, account, market), kind)
+    notice = notice_send(state, agent, account, market, kind)
     if notice == NULL:
         return
     notice.slot = slot

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.scenario.agents import Arbitrageur
+from engine.scenario.build_prices import add_oracle
 from engine.scenario.building import Building, told_at, venues_on
 from engine.scenario.draws import draw, shuffled
 from engine.scenario.events import OrderRow, Orders, Shock
@@ -97,7 +98,7 @@ def _declare(building: Building) -> None:
     for name, oracle in scenario.oracles.items():
         if oracle.enabled:
             with told_at("oracles", name):
-                _add_oracle(building, oracle)
+                add_oracle(building, oracle)
 
 
 def _open_market(building: Building, name: str, market: Any) -> None:
@@ -127,15 +128,6 @@ def _open_market(building: Building, name: str, market: Any) -> None:
         maker_fee=market.maker_fee,
         venue=building.venue_of_market(name),
     )
-
-
-def _add_oracle(building: Building, oracle: Any) -> None:
-    world, number = building.sim.world, building.markets[oracle.market].number
-    if oracle.kind == "index":
-        source = building.markets[oracle.source].number
-        world.add_index(number, source, every_ms=oracle.every, lag_ms=oracle.lag)
-    else:
-        world.add_mark(number, every_ms=oracle.every, lag_ms=oracle.lag)
 
 
 # ---- accounts --------------------------------------------------------------------------------------------------------

@@ -224,18 +224,71 @@ def _grids(whole: Whole, path: Path, market: Any) -> Iterator[Problem]:
 
 
 def oracles(whole: Whole) -> Iterator[Problem]:
-    """P-3: an index has a source, a mark is of a perpetual."""
+    """P-3, P-11: an index has a source or several, a mark is of a perpetual."""
     for name, oracle in whole.on("oracles").items():
         path = ("oracles", name)
         yield from whole.reference(
             (*path, "market"), "markets", oracle.market, kind="perp" if oracle.kind == "mark" else ""
         )
-        if oracle.kind == "index":
+        yield from _sources(whole, path, oracle)
+        if oracle.kind == "mark":
+            yield from _mark_rule(path, oracle)
+            continue
+        if (oracle.source is None) != bool(oracle.sources):
+            yield Problem((*path, "source"), "one of source and sources", "both" if oracle.sources else "neither")
+        elif oracle.source is not None:
             yield from whole.reference((*path, "source"), "markets", oracle.source)
-            own, source = (whole.scenario.markets.get(name) for name in (oracle.market, oracle.source))
-            if own is not None and source is not None and own.tick != source.tick:
-                expected = f"a market with the tick of {oracle.market}, {own.tick} (an index is taken over in ticks)"
-                yield Problem((*path, "source"), expected, f"{oracle.source}, {source.tick}")
+        if oracle.floor is not None:
+            yield from whole.on_grid((*path, "floor"), oracle.floor, oracle.market, "tick")
+        if oracle.heartbeat and not oracle.deviation:
+            yield Problem((*path, "deviation"), "a deviation, since there is a heartbeat", NOTHING)
+
+
+# What each kind of source must have, and what it has no use for.
+SOURCE_NEEDS = {
+    **dict.fromkeys(("mid", "last", "index", "oracle"), ("market",)),
+    "twap": ("market", "window"),
+    "path": ("at", "prices"),
+    "fixed": ("price",),
+    "rate": ("rate",),
+}
+SOURCE_TAKES = {
+    **dict.fromkeys(("mid", "last", "index", "oracle", "twap"), ("times", "stale")),
+    "path": ("stale",),
+    "fixed": (),
+    "rate": ("market", "growth", "growth_every", "stale"),
+}
+
+
+def _sources(whole: Whole, path: Path, oracle: Any) -> Iterator[Problem]:
+    """Refuse a source that lacks what its kind needs, or says what its kind has no use for."""
+    for place, source in enumerate(oracle.sources):
+        at = (*path, "sources", place)
+        said = source.model_fields_set
+        for field in SOURCE_NEEDS[source.kind]:
+            if field not in said:
+                yield Problem((*at, field), f"what a {source.kind} source needs", NOTHING)
+        for field in sorted(said - {"kind", "weight", *SOURCE_NEEDS[source.kind], *SOURCE_TAKES[source.kind]}):
+            yield Problem((*at, field), f"nothing with a {source.kind} source", getattr(source, field))
+        for field in ("market", "times"):
+            if getattr(source, field) is not None:
+                yield from whole.reference((*at, field), "markets", getattr(source, field))
+        if len(source.at) != len(source.prices):
+            yield Problem((*at, "prices"), f"{len(source.at)} prices, one for each time", len(source.prices))
+        for k, moment in enumerate(source.at):
+            yield from whole.moment((*at, "at", k), moment)
+        for field, prices in (("price", [source.price]), ("prices", source.prices)):
+            for price in prices:
+                if price is not None:
+                    yield from whole.on_grid((*at, field), price, oracle.market, "tick")
+
+
+def _mark_rule(path: Path, oracle: Any) -> Iterator[Problem]:
+    """Refuse what a mark's rule has no use for."""
+    takes = {"binance": {"window", "sample_every"}, "bybit": {"window", "sample_every"}, "hyperliquid": {"sources"}}
+    for field in ("window", "sample_every", "sources"):
+        if field in oracle.model_fields_set and field not in takes.get(oracle.rule, set()):
+            yield Problem((*path, field), f"nothing with the rule {oracle.rule}", getattr(oracle, field))
 
 
 def events(whole: Whole) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from engine.scenario.base import Model, Named
-from engine.scenario.quantities import CADENCE, DURATION, PRICE, SERVICE_US, STEP, SUPPLY, share
+from engine.scenario.quantities import CADENCE, DURATION, MOMENT, PRICE, SERVICE_US, STEP, SUPPLY, share
 
 __all__ = [
     "MARKET_KINDS",
@@ -21,6 +21,8 @@ __all__ = [
     "MarkOracle",
     "Market",
     "Perp",
+    "PriceOracle",
+    "PriceSource",
     "Ref",
     "Spot",
     "Venue",
@@ -119,6 +121,24 @@ class Perp(_Market):
 Market = Annotated[Spot | Perp, Field(discriminator="kind")]
 
 
+class PriceSource(Model):
+    """One source of an index, an oracle or a mark (P-11); the ratio of ticks is worked out."""
+
+    POSITIONAL: ClassVar[tuple[str, ...]] = ("market",)
+    kind: Literal["mid", "last", "index", "oracle", "twap", "path", "fixed", "rate"] = "mid"
+    market: Ref | None = Field(None, description="market whose price it is; of rate the one whose index is converted")
+    weight: int = Field(1, strict=True, ge=1, le=10**6, description="share in mean and median")
+    stale: Annotated[int, DURATION] | None = Field(None, description="age from which on it is left out")
+    times: Ref | None = Field(None, description="market whose mid is a factor")
+    window: Annotated[int, CADENCE] | None = Field(None, description="of twap: what the mean is taken over")
+    price: Annotated[Decimal, PRICE] | None = Field(None, description="of fixed: the price")
+    rate: Annotated[Decimal, PRICE] | None = Field(None, description='of rate: the conversion rate, such as "1.081"')
+    growth: Annotated[Decimal, _SHARE] = Field(Decimal(0), description="of rate: what each interval adds to it")
+    growth_every: Annotated[int, CADENCE] = Field(86_400_000, description="of rate: the interval")
+    at: list[Annotated[int | str, MOMENT]] = Field(default_factory=list, description="of path: when each price begins")
+    prices: list[Annotated[Decimal, PRICE]] = Field(default_factory=list, description="of path: the prices")
+
+
 class _Oracle(Named):
     POSITIONAL: ClassVar[tuple[str, ...]] = ("market",)
     market: Ref = Field(description="market, whose price it publishes")
@@ -126,20 +146,45 @@ class _Oracle(Named):
     lag: Annotated[int, DURATION] = Field(0, description="time from sample to publication")
 
 
-class IndexOracle(_Oracle):
-    """Publish the mid of another market as a market's index (P-3)."""
+class _Sourced(_Oracle):
+    source: Ref | None = Field(None, description="source, the market that is sampled")
+    sources: list[PriceSource] = Field(default_factory=list, max_length=32, description="or several sources")
+    combine: Literal["mean", "median"] = Field("mean", description="how they become one value")
+    sample_every: Annotated[int, CADENCE] | None = Field(None, description="time between samples of a twap")
+    outlier: Annotated[Decimal, _SHARE] = Field(Decimal(0), description="distance from the median of all, 0 for any")
+    clamp: Annotated[Decimal, _SHARE] = Field(Decimal(0), description="largest move of a publication, 0 for any")
+    floor: Annotated[Decimal, PRICE] | None = Field(None, description="least value")
+    deviation: Annotated[Decimal, _SHARE] = Field(Decimal(0), description="move that is published, 0 for every sample")
+    heartbeat: Annotated[int, DURATION] = Field(0, description="published after this all the same, 0 for never")
+
+
+class IndexOracle(_Sourced):
+    """Publish a market's index: the mid of another market, or several sources (P-3, P-12)."""
 
     kind: Literal["index"] = "index"
-    source: Ref = Field(description="source, the market that is sampled")
+
+
+class PriceOracle(_Sourced):
+    """Publish a market's oracle, which collateral and lending read (P-12, P-13)."""
+
+    kind: Literal["oracle"] = "oracle"
 
 
 class MarkOracle(_Oracle):
-    """Publish the median of index, own mid and own last as a market's mark (P-3)."""
+    """Publish a market's mark by a rule (P-3, P-9, P-10)."""
 
     kind: Literal["mark"] = "mark"
+    rule: Literal["median", "binance", "bybit", "hyperliquid"] = "median"
+    window: int | None = Field(
+        None, strict=True, ge=1, le=10**5, description="of binance and bybit: samples of the basis"
+    )
+    sample_every: Annotated[int, CADENCE] | None = Field(None, description="of binance and bybit: time between them")
+    sources: list[PriceSource] = Field(
+        default_factory=list, max_length=32, description="of hyperliquid: other perpetuals"
+    )
 
 
-Oracle = Annotated[IndexOracle | MarkOracle, Field(discriminator="kind")]
+Oracle = Annotated[IndexOracle | PriceOracle | MarkOracle, Field(discriminator="kind")]
 
 MARKET_KINDS: dict[str, type[Named]] = {"spot": Spot, "perp": Perp}
-ORACLE_KINDS: dict[str, type[Named]] = {"index": IndexOracle, "mark": MarkOracle}
+ORACLE_KINDS: dict[str, type[Named]] = {"index": IndexOracle, "oracle": PriceOracle, "mark": MarkOracle}

@@ -40,12 +40,15 @@ class TwinWorld:
     ----------
     seed : int
         Key of every draw (R-2).
+    narrow : bool
+        Open narrow accounts; nothing else differs.
     **options : int
         The other arguments of `engine._core.World`.
     """
 
-    def __init__(self, seed: int = 1, **options: Any) -> None:
+    def __init__(self, seed: int = 1, *, narrow: bool = False, **options: Any) -> None:
         self.native = _core.World(seed, **options)
+        self.narrow = narrow
         self.supplies: list[int] = []
         self.terms: list[MarketTerms] = []
         self.venue_accounts = [0]  # of each venue the first of its own (V-8)
@@ -63,7 +66,7 @@ class TwinWorld:
 
     def account(self, *deposits: int, venue: int = 0) -> int:
         """Open an account with a deposit of each asset, in order; 0 for none."""
-        account = self.native.add_accounts(venue=venue)
+        account = self.native.add_accounts(venue=venue, narrow=self.narrow)
         for asset, atoms in enumerate(deposits):
             if atoms:
                 self.native.deposit(account, asset, atoms)

@@ -60,6 +60,17 @@ class TestOneRun:
         assert recorded.native.counts() == silent.native.counts()
         assert len(silent.native.journal()) == 0
 
+    def test_j4_the_digest_and_every_table_are_the_same_with_narrow_accounts_and_their_twins_follow(self):
+        wide, narrow = crowded_village(), crowded_village(narrow=True)
+        for village in (wide, narrow):
+            village.native.record(orders=True, movements=True, accounts_every_ms=10, accounts="all")
+        assert narrow.disagreements(END_MS) == []
+        assert ran(wide).digest() == narrow.native.digest()
+        assert wide.native.counts() == narrow.native.counts()
+        for name in wide.native.table_names():
+            assert rows_of(wide.native.table(name)) == rows_of(narrow.native.table(name)), name
+        assert len(narrow.native.table("accounts")) > 100
+
     @given(cuts=st.lists(st.integers(1, 700), min_size=1, max_size=9), seed=st.integers(0, 9))
     @settings(max_examples=20)
     def test_the_digest_is_the_same_however_the_run_is_cut(self, cuts, seed):

@@ -325,6 +325,26 @@ CROWDED = CASCADE._replace(
 )
 
 
+@given(plan=plans, at_ms=st.integers(0, END_MS))
+@example(plan=CASCADE, at_ms=300)
+@example(plan=CROWDED, at_ms=300)
+def test_j4_narrow_accounts_reach_the_state_of_wide_ones(plan, at_ms):
+    wide, narrow = ran(plan), built(plan, narrow=True)
+    narrow.native.run(at_ms)
+    narrow.native = _core.World.restore(narrow.native.snapshot())  # lists survive as rows do (J-3)
+    narrow.native.run(END_MS, check=True)
+    assert narrow.native.digest() == wide.native.digest()
+    assert narrow.native.counts() == wide.native.counts()
+
+
+@given(plan=plans)
+@example(plan=CROWDED)
+def test_j2_the_reference_agrees_with_narrow_accounts(plan):
+    twin = ran(plan, narrow=True)
+    twin.native.check_invariants()
+    assert twin.disagreements() == []
+
+
 def test_the_crowded_plan_trades_and_pays_fees_at_both_venues():
     twin = ran(CROWDED)
     native, own = twin.native, twin.venue_accounts[1]

@@ -14,7 +14,16 @@ from engine.scenario.agents import POPULATION_KINDS, Leaves, Link, MarketMaker, 
 from engine.scenario.base import Model
 from engine.scenario.events import OrderRow, Orders, Shock
 from engine.scenario.laws import LAWS
-from engine.scenario.markets import Gateway, IndexOracle, Liquidation, MarkOracle, Perp, Spot
+from engine.scenario.markets import (
+    Gateway,
+    IndexOracle,
+    Liquidation,
+    MarkOracle,
+    Perp,
+    PriceOracle,
+    PriceSource,
+    Spot,
+)
 from engine.scenario.record import Record
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
@@ -82,9 +91,12 @@ def test_the_examples_of_kinds_run_and_say_everything_that_can_be_said():
         Spot,
         Perp,
         IndexOracle,
+        PriceOracle,
+        PriceSource,
         MarkOracle,
     ):
         optional = {"enabled", "kind", "sell", "maker_fee", "base", "brings", "account", "lag", "price_min", "venue"}
+        optional |= {"source"} if model is PriceOracle else {"times"} if model is PriceSource else set()
         assert set(model.model_fields) - keys[model] <= optional, model
 
 

@@ -318,11 +318,7 @@ class TestToldBeforeBuilding:
             ("populations.makers.wake_every", "uniform(10ms, 1s)", "leaves.within: expected .*, 160ms, was 1000ms"),
             ("populations.makers.on", ["COIN-PERP"] * 2, r"populations.makers.on\[1\]: expected each market once"),
             ("markets.*.enabled", False, "markets"),
-            (
-                "oracles.index.source",
-                "COARSE",
-                "oracles.index.source: expected a market with the tick of COIN-PERP, 0.001",
-            ),
+            ("oracles.index.source", "NOWHERE", "oracles.index.source: expected a name of markets"),
         ],
     )
     def test_it_is_named(self, path, value, said):

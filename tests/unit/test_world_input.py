@@ -61,8 +61,20 @@ GOOD = {
     },
     "deposit": {"account": 3, "asset": QUOTE, "atoms": 1},
     "open_trade": {"market": 1, "buyer": 3, "seller": 4, "qty_lots": 1, "price_ticks": 1},
-    "add_index": {"market": 1, "source": 0, "every_ms": 1, "lag_ms": 0},
-    "add_mark": {"market": 1, "every_ms": 1, "lag_ms": 0},
+    "add_index": {
+        "market": 1, "source": 0, "every_ms": 1, "lag_ms": 0, "sample_every_ms": 1, "outlier_ppm": 0, "clamp_ppm": 0,
+        "floor_ticks": 1, "deviation_ppm": 5, "heartbeat_ms": 0,
+    },
+    "add_oracle": {
+        "market": 0, "source": 1, "every_ms": 1, "lag_ms": 0, "sample_every_ms": 1, "outlier_ppm": 0, "clamp_ppm": 0,
+        "floor_ticks": 1, "deviation_ppm": 5, "heartbeat_ms": 0,
+    },
+    "add_mark": {
+        "market": 1, "every_ms": 1, "lag_ms": 0, "window": 1, "sample_every_ms": 1, "interval_ms": 0,
+        "basis_tau_ms": 1, "touch_tau_ms": 1,
+    },
+    "publish": {"market": 1, "ticks": 1},
+    "set_funding": {"market": 1, "rate_ppb": 0, "next_ms": 20, "every_ms": 1},
     "add_venue": {"stage_ppm": 1, "stage_lots_min": 1, "stage_interval_ms": 1, "service_us": 0},
     "set_gateway": {"venue": 0, "service_us": 5},
     "add_quotes": {"makers": 0, "market": 0, "qty_lots": 1, "inventory_max": 5},
@@ -88,10 +100,15 @@ BEYOND = {
     "notional_max": (0, 2**61 + 1), "maker_fee_ppm": (-1, 10**6 + 1), "taker_fee_ppm": (-1, 10**6 + 1),
     "maintenance_ppm": (-1, 10**6 + 1), "buyer": (-1, 5, *SYSTEM), "seller": (-1, 5, 3, *SYSTEM),
     "qty_lots": (0, -1, 2**61 + 1),
-    "price_ticks": (0, 101), "every_ms": (0, -1, 2**60), "lag_ms": (-1, 2**60),
+    "price_ticks": (0, 101), "every_ms": (0, -1, 2**60), "lag_ms": (-1, 2**60), "sample_every_ms": (0, 2**60),
+    "outlier_ppm": (-1, 10**6 + 1), "clamp_ppm": (-1, 10**6 + 1), "deviation_ppm": (-1, 10**6 + 1),
+    "floor_ticks": (0, 2**31),
+    "heartbeat_ms": (-1, 2**60), "window": (0, 100_001), "interval_ms": (-1, 2**60), "basis_tau_ms": (0, 86_400_001),
+    "touch_tau_ms": (0, 86_400_001), "ticks": (0, -1, 2**31), "rate_ppb": (-(10**9) - 1, 10**9 + 1),
+    "next_ms": (9, 2**62),
     "inventory_max": (0, 2**61 + 1), "side": (0, 2, -2), "at_ms": (9, -1, 2**62),
     "accounts": (-1, 5, *SYSTEM), "latency_ms": (-1, 2**60), "picture_ms": (-1, 2**60), "other": (-1, 0, 2),
-    "stage_ppm": (0, 10**6 + 1), "stage_lots_min": (0, -1), "stage_interval_ms": (0, 2**60),
+    "stage_ppm": (-1, 10**6 + 1), "stage_lots_min": (0, -1), "stage_interval_ms": (0, 2**60),
     "service_us": (-1, 10**9 + 1),
     "venue": (-1, 1), "ticket": (-1, 2**31), "until_ms": (9, -1, 2**62),
 }  # fmt: skip
@@ -102,6 +119,8 @@ BEYOND_OF = {
     ("depth", "levels"): (-1,),
     ("open_trade", "market"): (-1, 2, 0),  # 0 is a spot market
     ("add_mark", "market"): (-1, 2, 0),
+    ("publish", "market"): (-1, 2, 0),
+    ("set_funding", "market"): (-1, 2, 0),
     ("add_perpetual", "price_min"): (-(2**31), -1, 0, 2**31),  # U-9: spot prices may be 0, a perpetual's not
     ("send_order", "account"): (-1, 5, *SYSTEM),
     ("add_agents maker", "window_ms"): (0, 161, 2**60),  # it remembers 16 looks' time
@@ -112,7 +131,8 @@ BEYOND_OF = {
 }
 NOT_NUMBERS = (True, "0.1", None, float("nan"), float("inf"), [])
 # None is a market order, and now; a key is any integer, taken mod 2^64.
-TAKES_NONE = {("send_order", "price_ticks"), *((f"add_agents {kind}", "start_ms") for kind in KINDS)}
+SAMPLED = {(method, "sample_every_ms") for method in ("add_index", "add_oracle", "add_mark")}
+TAKES_NONE = SAMPLED | {("send_order", "price_ticks"), *((f"add_agents {kind}", "start_ms") for kind in KINDS)}
 UNBOUNDED = {"keys"}
 
 
@@ -187,7 +207,7 @@ class TestSeedAndOptions:
     @pytest.mark.parametrize(
         ("field", "bad"),
         [
-            ("stage_ppm", (0, 10**6 + 1)),
+            ("stage_ppm", (-1, 10**6 + 1)),
             ("stage_lots_min", (0, 2**63)),
             ("stage_interval_ms", (0, 2**60)),
             ("depth_every_ms", (-1, 2**60)),

@@ -80,7 +80,8 @@ cdef inline void flow_send(State* state, Agent* agent, Flow* flow, uint32_t numb
     cdef time_ms_t left_ms = picture_left_ms(state, agent, flow.market)
     cdef int64_t price
     cdef uint32_t i = 0
-    cdef slot_t holding, slot
+    cdef Sender sender
+    cdef slot_t slot
     if at < flow.market_rate:
         agent_take(state, agent, flow.market, side, NO_PRICE, qty, left_ms, 0)
         return
@@ -89,13 +90,13 @@ cdef inline void flow_send(State* state, Agent* agent, Flow* flow, uint32_t numb
         at -= flow.limit_rate[i]
         i += 1
     price = opposite_best(flow, market, asks) + (<int64_t>i + 1 if asks else -<int64_t>i - 1)
-    holding = holding_open(state, <uint32_t>agent.account, flow.market)
-    if holding == NIL:
+    sender = sender_of(state, <uint32_t>agent.account, flow.market)
+    if sender.desk == NIL:
         state.fault = FAULT_NO_MEMORY
         return
     if price < market.book.price_min or price > market.book.price_max:
         return
-    slot = agent_send(state, agent, holding, side, 0, <price_t>price, qty, left_ms, 0)
+    slot = agent_send(state, agent, sender, side, 0, <price_t>price, qty, left_ms, 0)
     if slot != NIL:
         flow_arm(state, agent, flow, number, slot, cold_at(&state.pools, slot).generation, left_ms, k)
 
@@ -133,7 +134,7 @@ cdef inline void flow_timer(State* state, uint32_t number, slot_t slot, uint32_t
     distance = max64(1, min64(distance, flow.distances))
     if uniform01(draw_bits_on(agent.stream, PURPOSE_KIND, state.now_ms, 0,
                               <uint32_t>cold_at(&state.pools, slot).id)) * flow.cancel_rate_most < flow.cancel_rate[distance - 1]:
-        agent_cancel(state, agent, holding_find(&state.accounts, <uint32_t>agent.account, flow.market), slot, generation,
+        agent_cancel(state, agent, sender_of(state, <uint32_t>agent.account, flow.market), slot, generation,
                      picture_left_ms(state, agent, flow.market), 0)
     else:
         flow_arm(state, agent, flow, number, slot, generation, state.now_ms, 0)

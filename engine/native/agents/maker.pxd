@@ -89,7 +89,7 @@ cdef struct Quote:
     time_ms_t seen_ms            # last look
     time_ms_t left_ms            # when what it saw has arrived (N-2)
     uint32_t market
-    slot_t holding
+    slot_t desk                  # its Desk there
     slot_t next                  # next market of the maker
     uint32_t sample_count        # samples written
     Quoted order[2][MAKER_LEVELS_MAX]    # [0] bids, [1] asks
@@ -103,6 +103,14 @@ cdef inline Maker* maker_at(State* state, uint32_t row) noexcept nogil:
 
 cdef inline Quote* quote_at(State* state, uint32_t slot) noexcept nogil:
     return <Quote*>(state.quotes.base) + slot
+
+
+cdef inline Sender quote_sender(Agent* agent, Quote* quote) noexcept nogil:
+    cdef Sender sender
+    sender.account = <uint32_t>agent.account
+    sender.market = quote.market
+    sender.desk = quote.desk
+    return sender
 
 
 # ---- looking ----
@@ -142,7 +150,7 @@ cdef inline double window_volatility(State* state, Maker* maker, Quote* quote) n
 # Look at one market: fair value and samples. Returns whether a rule about its price or inventory fires. O(samples) if such a rule is on.
 cdef inline bint maker_look(State* state, Agent* agent, Maker* maker, Quote* quote) noexcept nogil:
     cdef int64_t seen
-    prefetch(holding_at(&state.accounts, quote.holding))     # on the way while the market is looked at
+    prefetch(desk_at(&state.accounts, quote.desk))       # on its way while the market is looked at
     seen = believed_half_ticks(market_at(state, quote.market))
     quote.left_ms = picture_left_ms(state, agent, quote.market)
     if seen == NO_PRICE or seen <= 0:
@@ -182,7 +190,7 @@ cdef inline void quote_cancel(State* state, Agent* agent, Quote* quote, Quoted* 
     if mass_quote != NIL:
         mass_quote_add(state, mass_quote, order.slot, order.generation, 1)
     else:
-        agent_cancel(state, agent, quote.holding, order.slot, order.generation, quote.left_ms, cause)
+        agent_cancel(state, agent, quote_sender(agent, quote), order.slot, order.generation, quote.left_ms, cause)
     order.slot = NIL
 
 
@@ -195,9 +203,9 @@ cdef inline void quote_level(State* state, Agent* agent, Quote* quote, int side,
         return
     quote_cancel(state, agent, quote, order, mass_quote, cause)
     if mass_quote != NIL:
-        order.slot = order_prepare(state, quote.holding, way, 0, <price_t>target, qty, cause)
+        order.slot = order_prepare(state, quote_sender(agent, quote), way, 0, <price_t>target, qty, cause)
     else:
-        order.slot = agent_send(state, agent, quote.holding, way, 0, <price_t>target, qty, quote.left_ms, cause)
+        order.slot = agent_send(state, agent, quote_sender(agent, quote), way, 0, <price_t>target, qty, quote.left_ms, cause)
     if order.slot == NIL:
         return
     order.generation = cold_at(&state.pools, order.slot).generation
@@ -244,7 +252,6 @@ cdef inline void maker_requote(State* state, Agent* agent, Maker* maker, Quote* 
     cdef int level, side
     if quote.fair == 0.0 or seen == NO_PRICE:
         return
-    prefetch(desk_at(&state.accounts, holding_at(&state.accounts, quote.holding).desk))     # NIL: nobody reads what it fetches
     maker_centre(state, maker, quote, 0.5 * <double>seen, &centre, &half)
     half *= maker_spread(state, maker)
     step = centre * maker.spacing
@@ -274,7 +281,7 @@ cdef inline void maker_requote(State* state, Agent* agent, Maker* maker, Quote* 
             target = max64(market.book.price_min, min64(target, market.book.price_max))
             quote_level(state, agent, quote, side, level, target, qty, tolerance, mass_quote, cause)
     if mass_quote != NIL:
-        mass_quote_send(state, agent, quote.holding, mass_quote, quote.left_ms)
+        mass_quote_send(state, agent, quote_sender(agent, quote), mass_quote, quote.left_ms)
 
 
 # ---- leaving and coming back ----
