@@ -186,7 +186,7 @@ def run_quiet(world: World, index: Index, figures: Figures, differences: Differe
     pops = risk_since(world, before)["pops"]
     found = [f"pops: expected 0, was {pops}"] if pops else []
     if len(figures["quiet"]) == 1:
-        found += surplus_differences(world, index.surplus_quiet)
+        found += surplus_differences(world, index.accounts, index.surplus_quiet)
     differences["quiet"] += found
     differences["round"] += found
 
@@ -223,7 +223,7 @@ def run_rearms(world: World, index: Index, figures: Figures, differences: Differ
         figures[name].append(clock.seconds / len(touched) * 1e9)
         more[name] = {**risk_since(world, before), "written": len(touched)}
         if len(figures[name]) == 1:
-            differences[name] += surplus_differences(world, surplus)
+            differences[name] += surplus_differences(world, index.accounts, surplus)
     return more
 
 

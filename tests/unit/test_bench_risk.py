@@ -335,13 +335,14 @@ class TestRiskBenchmark:
         assert worlds.breach_differences(expected.copy(), expected, 3) == ["liquidations: expected 2, was 3"]
 
     def test_an_account_that_the_scan_knows_otherwise_fails(self, risk, workloads, worlds, scans):
-        accounts = workloads.make_accounts(3, 200, 10, (1, 3))
+        accounts = workloads.make_accounts(3, 200, 300, (1, 3))  # some markets are nobody's
+        assert (accounts.lots == 0).any()
         world = worlds.build_world(accounts)
         scan = scans.Scan(accounts, accounts.marks[None])
         surplus = scan.surplus(np.arange(accounts.total), accounts.marks, accounts.marks)
-        assert worlds.surplus_differences(world, surplus) == []
+        assert worlds.surplus_differences(world, accounts, surplus) == []
         surplus[17] += 1
-        assert len(worlds.surplus_differences(world, surplus)) == 1
+        assert len(worlds.surplus_differences(world, accounts, surplus)) == 1
         # One account has more in the engine than in the scan: it breaches later, if at all.
         marks = workloads.slide_marks(accounts.marks, 50)
         expected = scans.Scan(accounts, marks).run().round
