@@ -69,6 +69,52 @@ cdef int64_t wrong_mark(State* state, const int64_t* times_ms, const uint16_t* m
     return count
 
 
+cdef enum:
+    WRITE_AHEAD = 6              # rows between the stages of write_ahead
+
+
+# Fetch what the writes to `accounts` after row i will read, stage by stage, each behind what the one before has brought: the account's
+# rows; its unit, balance and first position; that one's triggers and the next position; their neighbours. Rows may be wrong yet. O(1).
+cdef inline void write_ahead(State* state, const int32_t* accounts, int64_t i, int64_t count) noexcept nogil:
+    cdef int64_t stage, row
+    cdef int side
+    cdef Account* account
+    cdef Holding* holding
+    cdef Trigger* trigger
+    for stage in range(1, 5):
+        row = i + stage * WRITE_AHEAD
+        if row >= count or not 0 <= accounts[row] < <int64_t>state.ledger.account_count:
+            continue
+        account = account_at(&state.accounts, <uint32_t>accounts[row])
+        if stage == 4:
+            prefetch(account)
+            prefetch(purse_at(&state.ledger, <uint32_t>accounts[row]))
+            continue
+        if account.holdings == NIL:
+            continue
+        holding = holding_at(&state.accounts, account.holdings)
+        if stage == 3:
+            prefetch(holding)
+            prefetch(balance_row(&state.ledger, purse_at(&state.ledger, <uint32_t>accounts[row]).first))
+            if account.units != NIL:
+                prefetch(unit_of_state(state, account.units))
+            continue
+        for side in range(2):
+            if holding.trigger[side] == NIL:
+                continue
+            trigger = trigger_at(&state.risk.triggers, holding.trigger[side])
+            if stage == 2:
+                prefetch(trigger)
+                continue
+            if trigger.next != NIL:
+                prefetch(trigger_at(&state.risk.triggers, trigger.next))
+            if trigger.prev != NIL:
+                prefetch(trigger_at(&state.risk.triggers, trigger.prev))
+        if stage == 2 and holding.next_of_account != NIL:
+            prefetch(holding_at(&state.accounts, holding.next_of_account))
+    keep()
+
+
 cdef class _WorldMargin(_WorldPricing):
     """Declare how margin works, move money, ask what an account is worth."""
 
@@ -285,6 +331,7 @@ cdef class _WorldMargin(_WorldPricing):
             left -= amounts_[i]
         with nogil:
             for i in range(whom.length):
+                write_ahead(state, whom_, i, whom.length)
                 fault = fault or funds_deposit(state, <uint32_t>whom_[i], asset_, amounts_[i])
         if fault:
             state.fault = FAULT_NO_MEMORY
@@ -327,6 +374,8 @@ cdef class _WorldMargin(_WorldPricing):
         cdef const int64_t* price_ = <const int64_t*>price.data
         with nogil:
             for i in range(market.length):
+                write_ahead(state, buyer_, i, market.length)
+                write_ahead(state, seller_, i, market.length)
                 fault = opening_fault(state, market_[i], <uint32_t>buyer_[i], <uint32_t>seller_[i], lots_[i], price_[i], &seller_is_wrong)
                 if fault or state.fault:
                     break
