@@ -58,6 +58,63 @@ cdef void write_unit(State* state, Table* table, int64_t row) noexcept nogil:
     put8(table, row, 13, unit.margin_atoms)
 
 
+cdef int64_t wrong_mark(State* state, const int64_t* times_ms, const uint16_t* markets, const int64_t* ticks, int64_t count) noexcept nogil:
+    """The first row of mark_rounds that is refused, `count` if none is. O(rows)."""
+    cdef int64_t i, least_ms = state.now_ms
+    for i in range(count):
+        if not least_ms <= times_ms[i] <= TIME_MAX >> 1 or not 1 <= ticks[i] <= PRICE_MOST or markets[i] >= state.markets.count \
+                or market_at(state, markets[i]).kind != MARKET_PERPETUAL:
+            return i
+        least_ms = times_ms[i]
+    return count
+
+
+cdef enum:
+    WRITE_AHEAD = 6              # rows between the stages of write_ahead
+
+
+# Fetch what the writes to `accounts` after row i will read, stage by stage, each behind what the one before has brought: the account's
+# rows; its unit, balance and first position; that one's triggers and the next position; their neighbours. Rows may be wrong yet. O(1).
+cdef inline void write_ahead(State* state, const int32_t* accounts, int64_t i, int64_t count) noexcept nogil:
+    cdef int64_t stage, row
+    cdef int side
+    cdef Account* account
+    cdef Holding* holding
+    cdef Trigger* trigger
+    for stage in range(1, 5):
+        row = i + stage * WRITE_AHEAD
+        if row >= count or not 0 <= accounts[row] < <int64_t>state.ledger.account_count:
+            continue
+        account = account_at(&state.accounts, <uint32_t>accounts[row])
+        if stage == 4:
+            prefetch(account)
+            prefetch(purse_at(&state.ledger, <uint32_t>accounts[row]))
+            continue
+        if account.holdings == NIL:
+            continue
+        holding = holding_at(&state.accounts, account.holdings)
+        if stage == 3:
+            prefetch(holding)
+            prefetch(balance_row(&state.ledger, purse_at(&state.ledger, <uint32_t>accounts[row]).first))
+            if account.units != NIL:
+                prefetch(unit_of_state(state, account.units))
+            continue
+        for side in range(2):
+            if holding.trigger[side] == NIL:
+                continue
+            trigger = trigger_at(&state.risk.triggers, holding.trigger[side])
+            if stage == 2:
+                prefetch(trigger)
+                continue
+            if trigger.next != NIL:
+                prefetch(trigger_at(&state.risk.triggers, trigger.next))
+            if trigger.prev != NIL:
+                prefetch(trigger_at(&state.risk.triggers, trigger.prev))
+        if stage == 2 and holding.next_of_account != NIL:
+            prefetch(holding_at(&state.accounts, holding.next_of_account))
+    keep()
+
+
 cdef class _WorldMargin(_WorldPricing):
     """Declare how margin works, move money, ask what an account is worth."""
 
@@ -274,6 +331,7 @@ cdef class _WorldMargin(_WorldPricing):
             left -= amounts_[i]
         with nogil:
             for i in range(whom.length):
+                write_ahead(state, whom_, i, whom.length)
                 fault = fault or funds_deposit(state, <uint32_t>whom_[i], asset_, amounts_[i])
         if fault:
             state.fault = FAULT_NO_MEMORY
@@ -316,6 +374,8 @@ cdef class _WorldMargin(_WorldPricing):
         cdef const int64_t* price_ = <const int64_t*>price.data
         with nogil:
             for i in range(market.length):
+                write_ahead(state, buyer_, i, market.length)
+                write_ahead(state, seller_, i, market.length)
                 fault = opening_fault(state, market_[i], <uint32_t>buyer_[i], <uint32_t>seller_[i], lots_[i], price_[i], &seller_is_wrong)
                 if fault or state.fault:
                     break
@@ -359,7 +419,8 @@ cdef class _WorldMargin(_WorldPricing):
         for i in range(state.agents.count):
             if agent_at(state, <uint32_t>i).behaviour == BEHAVIOUR_PYTHON:
                 raise bad_input("times_ms", "a world without Python agents: publish and run there", "one with them")
-        for i in range(when.length):
+        i = wrong_mark(state, when_, market_, price_, when.length)
+        if i < when.length:
             self.perpetual_number(market_[i])
             border_int(when_[i], f"times_ms[{i}]", state.now_ms if i == 0 else when_[i - 1], TIME_MAX >> 1)
             border_int(price_[i], f"price_ticks[{i}]", 1, PRICE_MOST)

@@ -200,18 +200,31 @@ cdef inline void check_ahead(State* state, uint32_t i, uint32_t count) noexcept 
     cdef uint32_t* due = <uint32_t*>state.risk.due.base
     cdef Unit* unit
     cdef slot_t slot
+    cdef Holding* holding
+    cdef int side
+    if i + 4 * CHECK_AHEAD < count:
+        prefetch(unit_of_state(state, due[i + 4 * CHECK_AHEAD]))
     if i + 3 * CHECK_AHEAD < count:
-        prefetch(unit_of_state(state, due[i + 3 * CHECK_AHEAD]))
-    if i + 2 * CHECK_AHEAD < count:
-        unit = unit_of_state(state, due[i + 2 * CHECK_AHEAD])
+        unit = unit_of_state(state, due[i + 3 * CHECK_AHEAD])
         prefetch(account_at(&state.accounts, unit.account))
         prefetch(purse_at(&state.ledger, unit.account))
-    if i + CHECK_AHEAD < count:
-        unit = unit_of_state(state, due[i + CHECK_AHEAD])
+    if i + 2 * CHECK_AHEAD < count:
+        unit = unit_of_state(state, due[i + 2 * CHECK_AHEAD])
         slot = account_at(&state.accounts, unit.account).holdings
         prefetch(balance_row(&state.ledger, purse_at(&state.ledger, unit.account).first))
         if slot != NIL:
             prefetch(holding_at(&state.accounts, slot))
+    if i + CHECK_AHEAD < count:
+        unit = unit_of_state(state, due[i + CHECK_AHEAD])
+        slot = account_at(&state.accounts, unit.account).holdings
+        if slot != NIL:
+            holding = holding_at(&state.accounts, slot)
+            for side in range(2):
+                if holding.trigger[side] != NIL:
+                    prefetch(trigger_at(&state.risk.triggers, holding.trigger[side]))
+            if holding.next_of_account != NIL:
+                prefetch(holding_at(&state.accounts, holding.next_of_account))
+    keep()
 
 
 # The margin check of a millisecond. O(units due, and the markets of their accounts).

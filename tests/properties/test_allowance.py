@@ -38,7 +38,7 @@ def trading_world(seed: int, *, unified: bool, tiny: bool) -> tuple[_core.World,
 @pytest.mark.parametrize("seed", range(6))
 def test_e7_trades_paid_from_an_allowance_leave_every_corner_sound(seed: int, unified: bool, tiny: bool) -> None:
     world, _, trader, rich, rng = trading_world(seed, unified=unified, tiny=tiny)
-    marks = [world.market(market).mark for market in range(MARKETS)]
+    marks = [world.market(market)["mark"] for market in range(MARKETS)]
     for step in range(120):
         now = world.now_ms
         market, side = rng.randrange(MARKETS), rng.choice([Side.BUY, Side.SELL])
