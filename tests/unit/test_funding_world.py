@@ -7,7 +7,7 @@ from worldkit import BASE, BUY, CANCEL_ROW, LIQUIDATION, QUOTE, SELL, agree, jou
 
 from engine import InputError, _core
 from engine.funding import FundingRule, binance, hyperliquid
-from engine.reference.world import JournalKind
+from engine.reference.world import JournalKind, MarketTerms
 
 HOUR = 3_600_000
 PPB = 10**9
@@ -101,16 +101,17 @@ class TestRate:
             assert world.rate() == ppb
             agree(world.twin)
 
-    def test_f4_impact_prices_are_rounded_towards_no_premium(self):
-        # One lot at INDEX + 2 and 2/3 of one at INDEX + 1 against an index of INDEX: 1.6 ticks above, less a rounding.
-        world = Perpetual(worth=3)
-        world.quote(INDEX + 2, None, lots=1)
-        world.quote(INDEX + 1, None, lots=1)
-        impact = 3 * (INDEX + 2) + 2 * (INDEX + 1)
-        world.fund(impact_atoms=impact, clamp_ppb=0)
+    @pytest.mark.parametrize(("side", "prices", "ppb"), [(BUY, (1_002, 1_001), 1_777_777), (SELL, (998, 999), -1_777_777)])
+    def test_f4_impact_prices_are_rounded_towards_no_premium(self, side, prices, ppb):
+        world = Perpetual(worth=7, lots=0)
+        world.publish(index=1_000)
+        for price in prices:
+            world.native.send_order(world.quoter, world.market, side, price, 1, at_ms=1)
+        world.native.run(1, check=True)
+        # A lot of 7 atoms a tick, and two sevenths of another: 16/9 ticks of premium, 1,777,777.8 ppb; below, F-1 alone would give ...778.
+        world.fund(impact_atoms=7 * prices[0] + 2 * prices[1], clamp_ppb=0)
         world.native.run(8 * HOUR, check=True)
-        micro = impact * 10**6 * (INDEX + 1) // (3 * (INDEX + 1) + 2 * (INDEX + 1))
-        assert world.rate() == (micro - INDEX * 10**6) * 1_000 // INDEX == 15_999
+        assert world.rate() == ppb
         agree(world.twin)
 
     def test_f1_samples_weigh_the_time_until_the_next_one(self):
@@ -186,7 +187,7 @@ class TestPayments:
             world = Perpetual(lots=0)
             takers = [world.twin.account(10**9) for _ in range(20)]
             for i, account in enumerate(reversed(takers) if reverse else takers):
-                world.native.open_trade(world.market, account, world.short, 3 + (account - takers[0]), INDEX + i % 2 * 0)
+                world.native.open_trade(world.market, account, world.short, 3 + (account - takers[0]), INDEX + i)
             world.native.record(movements=True)
             world.fund(interest_ppb=3_333)
             world.native.run(8 * HOUR, check=True)
@@ -288,10 +289,10 @@ class TestBreach:
         world = Perpetual(lots=7, funds=35_000)
         world.quote(None, INDEX * 2)
         world.publish(mark=INDEX - 1)
-        world.fund(1_000, interest_ppb=8 * HOUR * 1_000, clamp_ppb=PPB)  # 0.1 % each second
+        world.fund(1_000, interest_ppb=PPB, clamp_ppb=PPB)  # 34,722 ppb each second: 24.3 atoms
         world.native.run(2_500, check=True)  # no bid: its steps fill nothing
         assert world.native.in_liquidation(world.long)
-        assert world.atoms(world.long) == 35_000 - 2 * 700 + 0
+        assert (world.atoms(world.long), world.atoms(world.short)) == (35_000 - 2 * 25, 35_000 + 2 * 24)
         agree(world.twin)
 
 
@@ -324,10 +325,10 @@ class TestSkipped:
         agree(twin)
 
     def test_with_a_stale_mark_the_rate_stays(self):
-        world = Perpetual(price_stale_ms=0)
+        world = Perpetual(lots=0)
         twin = world.twin
         market = twin.native.add_perpetual(QUOTE, atoms_per_tick_lot=1, maintenance_ppm=50_000, price_stale_ms=1_500)
-        twin.terms.append(twin.terms[0])
+        twin.terms.append(MarketTerms(QUOTE, 1))
         world.native.open_trade(market, world.long, world.short, 7, INDEX)
         for kind in ("index", "mark"):
             world.native.publish(market, INDEX, kind)
@@ -335,7 +336,7 @@ class TestSkipped:
         world.native.run(1_500, check=True)  # its age is 1,500: fresh still
         rate = world.native.funding(market)[0]
         paid = world.atoms(world.long)
-        assert rate == 1_500 * PPB // (8 * HOUR) + 1  # 52,083.3 rounded... see F-2
+        assert rate == 52_083  # 1.5 s of 8 h: 52,083.3
         world.native.run(3_000, check=True)
         assert [row[2] for row in funding_rows(twin)] == [INDEX, 0]
         assert (world.native.funding(market)[0], world.atoms(world.long)) == (rate, paid)
@@ -360,7 +361,7 @@ class TestSkipped:
         agree(twin)
 
     def test_beyond_the_bound_of_all_payments(self):
-        twin = opened()
+        twin = opened(stage_ppm=0)
         market = twin.perpetual(QUOTE, worth=2**20, maintenance_ppm=0)
         long, short = twin.account(10**9), twin.account(10**9)
         twin.native.open_trade(market, long, short, 2**20, 1)
