@@ -1,4 +1,4 @@
-"""Funding as venues declare it: when longs and shorts pay one another, on which price, and how far a rate may go (F-1 .. F-6).
+"""Funding as venues declare it: when longs and shorts pay one another, on which price, and how much (F-1 .. F-6).
 
 Stands on `engine.errors` and `engine.units`; the compiled core is not imported here.
 
@@ -70,7 +70,7 @@ class FundingRule:
 
     def __post_init__(self) -> None:
         for name, value in (("every_ms", self.every_ms), ("sample_ms", self.sample_ms)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if type(value) is not int or value < 1:
                 raise InputError(name, "whole milliseconds, at least 1", value)
         if self.on not in ("mark", "oracle"):
             raise InputError("on", "mark or oracle", self.on)

@@ -4,7 +4,8 @@ Stands on `ledger` (`ceil_div`).
 
 ::
 
-    levels --F-4--> impact prices, index --F-1--> samples --mean--> P_avg --F-2--> rate --F-3--> payer --ceil--> pool --floor--> payee
+    levels --F-4--> impact prices, index --F-1--> samples --mean--> P_avg --F-2--> rate
+    rate --F-3--> payer --ceil--> pool --floor--> payee
 
 Promises: plain integers, rates in ppb (10^-9). Payments and the pool's part sum to 0, and the pool never pays.
 """
@@ -212,8 +213,8 @@ class FundingInterval:
         What a sample sells and buys, quote atoms.
     atoms_per_tick_lot : int
         The market's w.
-    **terms : int
-        Interest, clamp and cap, as for `funding_rate_ppb`.
+    interest_ppb, clamp_ppb, cap_ppb : int, int, int or None
+        As for `funding_rate_ppb`.
 
     Examples
     --------
@@ -225,9 +226,18 @@ class FundingInterval:
     (500000, 500000)
     """
 
-    def __init__(self, every_ms: int, impact_atoms: int, atoms_per_tick_lot: int, **terms: int | None) -> None:
+    def __init__(
+        self,
+        every_ms: int,
+        impact_atoms: int,
+        atoms_per_tick_lot: int,
+        *,
+        interest_ppb: int = INTEREST_PPB,
+        clamp_ppb: int = CLAMP_PPB,
+        cap_ppb: int | None = None,
+    ) -> None:
         self.every_ms, self.impact_atoms, self.worth = every_ms, impact_atoms, atoms_per_tick_lot
-        self.terms = terms
+        self.interest_ppb, self.clamp_ppb, self.cap_ppb = interest_ppb, clamp_ppb, cap_ppb
         self.samples: list[tuple[int, int]] = []
 
     def sample(
@@ -254,4 +264,10 @@ class FundingInterval:
             return None
         mean = premium_mean_ppb(before, time_ms)
         self.samples = [(time_ms, self.samples[-1][1])]
-        return funding_rate_ppb(mean, self.every_ms, **self.terms)
+        return funding_rate_ppb(
+            mean,
+            self.every_ms,
+            interest_ppb=self.interest_ppb,
+            clamp_ppb=self.clamp_ppb,
+            cap_ppb=self.cap_ppb,
+        )

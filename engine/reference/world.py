@@ -598,7 +598,9 @@ class World:
             settling = [market for market in self.markets if market.terms.quote_asset == asset]
             clearing = sum(market.clearing + market.funding_pool for market in settling)
             if self.ledger.total(asset) + clearing != deposits:
-                return f"L-2: the balances of asset {asset}, clearing and funding pools in it do not sum to its deposits"
+                return (
+                    f"L-2: the balances of asset {asset}, clearing and funding pools in it do not sum to its deposits"
+                )
             if sum(row[asset].owed for row in self.ledger.balances) != 0:
                 return f"L-13: what is owed of asset {asset} is not what is lent"
         return None

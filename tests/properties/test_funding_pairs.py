@@ -1,4 +1,4 @@
-"""Random worlds with funding and interest: rates, payments and debts are what the reference makes of the same books and prices (F, L-13)."""
+"""Random worlds with funding and interest: rates, payments and debts are what the reference makes of them (F, L-13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Funding and interest in a world, rule by rule (F-1 .. F-6, L-13), native and replayed."""
+"""Funding in a world, rule by rule (F-1 .. F-6), native and replayed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from engine.reference.world import JournalKind, MarketTerms
 
 HOUR = 3_600_000
 PPB = 10**9
-INSURANCE = 1
 INDEX = 100_000  # ticks: one is 10 ppm of it
 CLEARING = -2  # the payer or receiver of a movement
-FUNDING_MOVEMENT, INTEREST_MOVEMENT = 11, 12
+FUNDING_MOVEMENT = 11
 
 
 class Perpetual:
@@ -101,17 +100,34 @@ class TestRate:
             assert world.rate() == ppb
             agree(world.twin)
 
-    @pytest.mark.parametrize(("side", "prices", "ppb"), [(BUY, (1_002, 1_001), 1_777_777), (SELL, (998, 999), -1_777_777)])
+    @pytest.mark.parametrize(
+        ("side", "prices", "ppb"), [(BUY, (1_002, 1_001), 1_777_777), (SELL, (998, 999), -1_777_777)]
+    )
     def test_f4_impact_prices_are_rounded_towards_no_premium(self, side, prices, ppb):
         world = Perpetual(worth=7, lots=0)
         world.publish(index=1_000)
         for price in prices:
             world.native.send_order(world.quoter, world.market, side, price, 1, at_ms=1)
         world.native.run(1, check=True)
-        # A lot of 7 atoms a tick, and two sevenths of another: 16/9 ticks of premium, 1,777,777.8 ppb; below, F-1 alone would give ...778.
+        # A lot of 7 atoms a tick, and two sevenths of another: 16/9 ticks of premium, 1,777,777.8 ppb.
+        # Below, F-1's own rounding alone would give -1,777,778.
         world.fund(impact_atoms=7 * prices[0] + 2 * prices[1], clamp_ppb=0)
         world.native.run(8 * HOUR, check=True)
         assert world.rate() == ppb
+        agree(world.twin)
+
+    @pytest.mark.parametrize(
+        ("side", "price", "index", "ppb"),
+        [(BUY, 2**31 - 1, 1, PPB), (SELL, 1, 2**31 - 1, -PPB), (SELL, 2**31 - 1, 1, 0)],
+    )
+    def test_f4_the_largest_prices_and_impacts(self, side, price, index, ppb):
+        world = Perpetual(lots=0)
+        world.publish(index=index)
+        world.native.send_order(world.quoter, world.market, side, price, 2**55 // price, at_ms=1)
+        world.native.run(1, check=True)
+        world.fund(impact_atoms=2**55 // price * price, clamp_ppb=0)  # to the last lot
+        world.native.run(8 * HOUR, check=True)
+        assert world.rate() == ppb  # 2^31 times the index is cut to the cap; (2^31 - 2) / (2^31 - 1) rounds down to -1
         agree(world.twin)
 
     def test_f1_samples_weigh_the_time_until_the_next_one(self):
@@ -229,7 +245,9 @@ class TestPayments:
         world.fund()
         world.native.run(8 * HOUR, check=True)
         table = world.native.margin_units()
-        (margin,) = (row for row, mode in zip(table["margin_atoms"].tolist(), table["mode"].tolist(), strict=True) if mode == 1)
+        (margin,) = (
+            row for row, mode in zip(table["margin_atoms"].tolist(), table["mode"].tolist(), strict=True) if mode == 1
+        )
         assert (world.atoms(alone), margin) == (balance, 70_000 - 70)
         assert world.atoms(world.short) == 10**9 + 70
         assert world.native.funding(world.market)[2] == 0
@@ -374,117 +392,6 @@ class TestSkipped:
         agree(twin)
 
 
-class Loans:
-    """Hold unified accounts of dollars; `owing` lacks 1,000,001 atoms of them and has base to show for it."""
-
-    def __init__(self, *, lent, rate=10_000_000, every_ms=HOUR):
-        self.twin = opened()
-        self.native = self.twin.native
-        self.spot = self.twin.spot(BASE, QUOTE)
-        self.market = self.twin.perpetual(QUOTE, maintenance_ppm=0)
-        self.lender = self.twin.account(10**9)
-        terms = {"loan_rate_ppb": rate, "loan_every_ms": every_ms, "loan_ppm": 50_000}
-        self.native.add_collateral(0, QUOTE, lender=self.lender if lent else None, **terms)
-        self.native.add_collateral(0, BASE, market=self.spot)
-        self.owing, self.rich = (self.native.add_accounts(mode=3) for _ in range(2))
-        self.native.publish(self.spot, 1_000, "index")
-        self.native.publish(self.market, 1_000, "mark")
-        for account in (self.owing, self.rich):
-            self.native.deposit(account, BASE, 10**6)
-        self.native.open_trade(self.market, self.owing, self.rich, 1, 1_000_001)
-        self.native.open_trade(self.market, self.rich, self.owing, 1, 1)  # a loss of 1,000,000 is realised
-        self.native.open_trade(self.market, self.owing, self.rich, 1, 2)
-        self.native.open_trade(self.market, self.rich, self.owing, 1, 1)
-        assert self.atoms(self.owing) == -1_000_001
-
-    def atoms(self, account):
-        return self.native.balance(account, QUOTE)[0]
-
-    def owed(self, account):
-        return self.native.owed(account, QUOTE)
-
-
-class TestInterest:
-    def test_l13_owed_to_the_lender_rounded_up_and_compounding(self):
-        world = Loans(lent=True)
-        world.native.run(HOUR, check=True)
-        assert world.owed(world.owing) == 10_001  # 1 % of 1,000,001: 10,000.01
-        assert world.owed(world.lender) == -10_001
-        assert (world.atoms(world.owing), world.atoms(world.lender)) == (-1_000_001, 10**9)
-        world.native.run(2 * HOUR, check=True)
-        assert world.owed(world.owing) == 10_001 + 10_101  # of 1,010,002
-        assert journal(world.twin, JournalKind.INTEREST) == [
-            (HOUR, world.owing, world.lender, 0, 10_000_000, 10_001),
-            (2 * HOUR, world.owing, world.lender, 0, 10_000_000, 10_101),
-        ]
-        agree(world.twin)
-
-    def test_l13_without_a_lender_the_insurance_fund_gets_atoms(self):
-        world = Loans(lent=False)
-        world.native.record(movements=True)
-        world.native.run(HOUR, check=True)
-        assert (world.atoms(world.owing), world.owed(world.owing)) == (-1_010_002, 0)
-        assert world.atoms(INSURANCE) == 10_001
-        moved = world.native.table("movements")
-        assert [moved[name].tolist() for name in ("payer", "receiver", "atoms", "kind")] == [
-            [world.owing], [INSURANCE], [10_001], [INTEREST_MOVEMENT],
-        ]
-        agree(world.twin)
-
-    def test_l13_a_loan_grows(self):
-        world = Loans(lent=True)
-        world.native.deposit(world.owing, QUOTE, 2_000_000)
-        world.native.borrow(world.owing, QUOTE, 500_000)
-        world.native.run(3 * HOUR, check=True)
-        assert world.owed(world.owing) == 515_151  # 505,000; 510,050; 515,150.5
-        assert world.owed(world.lender) == -515_151
-        world.native.repay(world.owing, QUOTE, 515_151)
-        world.native.run(9 * HOUR, check=True)
-        assert world.owed(world.owing) == world.owed(world.lender) == 0
-
-    def test_l13_who_lacks_nothing_pays_nothing_and_no_other_mode_does(self):
-        world = Loans(lent=True)
-        cross = world.twin.account(1_000)
-        world.native.open_trade(world.market, cross, world.rich, 1, 5_000)
-        world.native.open_trade(world.market, world.rich, cross, 1, 1)  # under water, and no unified account
-        assert world.atoms(cross) < 0
-        world.native.run(HOUR, check=True)
-        assert {row[1] for row in journal(world.twin, JournalKind.INTEREST)} == {world.owing}
-        agree(world.twin)
-
-    def test_l13_a_breach_is_found_in_the_same_millisecond(self):
-        world = Loans(lent=True, rate=PPB)
-        world.native.open_trade(world.market, world.owing, world.rich, 1, 1_000)
-        # 10^9 of base; the debt doubles each hour from 1,000,001, and needs 5 % on top: 2^9 of it is 512 M, 2^10 too much.
-        world.native.run(9 * HOUR, check=True)
-        assert world.native.margin(world.owing).state == 0
-        world.native.run(10 * HOUR, check=True)
-        assert landmarks(world.twin, LIQUIDATION)[0][:2] == (10 * HOUR, world.owing)
-
-    def test_l13_held_at_the_bound(self):
-        world = Loans(lent=True, rate=PPB)
-        world.native.run(80 * HOUR, check=True)  # it would pass 2^61 after 41 hours
-        assert world.owed(world.owing) == 2**61 == -world.owed(world.lender)
-        assert len(journal(world.twin, JournalKind.INTEREST)) == 42
-        agree(world.twin)
-
-    def test_l13_a_unified_lender_gains_equity(self):
-        world = Loans(lent=False)
-        other = world.twin.venue()
-        lender = world.native.add_accounts(venue=other)
-        world.native.add_collateral(other, QUOTE, lender=lender, loan_rate_ppb=10_000_000, loan_every_ms=HOUR)
-        owing = world.native.add_accounts(venue=other, mode=3)
-        market = world.twin.perpetual(QUOTE, venue=other, maintenance_ppm=0)
-        world.native.deposit(owing, QUOTE, 10**6)
-        world.native.deposit(lender, QUOTE, 10**6)
-        world.native.publish(market, 1_000, "mark")
-        world.native.borrow(owing, QUOTE, 1_000)
-        world.native.run(HOUR, check=True)
-        assert (world.owed(owing), world.owed(lender)) == (1_010, -1_010)
-        assert world.native.margin(owing).equity == 10**6 - 10
-        assert {row[1] for row in journal(world.twin, JournalKind.INTEREST)} == {world.owing, owing}  # each at its venue
-
-
 class TestSnapshot:
     def test_j3_in_the_middle_of_an_interval(self):
         world = Perpetual()
@@ -499,14 +406,6 @@ class TestSnapshot:
         assert copy.digest() == world.native.digest()
         assert copy.funding(world.market) == world.native.funding(world.market)
         assert world.native.memory()["fundings"][0] == 1
-
-    def test_j3_before_interest(self):
-        world = Loans(lent=True)
-        copy = _core.World.restore(world.native.snapshot())
-        for native in (world.native, copy):
-            native.run(5 * HOUR, check=True)
-        assert copy.digest() == world.native.digest()
-        assert copy.owed(world.owing, QUOTE) == world.owed(world.owing) > 0
 
 
 class TestInput:
@@ -558,14 +457,6 @@ class TestInput:
             world.native.add_funding(world.market, **self.GOOD)
         with pytest.raises(InputError, match="market: expected one whose funding is not settled here"):
             world.native.set_funding(world.market, 0, next_ms=1, every_ms=1)
-
-    @pytest.mark.parametrize(
-        ("field", "value"), [("loan_rate_ppb", -1), ("loan_rate_ppb", PPB + 1), ("loan_every_ms", 0), ("loan_every_ms", 2**60)]
-    )
-    def test_wrong_terms_of_a_loan(self, field, value):
-        twin = opened()
-        with pytest.raises(InputError, match=field):
-            twin.native.add_collateral(0, QUOTE, **{field: value})
 
     @pytest.mark.parametrize(
         ("field", "options"),
