@@ -47,7 +47,7 @@ FLOORS = [
     "settle publish link",
     "funds",
     "samples venue lending",
-    "mass_quote agent replay ahead opening",
+    "mass_quote agent replay ahead opening funding interest",
     "liquidation backstop agents/*",
     "margin_check",
     "kernel",

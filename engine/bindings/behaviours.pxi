@@ -6,8 +6,10 @@ from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyBy
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memset
 
+from engine.native.funding cimport *
 from engine.native.funds cimport *
 from engine.native.health cimport *
+from engine.native.interest cimport *
 from engine.native.kernel cimport *
 from engine.native.law cimport *
 from engine.native.link cimport *

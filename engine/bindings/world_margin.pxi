@@ -157,7 +157,7 @@ cdef class _WorldMargin(_WorldPricing):
         rules.count = <uint32_t>len(rows)
         rules_at(&state.risk, number)[0] = rules
 
-    def add_collateral(self, venue, asset, *, market=None, value=None, loan_ppm=0, lender=None):
+    def add_collateral(self, venue, asset, *, market=None, value=None, loan_ppm=0, lender=None, loan_rate_ppb=0, loan_every_ms=3600000):
         """Let an asset count in a venue's unified accounts (rule C-3).
 
         Parameters
@@ -172,12 +172,18 @@ cdef class _WorldMargin(_WorldPricing):
             Maintenance of what is owed of it, ppm.
         lender : int, optional
             The account that lends it (rule L-12).
+        loan_rate_ppb : int
+            Interest on what is owed of it, 10**-9 each interval, up to one (rule L-13).
+        loan_every_ms : int
+            The interval, ms: it is charged at its whole multiples.
         """
         cdef State* state = self.enter()
         cdef uint32_t venue_ = self.venue_number(venue), asset_ = self.asset_number(asset, "asset"), market_ = NIL, lender_ = NIL, i
         cdef MarginRules* rules = rules_at(&state.risk, venue_)
         cdef slot_t value_ = NIL, slot
         cdef int64_t loan = border_int(loan_ppm, "loan_ppm", 0, 1000000)
+        cdef int64_t rate = border_int(loan_rate_ppb, "loan_rate_ppb", 0, PPB)
+        cdef time_ms_t every_ms = border_int(loan_every_ms, "loan_every_ms", 1, _MS_MOST)
         cdef Collateral* row
         if value is not None:
             value_ = <slot_t>border_int(value, "value", 0, <int64_t>state.risk.schedules.rows.count - 1)
@@ -207,6 +213,8 @@ cdef class _WorldMargin(_WorldPricing):
         row.market = market_
         row.value = value_
         row.loan_ppm = loan
+        row.loan_rate_ppb = rate
+        row.loan_every_ms = every_ms
         row.lender = lender_
         row.holding = row.touched_next = NIL
         row.next = rules.collateral
@@ -218,6 +226,10 @@ cdef class _WorldMargin(_WorldPricing):
         for i in range(state.markets.count):
             if market_at(state, i).kind == MARKET_PERPETUAL and market_at(state, i).venue == venue_ and market_at(state, i).quote_asset == asset_:
                 market_at(state, i).settles = slot
+        if rate:
+            interest_begin(state, slot, venue_)
+        if state.fault:
+            self.raise_fault()
 
     def set_leverage(self, account, leverage, *, market=None):
         """Choose a leverage: the initial requirement of the account, or of its isolated position, is at least notional / leverage (C-6).

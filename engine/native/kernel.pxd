@@ -16,6 +16,8 @@ from engine.native.agents.point cimport *
 from engine.native.agents.shock cimport *
 from engine.native.agents.value cimport *
 from engine.native.columns cimport *
+from engine.native.funding cimport *
+from engine.native.interest cimport *
 from engine.native.link cimport *
 from engine.native.margin_check cimport *
 from engine.native.liquidation cimport *
@@ -36,7 +38,7 @@ cdef extern from *:
     const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
 
 cdef enum:
-    WORLD_SLABS = 46 + 9         # the behaviours' rows last
+    WORLD_SLABS = 47 + 9         # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -95,8 +97,9 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[43] = &state.feeds.sources
     slabs[44] = &state.feeds.cells
     slabs[45] = &state.feeds.points
+    slabs[46] = &state.fundings
     for behaviour in range(BEHAVIOURS):
-        slabs[46 + behaviour] = &state.rows[behaviour]
+        slabs[47 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 
@@ -186,6 +189,12 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         venue_publish(state, event.a)
     elif event.kind == EVENT_CHECK:
         margin_check(state)
+    elif event.kind == EVENT_PREMIUM:
+        funding_sample(state, event.a)
+    elif event.kind == EVENT_FUNDING:
+        funding_settle(state, event.a)
+    elif event.kind == EVENT_INTEREST:
+        interest_settle(state, event.a, event.b)
     elif event.kind == EVENT_STEP:
         liquidation_step(state, event.a)
     elif event.kind == EVENT_COVER:

@@ -50,6 +50,8 @@ cdef struct MarginRules:
 # An asset that counts at a venue (C-3), and the sums of the evaluation that is running.
 cdef struct Collateral:
     int64_t loan_ppm             # requirement of a liability, ppm of it
+    int64_t loan_rate_ppb        # interest on a liability, each interval (L-13), 0 none
+    time_ms_t loan_every_ms      # the interval
     uint32_t asset
     uint32_t market              # the spot market whose index prices it, NIL: it is the unit of account
     slot_t value                 # schedule of what counts, NIL all of it

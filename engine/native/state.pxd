@@ -50,6 +50,9 @@ cdef enum EventKind:
     EVENT_REPLAY = 13            # a replay: its next rows are external input now
     EVENT_REPLAY_ROWS = 14       # a replay: they arrive
     EVENT_TIMER = 15             # a slot, b generation, cause the agent: an order of a flow has lived
+    EVENT_PREMIUM = 16           # a funding: a premium sample
+    EVENT_FUNDING = 17           # a funding: its market settles
+    EVENT_INTEREST = 18          # a collateral, b its venue
 
 # Event.kind: the kind, whether it stands before a gateway still, and of which venue (N-3).
 cdef enum:
@@ -98,8 +101,8 @@ cdef enum JournalKind:
     JOURNAL_BORROW = 10          # account, asset in `market`, atoms in `qty`, lender in `number`
     JOURNAL_REPAY = 11
     JOURNAL_MARGIN = 12          # account, market, atoms in `qty` from its balance to its isolated margin there
-    JOURNAL_INTEREST = 13        # account, asset in `market`, atoms in `qty`, lender in `number`
-    JOURNAL_FUNDING = 14         # market, rate in `number` (ppb), price
+    JOURNAL_INTEREST = 13        # account, asset in `market`, atoms in `qty`, lender or insurance fund in `number`, rate in `price` (ppb)
+    JOURNAL_FUNDING = 14         # market, rate in `number` (ppb), price; 0 and 0: an interval was skipped
     JOURNAL_REDUCE = 15          # as CANCEL, of `qty` lots
 
 cdef enum JournalColumn:
@@ -259,6 +262,7 @@ cdef struct State:
     Lineage lineage
     Queue queue
     Slab markets                 # Market
+    Slab fundings                # Funding (funding.pxd), of the perpetuals that have one
     Slab publications            # Publication in transit
     Slab oracles                 # Oracle
     Feeds feeds                  # their sources, windows and paths

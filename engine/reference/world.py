@@ -1,6 +1,6 @@
 """A world as a readable program that replays a journal: rules J-1, J-2 with U-2, U-9, U-10, L-2 .. L-10, V-1 .. V-7.
 
-Stands on `book` (one per market), `ledger` and `digest`.
+Stands on `book` (one per market), `ledger`, `accruals` and `digest`.
 
 ::
 
@@ -10,6 +10,7 @@ Stands on `book` (one per market), `ledger` and `digest`.
                                                    -> whose orders are unfunded now? their CANCEL rows must follow
                                        CANCEL      -> book -> reservations
                                        INDEX, MARK, ORACLE -> published prices
+                                       FUNDING, INTEREST   -> each payment worked out here -> ledger
 
 What decides *when* a command is sent (agents, oracles, liquidation) is not here: the journal says what reached the
 books and in which order, and this file says what must follow from it.
@@ -27,6 +28,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.errors import InputError, InvariantError
+from engine.reference.accruals import charge_interest, settle_funding
 from engine.reference.book import OrderBook
 from engine.reference.checks import refusal
 from engine.reference.commands import Command
@@ -84,6 +86,8 @@ class JournalKind(IntEnum):
     MARK = 6
     WRITE_OFF = 7  # account; asset in `market`; atoms in `qty`; payer in `number`
     ORACLE = 8
+    INTEREST = 13  # account; asset in `market`; atoms in `qty`; rate in `price`; lender or insurance fund in `number`
+    FUNDING = 14  # rate in `number`; both 0: skipped
 
 
 class JournalRow(NamedTuple):
@@ -189,6 +193,8 @@ class Market:
             notional_max=terms.notional_max_tick_lots,
         )
         self.clearing = 0  # L-6
+        self.funding_pool = 0  # F-3
+        self.funding_bound = 0  # F-6: no more can ever have been paid
         self.index: int | None = None
         self.mark: int | None = None
         self.oracle: int | None = None
@@ -315,6 +321,8 @@ class World:
             JournalKind.MARK: self._publish,
             JournalKind.ORACLE: self._publish,
             JournalKind.WRITE_OFF: self._write_off,
+            JournalKind.INTEREST: self._interest,
+            JournalKind.FUNDING: self._funding,
         }[JournalKind(row.kind)]
         handler(row)
 
@@ -365,6 +373,16 @@ class World:
         if row.number not in {market.terms.venue_accounts + SystemAccount.BAD_DEBT for market in self.markets}:
             raise InvariantError("L-10: a write-off that no bad-debt account pays", repr(row))
         self.ledger.move(row.number, row.account, row.market, row.qty)
+
+    def _funding(self, row: JournalRow) -> None:
+        """Settle a market's funding; payers left with less than they have promised lose their orders (F-5, V-6)."""
+        market = self.markets[row.market]
+        self._owe_cancels(market, settle_funding(self.ledger, market, row))
+
+    def _interest(self, row: JournalRow) -> None:
+        """Charge one account interest on what it lacks of an asset (L-13)."""
+        funds = {market.terms.venue_accounts + SystemAccount.INSURANCE_FUND for market in self.markets}
+        charge_interest(self.ledger, row, is_lent=row.number not in funds)
 
     # --- orders ----------------------------------------------------------------------------------------------------
 
@@ -536,12 +554,16 @@ class World:
         for row in self.ledger.balances:
             for balance in row:
                 yield from (balance.atoms, balance.reserved)
+                if balance.owed:
+                    yield from (-8, balance.owed)
         for market in self.markets:
             yield market.clearing
             yield from map(price_word, (market.book.last_price, market.index, market.mark))
             yield from (market.book.trade_count, market.book.digest())
             if market.oracle is not None:
                 yield from (-7, market.oracle)
+            if market.funding_pool:
+                yield from (-9, market.funding_pool)
         held = {
             (account, number)
             for number, market in enumerate(self.markets)
@@ -573,9 +595,14 @@ class World:
 
     def _balances_broken(self) -> str | None:
         for asset, deposits in enumerate(self.ledger.net_deposits):
-            clearing = sum(market.clearing for market in self.markets if market.terms.quote_asset == asset)
+            settling = [market for market in self.markets if market.terms.quote_asset == asset]
+            clearing = sum(market.clearing + market.funding_pool for market in settling)
             if self.ledger.total(asset) + clearing != deposits:
-                return f"L-2: the balances of asset {asset} and the clearing in it do not sum to its deposits"
+                return (
+                    f"L-2: the balances of asset {asset}, clearing and funding pools in it do not sum to its deposits"
+                )
+            if sum(row[asset].owed for row in self.ledger.balances) != 0:
+                return f"L-13: what is owed of asset {asset} is not what is lent"
         return None
 
     def _exposure_broken(self) -> str | None:

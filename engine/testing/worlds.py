@@ -117,12 +117,16 @@ class TwinWorld:
         for account in range(native.account_count):
             for asset in range(len(self.supplies)):
                 compare(f"balance {account}/{asset}", native.balance(account, asset), reference.balance(account, asset))
+                owed = reference.ledger.balances[account][asset].owed
+                compare(f"owed {account}/{asset}", native.owed(account, asset), owed)
             for market in range(len(self.terms)):
                 position = native.position(account, market)[:2]
                 compare(f"position {account}/{market}", position, reference.position(account, market))
         for number, market_row in enumerate(reference.markets):
             state, book = native.market(number), market_row.book
             compare(f"clearing {number}", state["clearing"], market_row.clearing)
+            if not market_row.terms.is_spot:
+                compare(f"funding pool {number}", native.funding(number)[2], market_row.funding_pool)
             published = (state["last"], state["index"], state["mark"], state["oracle"])
             expected = (book.last_price, market_row.index, market_row.mark, market_row.oracle)
             compare(f"prices {number}", published, expected)
