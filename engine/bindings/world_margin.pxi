@@ -191,7 +191,12 @@ cdef class _WorldMargin(_WorldPricing):
         while slot != NIL:
             if only == NIL or slot == only:
                 unit_of_state(state, slot).leverage_ppm = <uint32_t>(ceil_div(1000000, chosen) if chosen else 0)
+                if unit_of_state(state, slot).holding != NIL:    # it decides what money moves (L-11); of others only what is refused
+                    venue_journal(state, JOURNAL_LEVERAGE, holding_at(&state.accounts, unit_of_state(state, slot).holding).market,
+                                  <int32_t>account_, 0, 0, 0, 0, 0, unit_of_state(state, slot).leverage_ppm)
             slot = unit_of_state(state, slot).next
+        if state.fault:
+            self.raise_fault()
 
     # ---- money ----
 
@@ -436,6 +441,38 @@ cdef class _WorldMargin(_WorldPricing):
             for row in range(table.row_count):
                 write_unit(state, &table, row)
         return adopt_table(&table, UNIT_NAMES, UNIT_DTYPES)
+
+    def bands(self, account):
+        """Return at which values an account's units are looked at again (rule E-1).
+
+        Parameters
+        ----------
+        account : int
+            Whose.
+
+        Returns
+        -------
+        list of (int, str, int or None, int or None)
+            ``(market, series, low, high)`` for each of its markets where a unit waits, by market; series ``"mark"`` (perpetual) or
+            ``"index"`` (spot). It is due when the series is published at or below `low`, or at or above `high`; None: never. O(its markets).
+        """
+        cdef State* state = self.enter()
+        cdef slot_t slot = account_at(&state.accounts, self.account_number(account)).holdings, trigger
+        cdef Holding* holding
+        cdef list rows = []
+        cdef int side
+        while slot != NIL:
+            holding = holding_at(&state.accounts, slot)
+            ends = [None, None]
+            for side in range(2):
+                trigger = holding.trigger[side]
+                if trigger != NIL and trigger_at(&state.risk.triggers, trigger).bucket != NIL:
+                    ends[side] = trigger_at(&state.risk.triggers, trigger).at
+            if ends != [None, None]:
+                series = "index" if market_at(state, holding.market).kind == MARKET_SPOT else "mark"
+                rows.append((holding.market, series, ends[TRIGGER_FALL], ends[TRIGGER_RISE]))
+            slot = holding.next_of_account
+        return rows
 
     def risk_counts(self):
         """Return what the risk index has done so far.

@@ -162,7 +162,7 @@ cdef inline void change_make(State* state, Change* change) noexcept nogil:
         liquidation_begins(state, change.unit, landmark)
         return
     if action == ACTION_CANCEL and not gains:
-        venue_schedule(state, state.now_ms, PHASE_ORDERS, EVENT_CANCEL_ACCOUNT, change.account, 0, landmark)
+        unit_cancels(state, unit, landmark)
     unit_arm(state, change.unit, &change.health)
 
 
