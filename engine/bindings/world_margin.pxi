@@ -172,7 +172,7 @@ cdef class _WorldMargin(_WorldPricing):
         leverage : int
             1 to 1000; 0 takes the choice back.
         market : int, optional
-            Of an isolated position, which is made ready; without it the choice is for all that the account has.
+            Of a position, which is made ready; without it the choice is for all units that the account has now.
         """
         cdef State* state = self.enter()
         cdef uint32_t account_ = self.trader_number(account), market_ = 0
@@ -188,6 +188,8 @@ cdef class _WorldMargin(_WorldPricing):
             if only == NIL:
                 raise bad_input("account", "one that may hold perpetuals", account)
         slot = account_at(&state.accounts, account_).units
+        if slot == NIL:
+            raise bad_input("account", "one with a position or unified collateral, or a market: what it opens later is chosen for then", account)
         while slot != NIL:
             if only == NIL or slot == only:
                 unit_of_state(state, slot).leverage_ppm = <uint32_t>(ceil_div(1000000, chosen) if chosen else 0)

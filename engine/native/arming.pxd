@@ -46,13 +46,16 @@ cdef inline atoms_t part_up(atoms_t amount, int64_t ppm) noexcept nogil:
 
 
 # Adverse slopes of a position at a requirement ratio, with `rate_ppm` the highest rate that it can reach in the box: a falling long
-# loses what its notional loses, less the requirement that goes at the lowest rate; a rising short also needs more.
+# loses what its notional loses, less the requirement that goes at the lowest rate; a rising short also needs more. A long whose
+# requirement grows faster than its gain in some tier above fears a rise, even if no tier of this box does that.
 cdef inline Pull position_pull(Term* term, int64_t ratio_ppm, int64_t rate_ppm) noexcept nogil:
     cdef Pull pull
     cdef int64_t most = ceil_div(ratio_ppm * rate_ppm, 1000000)
     if term.kind == TERM_LONG:
         pull.fall = part_up(term.amount, 1000000 - floor_div(ratio_ppm * (rate_ppm if planted(SLIP_LOWEST_OF_TODAY) else term.lowest_ppm), 1000000))
         pull.rise = part_up(term.amount, most - term.floor_ppm)
+        if pull.rise == 0 and ratio_ppm * term.highest_ppm > 1000000 * <int64_t>term.floor_ppm and not planted(SLIP_RISE_LEFT_OPEN):
+            pull.rise = 1            # nothing inside this box, but beyond it: a band that holds the box shut
     else:
         pull.rise = part_up(term.amount, 1000000 + most)
         pull.fall = 0
@@ -151,6 +154,24 @@ cdef inline void bands_narrow(State* state, Health* health, int64_t ratio_ppm, a
             term.high = <int32_t>min64(term.high, min64(term.ticks + ticks + 1, TRIGGER_NONE_UP))
 
 
+# Less is left than roundings can take: whatever moves, and whichever way, the unit may come across (E-3). O(terms).
+cdef inline void bands_shut(State* state) noexcept nogil:
+    cdef uint32_t i
+    cdef Term* term
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        term = term_at(&state.risk, i)
+        term.low = <int32_t>max64(term.low, max64(<int64_t>term.ticks - 1, TRIGGER_NONE_DOWN))
+        term.high = <int32_t>min64(term.high, min64(<int64_t>term.ticks + 1, TRIGGER_NONE_UP))
+
+
+# Narrow the bands to a budget that may be below 0. O(terms).
+cdef inline void bands_spend(State* state, Health* health, int64_t ratio_ppm, atoms_t budget, bint gains) noexcept nogil:
+    if budget < 0 and not planted(SLIP_SHUT_ONE_WAY):
+        bands_shut(state)
+    else:
+        bands_narrow(state, health, ratio_ppm, min64(BUDGET_MOST, max64(0, budget)), gains)
+
+
 # What all roundings together may have taken from a surplus at a boundary (E-3). `at_or_below` has an atom of its own that comes and goes
 # with the requirement: where nothing is required 0 left is not beyond (C-4).
 cdef inline atoms_t rounds_at(Health* health, Boundary* boundary) noexcept nogil:
@@ -244,15 +265,15 @@ cdef inline void unit_arm(State* state, slot_t slot, Health* health) noexcept no
         term.high = TRIGGER_NONE_UP
     if health.is_known and unit.state > 0:               # back over the better boundary
         boundary = &rules.boundary[unit.state - 1]
-        budget = min64(BUDGET_MOST, max64(0, -surplus_to(boundary, health) - (0 if planted(SLIP_GAIN_UNROUNDED) else rounds_at(health, boundary))))
-        bands_narrow(state, health, boundary.ratio_ppm, budget, 1)
+        budget = -surplus_to(boundary, health) - (0 if planted(SLIP_GAIN_UNROUNDED) else rounds_at(health, boundary))
+        bands_spend(state, health, boundary.ratio_ppm, budget, 1)
     if health.is_known and unit.state < rules.count:     # over the next worse one
         boundary = &rules.boundary[unit.state]
-        budget = min64(BUDGET_MOST, max64(0, surplus_to(boundary, health) + 1 - rounds_slack(health, boundary)))
-        if unit.flags & UNIT_WRITES:
+        budget = surplus_to(boundary, health) + 1 - rounds_slack(health, boundary)
+        if unit.flags & UNIT_WRITES and budget > 0:
             unit.allowance_atoms = budget >> 1
             budget -= unit.allowance_atoms
-        bands_narrow(state, health, boundary.ratio_ppm, budget, 0)
+        bands_spend(state, health, boundary.ratio_ppm, budget, 0)
     bands_set(state, slot)
 
 

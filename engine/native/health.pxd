@@ -105,6 +105,7 @@ cdef inline atoms_t unit_add_position(State* state, Unit* unit, Holding* holding
     term.notional = term.amount = value if is_long else -value
     term.schedule = market.maintenance
     term.lowest_ppm = schedule_row(&state.risk.schedules, market.maintenance).lowest_ppm
+    term.highest_ppm = schedule_row(&state.risk.schedules, market.maintenance).highest_ppm
     term.rate_ppm = <int32_t>schedule_rate(&state.risk.schedules, market.maintenance, term.notional)
     term.floor_ppm = 1000000
     requirement[0] = add_saturating(requirement[0], schedule_ceil(&state.risk.schedules, market.maintenance, term.notional))

@@ -75,11 +75,13 @@ cdef extern from *:
         X(SLACK_LEFT_OUT, "E-3", "the budget is S, as if nothing were rounded")                                        \
         X(DEBT_UNROUNDED, "E-3", "without a position no rounding is counted, and 0 left is beyond")                    \
         X(GAIN_UNROUNDED, "E-3", "back over the better boundary nothing is taken off for rounding")                    \
+        X(SHUT_ONE_WAY, "E-3", "where roundings can take more than is left, only the adverse side is shut")             \
         X(STEP_AT_NOTHING, "E-3", "at_or_below 1.0: the atom that comes with the first requirement is not counted")    \
         X(ATOM_OF_TODAY, "E-3", "a rounded atom of another asset is worth what it is today, not what it can be in the box") \
         X(LOWEST_OF_TODAY, "E-5", "a falling long keeps the requirement rate of its tier today")                       \
         X(HIGHEST_OF_TODAY, "E-5", "a rising short keeps the requirement rate of its tier today")                      \
         X(HAIRCUT_OF_TODAY, "E-5", "a falling collateral loses the share that counts of its last tier today")          \
+        X(RISE_LEFT_OPEN, "E-5", "a long whose requirement outgrows its gain in a tier beyond the box has no upper end")  \
         X(PRODUCT_AS_ONE, "E-5", "what moves with two prices is counted as if with one")                               \
         X(BOX_NOT_HELD, "E-5", "with two prices a band is wider than an eighth")                                       \
         X(BAND_LATE, "E-2", "a band fires one tick late")                                                              \
@@ -173,11 +175,13 @@ cdef extern from *:
         SLIP_SLACK_LEFT_OUT
         SLIP_DEBT_UNROUNDED
         SLIP_GAIN_UNROUNDED
+        SLIP_SHUT_ONE_WAY
         SLIP_STEP_AT_NOTHING
         SLIP_ATOM_OF_TODAY
         SLIP_LOWEST_OF_TODAY
         SLIP_HIGHEST_OF_TODAY
         SLIP_HAIRCUT_OF_TODAY
+        SLIP_RISE_LEFT_OPEN
         SLIP_PRODUCT_AS_ONE
         SLIP_BOX_NOT_HELD
         SLIP_BAND_LATE

@@ -4,11 +4,11 @@ Stands on `ledger` and `market`.
 
 ::
 
-    lender.balance ---> borrower.balance,  owed: borrower +x, lender -x        they sum to 0 (L-12)
-    balance ---> margin of an isolated position ---> balance                   by what it opens, by what it closes (L-11)
+    lender.balance ---> borrower.balance,  owed: borrower +x, lender -x       they sum to 0 (L-12)
+    balance ---> margin of an isolated position ---> balance                  as it opens, as it closes (L-11)
 
-Promises: each method that a journal row asks for returns the rule that it breaks, in words, and then nothing has
-changed; None means that it is done. Whether a venue *may* refuse (C-6) is not asked: the journal holds what it let pass.
+Promises: a method that a journal row asks for returns the rule that it breaks, in words, and then nothing has
+changed; None means that it is done. Whether a venue *may* refuse (C-6) is not asked: a journal holds what passed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One market of a world: its terms, its book, its published prices and who has what in it: U-2, U-5, U-9, U-10, V-1, V-2.
+"""One market of a world: terms, book, published prices and who has what in it (U-2, U-5, U-9, U-10, V-1, V-2).
 
 Stands on `book` and `ledger`.
 

@@ -121,7 +121,8 @@ class TwinWorld:
         """Open a perpetual market whose lot is worth `worth` atoms at one tick; schedules by their numbers."""
         schedule = None if initial is None else self.schedules[initial]
         fees_to = self.venue_accounts[venue]
-        self.terms.append(MarketTerms(settle, worth, venue_accounts=fees_to, initial=schedule, **bounds))
+        terms = MarketTerms(settle, worth, venue_accounts=fees_to, **bounds)  # type: ignore[arg-type]
+        self.terms.append(terms._replace(initial=schedule))
         return self.native.add_perpetual(
             settle,
             atoms_per_tick_lot=worth,
@@ -171,7 +172,9 @@ class TwinWorld:
             compare(f"prices {number}", published, expected)
             compare(f"depth {number}", native.depth(number, 10**6), book.depth(10**6))
         # Orders that a venue refuses for whose they are never reach the book, nor does one that has nothing to reduce.
-        native_rejects = {reason: n for reason, n in native.counts()["rejects"].items() if reason not in _BEFORE_THE_BOOK}
+        native_rejects = {
+            reason: n for reason, n in native.counts()["rejects"].items() if reason not in _BEFORE_THE_BOOK
+        }
         for reason in set(native_rejects) | set(reference.rejects):
             if reason != RejectReason.QTY_NOT_POSITIVE:
                 compare(f"rejects {reason}", native_rejects.get(reason, 0), reference.rejects[RejectReason(reason)])
