@@ -241,7 +241,7 @@ cdef class _WorldMargin(_WorldPricing):
         leverage : int
             1 to 1000; 0 takes the choice back.
         market : int, optional
-            Of an isolated position, which is made ready; without it the choice is for all that the account has.
+            Of a position, which is made ready; without it the choice is for all units that the account has now.
         """
         cdef State* state = self.enter()
         cdef uint32_t account_ = self.trader_number(account), market_ = 0
@@ -257,10 +257,17 @@ cdef class _WorldMargin(_WorldPricing):
             if only == NIL:
                 raise bad_input("account", "one that may hold perpetuals", account)
         slot = account_at(&state.accounts, account_).units
+        if slot == NIL:
+            raise bad_input("account", "one with a position or unified collateral, or a market: what it opens later is chosen for then", account)
         while slot != NIL:
             if only == NIL or slot == only:
                 unit_of_state(state, slot).leverage_ppm = <uint32_t>(ceil_div(1000000, chosen) if chosen else 0)
+                if unit_of_state(state, slot).holding != NIL:    # it decides what money moves (L-11); of others only what is refused
+                    venue_journal(state, JOURNAL_LEVERAGE, holding_at(&state.accounts, unit_of_state(state, slot).holding).market,
+                                  <int32_t>account_, 0, 0, 0, 0, 0, unit_of_state(state, slot).leverage_ppm)
             slot = unit_of_state(state, slot).next
+        if state.fault:
+            self.raise_fault()
 
     # ---- money ----
 
@@ -509,6 +516,38 @@ cdef class _WorldMargin(_WorldPricing):
             for row in range(table.row_count):
                 write_unit(state, &table, row)
         return adopt_table(&table, UNIT_NAMES, UNIT_DTYPES)
+
+    def bands(self, account):
+        """Return at which values an account's units are looked at again (rule E-1).
+
+        Parameters
+        ----------
+        account : int
+            Whose.
+
+        Returns
+        -------
+        list of (int, str, int or None, int or None)
+            ``(market, series, low, high)`` for each of its markets where a unit waits, by market; series ``"mark"`` (perpetual) or
+            ``"index"`` (spot). It is due when the series is published at or below `low`, or at or above `high`; None: never. O(its markets).
+        """
+        cdef State* state = self.enter()
+        cdef slot_t slot = account_at(&state.accounts, self.account_number(account)).holdings, trigger
+        cdef Holding* holding
+        cdef list rows = []
+        cdef int side
+        while slot != NIL:
+            holding = holding_at(&state.accounts, slot)
+            ends = [None, None]
+            for side in range(2):
+                trigger = holding.trigger[side]
+                if trigger != NIL and trigger_at(&state.risk.triggers, trigger).bucket != NIL:
+                    ends[side] = trigger_at(&state.risk.triggers, trigger).at
+            if ends != [None, None]:
+                series = "index" if market_at(state, holding.market).kind == MARKET_SPOT else "mark"
+                rows.append((holding.market, series, ends[TRIGGER_FALL], ends[TRIGGER_RISE]))
+            slot = holding.next_of_account
+        return rows
 
     def risk_counts(self):
         """Return what the risk index has done so far.

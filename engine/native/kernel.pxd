@@ -22,6 +22,7 @@ from engine.native.link cimport *
 from engine.native.margin_check cimport *
 from engine.native.liquidation cimport *
 from engine.native.mass_quote cimport *
+from engine.native.planted cimport *
 from engine.native.publish cimport *
 from engine.native.queue cimport *
 from engine.native.replay cimport *
@@ -200,7 +201,7 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
     elif event.kind == EVENT_COVER:
         liquidation_cover(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_CANCEL_ACCOUNT:
-        venue_cancel_account(state, event.a, event.cause)
+        venue_cancel_account(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_REPLAY:
         replay_begins(state, event.a)
     elif event.kind == EVENT_REPLAY_ROWS:
@@ -251,6 +252,8 @@ cdef inline int64_t marks_from_outside(WorldData* world, const int64_t* times_ms
         while i < count and times_ms[i] == now_ms:
             if publish_outside(state, markets[i], ORACLE_MARK, ticks[i]):
                 state.fault = FAULT_NO_MEMORY
+            if planted(SLIP_CHECKED_BETWEEN):
+                margin_check(state)
             i += 1
         ran += kernel_run(world, now_ms, KERNEL_ALL)
     return ran

@@ -163,7 +163,7 @@ cdef inline outlined_int change_make(State* state, Change* change) noexcept nogi
         liquidation_begins(state, change.unit, landmark)
         return 0
     if action == ACTION_CANCEL and not gains:
-        venue_schedule(state, state.now_ms, PHASE_ORDERS, EVENT_CANCEL_ACCOUNT, change.account, 0, landmark)
+        unit_cancels(state, unit, landmark)
     unit_arm(state, change.unit, &change.health)
     return 0
 

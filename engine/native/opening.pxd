@@ -22,7 +22,7 @@ cdef enum OpeningFault:
     OPENING_PRICE = 5
     OPENING_NOTIONAL = 6
     OPENING_EXPOSURE = 7         # U-10
-    OPENING_CASH = 8             # an account that holds no perpetuals
+    OPENING_CASH = 8             # an account that may not hold this perpetual
     OPENING_ACCOUNT = 9          # no trader
 
 
@@ -45,7 +45,7 @@ cdef inline int opening_side(State* state, uint32_t market_id, uint32_t account,
         return OPENING_ACCOUNT
     if account_at(&state.accounts, account).venue != market_at(state, market_id).venue:
         return OPENING_VENUE
-    if account_at(&state.accounts, account).mode == MODE_CASH:
+    if not may_hold(state, account, market_at(state, market_id)):
         return OPENING_CASH
     slot = holding_find(&state.accounts, account, market_id)
     if lots > EXPOSURE_MAX or worth > EXPOSURE_MAX:

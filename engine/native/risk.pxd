@@ -94,6 +94,7 @@ cdef struct Term:
     uint32_t series
     int32_t ticks                # value of the series now
     int32_t lowest_ppm           # position: lowest rate of its schedule
+    int32_t highest_ppm          # position: highest one
     int32_t rate_ppm             # position: rate of the tier that it is in; collateral: highest share that counts
     int32_t floor_ppm            # least share that a gain counts
     int32_t low                  # band: fires at or below, -1 never

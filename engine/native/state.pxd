@@ -37,7 +37,7 @@ cdef enum Phase:
 cdef enum EventKind:
     EVENT_ORDER = 1              # a slot, b generation
     EVENT_CANCEL = 2             # a slot, b generation
-    EVENT_CANCEL_ACCOUNT = 3     # a account
+    EVENT_CANCEL_ACCOUNT = 3     # a account, b market, NIL all of them
     EVENT_SAMPLE_PRICE = 4       # a oracle
     EVENT_PUBLISH = 5            # a publication
     EVENT_CHECK = 6              # the units that are due
@@ -95,7 +95,7 @@ cdef enum JournalKind:
     JOURNAL_CANCEL = 4
     JOURNAL_INDEX = 5
     JOURNAL_MARK = 6
-    JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`, payer in `number`
+    JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`, payer in `number`; of an isolated margin: side 1, its market in `price`
     JOURNAL_ORACLE = 8
     JOURNAL_WITHDRAW = 9         # account, asset in `market`, atoms in `qty`
     JOURNAL_BORROW = 10          # account, asset in `market`, atoms in `qty`, lender in `number`
@@ -104,6 +104,7 @@ cdef enum JournalKind:
     JOURNAL_INTEREST = 13        # account, asset in `market`, atoms in `qty`, lender or insurance fund in `number`, rate in `price` (ppb)
     JOURNAL_FUNDING = 14         # market, rate in `number` (ppb), price; 0 and 0: an interval was skipped
     JOURNAL_REDUCE = 15          # as CANCEL, of `qty` lots
+    JOURNAL_LEVERAGE = 16        # of an isolated position: account, market, 10^6 / leverage in `qty`, 0 none
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64

@@ -18,7 +18,7 @@ cdef enum:
     TRIGGER_CROWD = 24           # triggers in a bucket that are read without cutting it
     PACE_SHIFT = 3
     TRIGGER_NONE_DOWN = -1       # no fall fires anything
-    TRIGGER_NONE_UP = 0x7FFFFFFF # no rise does; a trigger above the highest price is not set
+    TRIGGER_NONE_UP = 0x7FFFFFFF  # no rise does; a trigger above the highest price is not set
     TRIGGER_ROOT_WORDS = 7
     TRIGGER_ROOT_BUCKETS = 448           # values below 2^31: 16 of one tick, then 16 an octave
     TRIGGER_PAGE_BUCKETS = 64

@@ -212,7 +212,7 @@ cdef inline uint64_t world_digest(WorldData* world) noexcept nogil:
         slot = account_at(&state.accounts, i).holdings
         while slot != NIL:
             holding = holding_at(&state.accounts, slot)
-            if holding.position_lots or holding.cost_atoms:
+            if holding.position_lots or holding.cost_atoms or (holding.unit != NIL and unit_of_state(state, holding.unit).margin_atoms):
                 h = digest_word(h, holding.account)
                 h = digest_word(h, holding.market)
                 h = digest_word(h, holding.position_lots)

@@ -20,21 +20,23 @@ from engine.reference.funding import PPB, funding_payments
 from engine.reference.ledger import ceil_div
 
 if TYPE_CHECKING:
+    from engine.reference.funds import Funds
     from engine.reference.ledger import Ledger
-    from engine.reference.world import JournalRow, Market
+    from engine.reference.market import Market
+    from engine.reference.world import JournalRow
 
 SETTLED_MOST = 2**61  # F-6: sum of |positions| at a settlement's price
 PAID_MOST = 2**60  # F-6: and of all payments of a market
 OWED_MOST = 2**61  # L-13
 
 
-def settle_funding(ledger: Ledger, market: Market, row: JournalRow) -> list[int]:
+def settle_funding(funds: Funds, market: Market, row: JournalRow) -> list[int]:
     """Let every position of a market pay or receive (F-3, F-5).
 
     Parameters
     ----------
-    ledger : Ledger
-        Whose balances change.
+    funds : Funds
+        Whose balances, and margins of isolated positions, change.
     market : Market
         A perpetual.
     row : JournalRow
@@ -67,9 +69,16 @@ def settle_funding(ledger: Ledger, market: Market, row: JournalRow) -> list[int]
     if not 0 <= pool <= len(held):
         raise InvariantError("F-3: the pool pays, or keeps more than the rounding", repr(row))
     for (account, _), change in zip(held, changes, strict=True):
-        ledger.balances[account][market.terms.quote_asset].atoms += change
+        if funds.is_isolated(account):
+            funds.margins[account, row.market] += change
+        else:
+            funds.ledger.balances[account][market.terms.quote_asset].atoms += change
     market.funding_pool += pool
-    return [account for (account, _), change in zip(held, changes, strict=True) if change < 0]
+    return [
+        account
+        for (account, _), change in zip(held, changes, strict=True)
+        if change < 0 and not funds.is_isolated(account)
+    ]
 
 
 def charge_interest(ledger: Ledger, row: JournalRow, *, is_lent: bool) -> None:
