@@ -7,7 +7,8 @@ from worldkit import BASE, BUY, CANCEL_ROW, LIQUIDATION, QUOTE, SELL, agree, jou
 
 from engine import InputError, _core
 from engine.funding import FundingRule, binance, hyperliquid
-from engine.reference.world import JournalKind, MarketTerms
+from engine.reference.market import MarketTerms
+from engine.reference.world import JournalKind
 
 HOUR = 3_600_000
 PPB = 10**9
