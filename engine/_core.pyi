@@ -574,6 +574,42 @@ class World:
     ) -> MarginHealth: ...
     def margin_units(self) -> ColumnTable: ...
     def risk_counts(self) -> dict[str, int]: ...
+    # what if
+    def liquidation_prices(
+        self, market: SupportsIndex, *, low_ppm: SupportsIndex = 1000000, high_ppm: SupportsIndex = 1000000
+    ) -> ColumnTable: ...
+    def liquidation_map(
+        self,
+        market: SupportsIndex,
+        *,
+        low_ppm: SupportsIndex = 500000,
+        high_ppm: SupportsIndex = 500000,
+        steps: SupportsIndex = 50,
+    ) -> ColumnTable: ...
+    # holders
+    def add_crowd(
+        self,
+        name: str,
+        first: SupportsIndex,
+        count: SupportsIndex,
+        *,
+        latency_ms: SupportsIndex = 1,
+        latency_law: _Law | None = None,
+        top_up_state: SupportsIndex = 1,
+        top_up_after_ms: SupportsIndex = 0,
+        reserve: SupportsIndex | None = None,
+    ) -> int: ...
+    def add_plans(
+        self,
+        crowd: SupportsIndex,
+        kind: str,
+        accounts: _Buffer,
+        markets: _Buffer,
+        price_ticks: _Buffer,
+        qty_lots: _Buffer | None = None,
+    ) -> None: ...
+    def add_top_ups(self, crowd: SupportsIndex, accounts: _Buffer, atoms: _Buffer, times: SupportsIndex) -> None: ...
+    def crowd_counts(self) -> dict[str, int]: ...
     # prices
     def add_index(
         self,

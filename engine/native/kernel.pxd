@@ -16,6 +16,7 @@ from engine.native.agents.point cimport *
 from engine.native.agents.shock cimport *
 from engine.native.agents.value cimport *
 from engine.native.columns cimport *
+from engine.native.holders cimport top_up_arrives
 from engine.native.link cimport *
 from engine.native.margin_check cimport *
 from engine.native.liquidation cimport *
@@ -36,7 +37,7 @@ cdef extern from *:
     const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
 
 cdef enum:
-    WORLD_SLABS = 46 + 9         # the behaviours' rows last
+    WORLD_SLABS = 50 + 9         # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -95,8 +96,12 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[43] = &state.feeds.sources
     slabs[44] = &state.feeds.cells
     slabs[45] = &state.feeds.points
+    slabs[46] = &state.crowds.rows
+    slabs[47] = &state.crowds.plans
+    slabs[48] = &state.crowds.top_ups
+    slabs[49] = &state.crowds.fired
     for behaviour in range(BEHAVIOURS):
-        slabs[46 + behaviour] = &state.rows[behaviour]
+        slabs[50 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 
@@ -192,6 +197,8 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         liquidation_cover(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_CANCEL_ACCOUNT:
         venue_cancel_account(state, event.a, event.cause)
+    elif event.kind == EVENT_TOP_UP:
+        top_up_arrives(state, event.a, event.b)
     elif event.kind == EVENT_REPLAY:
         replay_begins(state, event.a)
     elif event.kind == EVENT_REPLAY_ROWS:

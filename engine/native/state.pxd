@@ -12,6 +12,7 @@ from engine.native.book cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
 from engine.native.columns cimport *
+from engine.native.crowd cimport *
 from engine.native.ladder cimport *
 from engine.native.law cimport *
 from engine.native.ledger cimport *
@@ -50,6 +51,7 @@ cdef enum EventKind:
     EVENT_REPLAY = 13            # a replay: its next rows are external input now
     EVENT_REPLAY_ROWS = 14       # a replay: they arrive
     EVENT_TIMER = 15             # a slot, b generation, cause the agent: an order of a flow has lived
+    EVENT_TOP_UP = 20            # a top-up, b unit: its money comes
 
 # Event.kind: the kind, whether it stands before a gateway still, and of which venue (N-3).
 cdef enum:
@@ -256,6 +258,7 @@ cdef struct State:
     Ledger ledger
     Accounts accounts
     Risk risk
+    Crowds crowds                # holders without an agent
     Lineage lineage
     Queue queue
     Slab markets                 # Market
