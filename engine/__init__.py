@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from engine._core import EventQueue, OrderBook, World
     from engine.agents import Agent, ArrayAgent
     from engine.comparison import Comparison, compare
+    from engine.haircuts import CollateralTable
     from engine.lineage import Lineage
+    from engine.margin import AccountMode, Boundary, Comparator, Ladder, MarginAction
     from engine.scenario.agents import (
         Account,
         Arbitrageur,
@@ -67,11 +69,19 @@ if TYPE_CHECKING:
     from engine.scenario.record import Record
     from engine.scenario.scenario import Scenario, Variant
     from engine.simulation import Simulation
+    from engine.tiers import TierTable
 
 _core.install(InputError, InvariantError, AgentError, Fill, RestingOrder, Cancel, Trigger, WaitingStop)
 check_sources(_core.source_digest())
 
 _LATER = {
+    "TierTable": "engine.tiers",
+    "CollateralTable": "engine.haircuts",
+    "MarginAction": "engine.margin",
+    "Ladder": "engine.margin",
+    "Comparator": "engine.margin",
+    "Boundary": "engine.margin",
+    "AccountMode": "engine.margin",
     "Agent": "engine.agents",
     "ArrayAgent": "engine.agents",
     "Account": "engine.scenario.agents",
@@ -124,13 +134,17 @@ _LATER = {
 
 __all__ = [
     "Account",
+    "AccountMode",
     "Agent",
     "AgentError",
     "Arbitrageur",
     "ArrayAgent",
     "Asset",
+    "Boundary",
     "CancelReason",
+    "CollateralTable",
     "CommandKind",
+    "Comparator",
     "Comparison",
     "EventQueue",
     "Gateway",
@@ -139,10 +153,12 @@ __all__ = [
     "IndexOracle",
     "InputError",
     "InvariantError",
+    "Ladder",
     "Leaves",
     "Lineage",
     "Link",
     "Liquidation",
+    "MarginAction",
     "MarkOracle",
     "MarketMaker",
     "MarketState",
@@ -169,6 +185,7 @@ __all__ = [
     "Simulation",
     "Spot",
     "Stale",
+    "TierTable",
     "TimeInForce",
     "Value",
     "Variant",

@@ -294,6 +294,16 @@ def draw_law(
     count: SupportsIndex,
     k: SupportsIndex,
 ) -> list[float]: ...
+def draw_column(
+    law: str,
+    first: float,
+    second: float,
+    seed: SupportsIndex,
+    population: str,
+    start: SupportsIndex,
+    count: SupportsIndex,
+    k: SupportsIndex,
+) -> ColumnTable: ...
 
 # ---- schedules ----
 

@@ -8,6 +8,8 @@
 # (S) by no more than all roundings below that: a range with more left at both ends holds no liquidation and is left out. What remains
 # is looked at tick by tick, nearest first. Prices are set for the moment and set back: in the end nothing has changed.
 
+from libc.string cimport memset
+
 from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.arming cimport rounds_at
@@ -50,11 +52,11 @@ cdef struct WhatIf:
 # Moves one series of a market: its index if it is a spot market, else its mark.
 cdef inline Probe probe_of(State* state, uint32_t market_id) noexcept nogil:
     cdef Probe probe
+    memset(&probe, 0, sizeof(Probe))
     probe.market = market_at(state, market_id)
     probe.ticks = &probe.market.index_ticks if probe.market.kind == MARKET_SPOT else &probe.market.mark_ticks
     probe.published_ms = &probe.market.index_ms if probe.market.kind == MARKET_SPOT else &probe.market.mark_ms
     probe.unit = NIL
-    probe.notional = 0
     return probe
 
 

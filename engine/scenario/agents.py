@@ -16,6 +16,7 @@ from engine.agents import Agent, ArrayAgent
 from engine.errors import InputError
 from engine.scenario.base import Model, Named
 from engine.scenario.laws import Drawn, Law
+from engine.scenario.margins import Mode
 from engine.scenario.markets import Ref
 from engine.scenario.problems import expected_error
 from engine.scenario.quantities import (
@@ -119,6 +120,7 @@ class PopulationBase(Named):
     link: Link = Link()
     picture: Link = Field(default_factory=Link, description="the way of what they see when they wake (N-2)")
     venue: Ref | None = Field(None, description="where its accounts are; by default where its first market is")
+    mode: Mode = Field("cross", description="which money backs which positions of its accounts (C-1)")
     start: Annotated[int | str, MOMENT] = Field(0, description="when its members begin")
 
     def __rmul__(self, count: int) -> Self:

@@ -16,6 +16,7 @@ from engine.scenario.building import Building, told_at, venues_on
 from engine.scenario.draws import draw, shuffled
 from engine.scenario.events import OrderRow, Orders, Shock
 from engine.scenario.laws import Law
+from engine.scenario.margins import ladder_of, tiers_of, value_of
 from engine.scenario.populations import BUILDERS, SIDES
 from engine.types import Side
 
@@ -80,6 +81,7 @@ def _open_venues(building: Building) -> None:
                 stage_lots_min=venue.liquidation.stage_min,
                 stage_interval_ms=venue.liquidation.every,
                 service_us=venue.gateway.service,
+                ladder=None if venue.ladder is None else ladder_of(venue.ladder),
             )
 
 
@@ -111,6 +113,9 @@ def _open_market(building: Building, name: str, market: Any) -> None:
             tick=tick,
             lot=lot,
             maintenance=market.maintenance,
+            initial=market.initial,
+            tiers=None if market.tiers is None else tiers_of(market.tiers),
+            price_stale_ms=market.price_stale,
             taker_fee=market.taker_fee,
             maker_fee=market.maker_fee,
             venue=building.venue_of_market(name),
