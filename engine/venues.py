@@ -75,7 +75,7 @@ class Venues(Pricing):
 
     def asset(self, name: str, *, decimals: int, supply: Amount) -> Asset:
         """Declare an asset (U-4)."""
-        self._new_name(name, self.assets)
+        self._new_name(name, {*self.assets, "mode"})  # `account` takes deposits by asset, and a mode
         if decimals not in range(10) or isinstance(decimals, (bool, float)):
             raise InputError("decimals", "an integer between 0 and 9", decimals)
         grid = Grid(f"1E-{decimals}")

@@ -343,7 +343,7 @@ class PythonAgents(_OnSeveral):
     parameters: dict[str, Any] = Field(default_factory=dict, description="arguments of the class")
 
 
-Population = Annotated[
+AgentPopulation = (
     MarketMaker
     | ZeroIntelligence
     | PoissonOrders
@@ -355,9 +355,8 @@ Population = Annotated[
     | Holders
     | Stale
     | Account
-    | PythonAgents,
-    Field(discriminator="kind"),
-]
+    | PythonAgents
+)
 
 POPULATION_KINDS: dict[str, type[PopulationBase]] = {
     "market-maker": MarketMaker,

@@ -97,7 +97,9 @@ class TierRows(Model):
 
     floors: list[Annotated[Decimal, SUPPLY]] = Field(description='floors, notionals such as ["0", "50k"]')
     maintenance: list[_Share] = Field(description='maintenance, a rate for each floor, such as ["0.4%", "0.5%"]')
-    initial: list[_Share] = Field(default_factory=list, description="initial rates; twice those of maintenance if not given")
+    initial: list[_Share] = Field(
+        default_factory=list, description="initial rates; twice those of maintenance if not given"
+    )
 
 
 def _whole(text: str) -> int:
@@ -211,7 +213,8 @@ def _share_or_preset(value: object) -> object:
 
 
 ValueField = Annotated[
-    Annotated[Decimal | str, BeforeValidator(_share_or_preset), Tag(_AS_NAME)] | Annotated[CollateralTiers, Tag(_AS_TABLE)],
+    Annotated[Decimal | str, BeforeValidator(_share_or_preset), Tag(_AS_NAME)]
+    | Annotated[CollateralTiers, Tag(_AS_TABLE)],
     Discriminator(_named_or_table),
 ]
 

@@ -73,7 +73,8 @@ class Venue(Named):
         None, description="what happens as margin falls: a venue's name or steps, best first; liquidation below 1"
     )
     collateral: dict[str, Collateral] = Field(
-        default_factory=dict, description="what counts in unified accounts, by asset; the one without a market is the unit"
+        default_factory=dict,
+        description="what counts in unified accounts, by asset; the one without a market is the unit",
     )
 
 
