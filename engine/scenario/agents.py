@@ -35,7 +35,7 @@ from engine.scenario.quantities import (
 )
 
 __all__ = [
-    "POPULATION_KINDS",
+    "AGENT_KINDS",
     "Account",
     "Arbitrageur",
     "HawkesOrders",
@@ -120,7 +120,7 @@ class PopulationBase(Named):
     link: Link = Link()
     picture: Link = Field(default_factory=Link, description="the way of what they see when they wake (N-2)")
     venue: Ref | None = Field(None, description="where its accounts are; by default where its first market is")
-    mode: Mode = Field("cross", description="which money backs which positions of its accounts (C-1)")
+    margin: Mode = Field("cross", description="which money backs which positions of its accounts (C-1)")
     start: Annotated[int | str, MOMENT] = Field(0, description="when its members begin")
 
     def __rmul__(self, count: int) -> Self:
@@ -358,7 +358,7 @@ AgentPopulation = (
     | PythonAgents
 )
 
-POPULATION_KINDS: dict[str, type[PopulationBase]] = {
+AGENT_KINDS: dict[str, type[PopulationBase]] = {
     "market-maker": MarketMaker,
     "zero-intelligence": ZeroIntelligence,
     "poisson-orders": PoissonOrders,

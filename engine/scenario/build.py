@@ -161,7 +161,7 @@ def _open_accounts(building: Building) -> None:
 
 def _open_population(building: Building, population: Any) -> None:
     """Open the accounts of one population."""
-    name, mode, count = population.name, population.mode, 1 if population.kind == "stale" else population.count
+    name, mode, count = population.name, population.margin, 1 if population.kind == "stale" else population.count
     with told_at("populations", name):
         at = building.venue_of(population, population.markets())
         if isinstance(population, Crowd):

@@ -11,13 +11,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from engine.scenario.agents import DrawnShare, DrawnWorth, PopulationBase
+from engine.scenario.agents import AGENT_KINDS, AgentPopulation, DrawnShare, DrawnWorth, PopulationBase
 from engine.scenario.base import Model, Named
 from engine.scenario.laws import Drawn, Law
 from engine.scenario.markets import Ref
 from engine.scenario.quantities import DURATION, POSITIVE, number_between, share
 
-__all__ = ["Crowd", "DipBuy", "StopLoss", "TopUp"]
+__all__ = ["POPULATION_KINDS", "Crowd", "DipBuy", "Population", "StopLoss", "TopUp"]
 
 _SHARE = share()
 _Share = Annotated[Decimal, _SHARE]
@@ -94,3 +94,7 @@ class Crowd(PopulationBase):
     def markets(self) -> list[str]:
         """Names of the markets on which its members trade."""
         return list(self.on)
+
+
+Population = Annotated[AgentPopulation | Crowd, Field(discriminator="kind")]
+POPULATION_KINDS: dict[str, type[PopulationBase]] = {**AGENT_KINDS, "crowd": Crowd}

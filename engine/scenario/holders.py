@@ -71,7 +71,7 @@ def open_crowd(building: Building, crowd: Crowd) -> None:
     positions = _positions(building, crowd, markets)
     rest = [account for name in crowd.rest for account in building.accounts[name]]
     trades = _trades(building, crowd, markets, positions, rest)
-    if crowd.mode == "isolated":  # before its money comes: a position takes what it finds in the balance
+    if crowd.margin == "isolated":  # before its money comes: a position takes what it finds in the balance
         _open(building, markets, trades)
         _deposit(building, markets, positions)
         for account, market, atoms in zip(

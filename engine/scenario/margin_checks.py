@@ -92,13 +92,13 @@ def mode(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
     venues = whole.on("venues")
     name = whole.stands_at(population) or next(iter(venues), None)
     venue = venues.get(name) if name is not None else None
-    if population.mode == "unified" and (venue is None or not venue.collateral):
-        yield Problem((*path, "mode"), "another mode: its venue says no collateral", "unified")
-    if population.mode == "cash":
+    if population.margin == "unified" and (venue is None or not venue.collateral):
+        yield Problem((*path, "margin"), "another mode: its venue says no collateral", "unified")
+    if population.margin == "cash":
         for market in population.markets():
             found = whole.scenario.markets.get(market)
             if found is not None and found.kind == "perp":
-                yield Problem((*path, "mode"), f"a mode that holds perpetuals such as {market}", "cash")
+                yield Problem((*path, "margin"), f"a mode that holds perpetuals such as {market}", "cash")
                 return
 
 
@@ -124,8 +124,8 @@ def _top_up(whole: Whole, path: Path, said: Any) -> Iterator[Problem]:
         yield from whole.reference((*path, "reserve"), "populations", top_up.reserve)
         if top_up.reserve == path[1]:
             yield Problem((*path, "reserve"), "another population than itself", top_up.reserve)
-    elif said.mode != "isolated":
-        expected = f"a population that pays: what {said.mode} accounts have counts already"
+    elif said.margin != "isolated":
+        expected = f"a population that pays: what {said.margin} accounts have counts already"
         yield Problem((*path, "reserve"), expected, NOTHING)
     venue = venues.get(whole.stands_at(said) or next(iter(venues), ""))
     if venue is None or venue.ladder is None:

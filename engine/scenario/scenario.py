@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from engine.agents import Agent, ArrayAgent
 from engine.errors import InputError
-from engine.scenario.agents import POPULATION_KINDS, AgentPopulation, Holders, PopulationBase, PythonAgents
+from engine.scenario.agents import Holders, PopulationBase, PythonAgents
 from engine.scenario.base import Model, Named
 from engine.scenario.checks import check_whole
-from engine.scenario.crowds import Crowd
+from engine.scenario.crowds import POPULATION_KINDS, Population
 from engine.scenario.events import EVENT_KINDS, Event, Orders, Shock
 from engine.scenario.markets import MARKET_KINDS, ORACLE_KINDS, Asset, Market, Oracle, Venue
 from engine.scenario.paths import SECTIONS, format_path, parse_path, set_value
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BASE", "Record", "Scenario", "Variant"]
 
-Population = Annotated[AgentPopulation | Crowd, Field(discriminator="kind")]
 STAND_INS = {"name": "?", "start": "1970-01-01T00:00Z", "duration": "1d", "seed": 0}
 BASE = "base"  # the scenario itself among its parts
 
@@ -54,7 +53,7 @@ class Variant(Named):
 _KINDS: dict[str, dict[str, type[Named]]] = {
     "markets": MARKET_KINDS,
     "oracles": ORACLE_KINDS,
-    "populations": {**POPULATION_KINDS, "crowd": Crowd},
+    "populations": {**POPULATION_KINDS},
     "events": EVENT_KINDS,
 }
 _MODELS: dict[str, type[Named]] = {"assets": Asset, "venues": Venue, "variants": Variant}
