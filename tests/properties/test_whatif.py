@@ -112,7 +112,9 @@ class TestCross:
             if ratio == 1_000_000:  # C-8's own walk, which asks that equity falls on the way
                 last = 1 if lots > 0 else 2 * mark
                 adverse = below if lots > 0 else above
-                assert liquidation_price_ticks(health_at, mark, last, boundary) == (None if adverse == NONE else adverse)
+                assert liquidation_price_ticks(health_at, mark, last, boundary) == (
+                    None if adverse == NONE else adverse
+                )
         assert world.digest() == before
         assert [world.market(market)["mark"] for market in markets] == [mark for _, _, mark in positions]
 
@@ -146,7 +148,18 @@ class TestUnified:
         in_coins=POSITIONS,
         ratio=RATIOS,
     )
-    @example(500, 40, 100, 20, ((0, 300), (900_000, 0)), ((0, 1), (10**6, 10**6)), ((0, 1), (20_000, 20_000)), (3, 50, 50), (-2, 9, 9), 10**6)
+    @example(
+        500,
+        40,
+        100,
+        20,
+        ((0, 300), (900_000, 0)),
+        ((0, 1), (10**6, 10**6)),
+        ((0, 1), (20_000, 20_000)),
+        (3, 50, 50),
+        (-2, 9, 9),
+        10**6,
+    )
     def test_every_series_of_a_unit(
         self, dollars, coins, borrowed, index, value, unit_value, tiers, in_dollars, in_coins, ratio
     ):
@@ -160,7 +173,9 @@ class TestUnified:
         for asset in (usd, coin):
             world.deposit(lender, asset, 10**6)
             world.deposit(other, asset, SUPPLY // 2)
-        world.add_collateral(0, usd, value=world.add_schedule(*unit_value, kind="value"), loan_ppm=50_000, lender=lender)
+        world.add_collateral(
+            0, usd, value=world.add_schedule(*unit_value, kind="value"), loan_ppm=50_000, lender=lender
+        )
         world.add_collateral(0, coin, market=spot, value=world.add_schedule(*value, kind="value"), loan_ppm=100_000)
         account = world.add_accounts(mode=UNIFIED)
         for asset, atoms in ((usd, dollars), (coin, coins)):

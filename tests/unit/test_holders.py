@@ -73,7 +73,9 @@ class Village:
         journal = self.world.journal()
         names = ("time_ms", "account", "side", "qty", "kind")
         rows = zip(*(journal[name].tolist() for name in names), strict=True)
-        return [(time, who, side * lots) for time, who, side, lots, kind in rows if kind == PLACE and who in self.members]
+        return [
+            (time, who, side * lots) for time, who, side, lots, kind in rows if kind == PLACE and who in self.members
+        ]
 
     def lots(self, account):
         return self.world.position(account, self.market)[0]
@@ -197,7 +199,9 @@ class TestPlans:
     def test_j3_a_copy_goes_on_as_the_original(self):
         village = Village([5, -5, 5, -5])
         village.book()
-        village.plans(village.crowd(latency_law=("exponential", 5.0)), "stop", [(who, 1_000) for who in village.members])
+        village.plans(
+            village.crowd(latency_law=("exponential", 5.0)), "stop", [(who, 1_000) for who in village.members]
+        )
         copy = _core.World.restore(village.world.snapshot())
         forked = village.world.fork(seed=99)
         times, ticks = column([2, 4, 6], np.int64), column([1_001, 999, 1_000], np.int64)
@@ -207,7 +211,11 @@ class TestPlans:
         assert copy.digest() == village.world.digest()
         assert copy.crowd_counts() == village.world.crowd_counts() == forked.crowd_counts()
         arrivals = [
-            [t for t, kind in zip(w.journal()["time_ms"].tolist(), w.journal()["kind"].tolist(), strict=True) if kind == PLACE]
+            [
+                t
+                for t, kind in zip(w.journal()["time_ms"].tolist(), w.journal()["kind"].tolist(), strict=True)
+                if kind == PLACE
+            ]
             for w in (copy, forked)
         ]
         assert arrivals[0] != arrivals[1]  # another seed, other latencies
@@ -381,4 +389,3 @@ class TestRefused:
         number = village.crowd()
         arguments = (number, column([5], np.int32), column([1], np.int64), 1)
         self.refused(village, "accounts[0]", lambda: village.world.add_top_ups(*arguments))
-
