@@ -4,7 +4,7 @@
 # A column is a one-dimensional contiguous buffer of the dtype that the docstring names. Defaults `...` are 2**61.
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, Never, TypeAlias, final, overload
 

@@ -1,6 +1,6 @@
-"""What a simulation has declared: assets and markets with their grids, and the plan of a scenario. `engine.simulation` makes them.
+"""What a simulation has declared: assets and markets with their grids, and the plan of a scenario.
 
-Stands on `engine.units`. All are frozen; numbers are those of the world.
+`engine.simulation` makes them. Stands on `engine.units`. All are frozen; numbers are those of the world.
 """
 
 from __future__ import annotations

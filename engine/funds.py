@@ -1,6 +1,6 @@
-"""Funds: the part of a simulation that opens accounts, moves their money and asks what they are worth, with names and units.
+"""Funds: the part of a simulation that opens accounts, moves their money and asks what they are worth.
 
-Stands on `engine.venues`. `Simulation` inherits it.
+With names and units. Stands on `engine.venues`. `Simulation` inherits it.
 """
 
 from __future__ import annotations
@@ -178,8 +178,8 @@ class Funds(Venues):
     ) -> range:
         """Open very many accounts under one name, each with as little memory as it needs; returns their numbers.
 
-        They are called ``NAME 0``, ``NAME 1`` and so on. Deposits and positions come as columns, by `World.deposits` and
-        `World.open_trades`.
+        They are called ``NAME 0``, ``NAME 1`` and so on. Deposits and positions come as columns, by `World.deposits`
+        and `World.open_trades`.
         """
         if not isinstance(name, str) or not name or self.accounts.is_taken(name):
             raise InputError("name", "a new, non-empty name", name)
@@ -233,7 +233,7 @@ class Funds(Venues):
             move(account, own.number, own.atoms(amount))
 
     def set_leverage(self, account: int, leverage: int, market: Market | None = None) -> None:
-        """Choose a leverage of 1 to 1000 for all that an account has, or for one isolated position; 0 takes it back (C-6)."""
+        """Choose a leverage of 1 to 1000 for an account, or one isolated position; 0 takes it back (C-6)."""
         number = None if market is None else self._own_market(market).number
         self.world.set_leverage(account, leverage, market=number)
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from engine._core import World
+    from engine.margin import Ladder
     from engine.part import Part
     from engine.spill import Spill
-    from engine.margin import Ladder
     from engine.types import Side
     from engine.units import Amount
 

@@ -1,6 +1,6 @@
-"""Venues: the part of a simulation that declares assets, venues, markets and how margin works there, with names and units.
+"""Venues: the part of a simulation that declares assets, venues, markets and how margin works there.
 
-Stands on `engine.pricing`, `engine.declared` and the tables of `engine.tiers`, `engine.haircuts`, `engine.margin`.
+With names and units. Stands on `engine.pricing`, `engine.declared` and the tables of `engine.tiers`, `engine.haircuts`, `engine.margin`.
 `Simulation` inherits it.
 """
 

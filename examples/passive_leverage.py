@@ -1,8 +1,8 @@
 """Leverage that rises by itself: a market maker's collateral falls, its rule fires, its quotes leave every market.
 
-The maker has a unified account: a token that counts 80 % and some dollars back its shorts on three perpetuals, twice the
-equity. It does nothing wrong: its positions do not move and nobody trades with it. Somebody sells the token into the
-token's own book, the index follows, and leverage goes from 2 to more than 3: L' = L / (1 - s d), s the share of the
+The maker has a unified account: a token that counts 80 % and some dollars back its shorts on three perpetuals, twice
+the equity. It does nothing wrong: its positions do not move and nobody trades with it. Somebody sells the token into
+the token's own book, the index follows, and leverage goes from 2 to more than 3: L' = L / (1 - s d), s the share of the
 collateral in the equity, d its fall. At 30 % equity by notional its rule cancels both sides on all three markets.
 """
 
@@ -18,8 +18,8 @@ from engine.tiers import flat
 
 sim = Simulation(seed=4, ladder="binance-portfolio-margin")
 usdt = sim.asset("USDT", decimals=6, supply="1000000000")
-token = sim.asset("TOKEN", decimals=3, supply="1000000000")
-spot = sim.spot("TOKEN/USDT", token, usdt, tick="0.01", lot="0.001")
+token = sim.asset("COIN", decimals=3, supply="1000000000")
+spot = sim.spot("COIN/USDT", token, usdt, tick="0.01", lot="0.001")
 perps = {  # price, and what the maker is short
     sim.perpetual("BTC-PERP", usdt, tick="0.1", lot="0.001", tiers=flat("0.02", initial="0.04")): ("100000", "0.8"),
     sim.perpetual("ETH-PERP", usdt, tick="0.01", lot="0.001", tiers=flat("0.02", initial="0.04")): ("4000", "20"),
@@ -28,17 +28,19 @@ perps = {  # price, and what the maker is short
 sim.collateral(0, usdt)
 sim.collateral(0, token, market=spot, value=haircuts.flat("0.8"))
 
-maker = sim.account("maker", 0, mode="unified", TOKEN="1000", USDT="20000")
-street = sim.account("street", USDT="50000000", TOKEN="500000")
-local = sim.account("token maker", USDT="1000000", TOKEN="10000")
-seller = sim.account("seller", TOKEN="100000")
+maker = sim.account("maker", 0, mode="unified", COIN="1000", USDT="20000")
+street = sim.account("street", USDT="50000000", COIN="500000")
+local = sim.account("token maker", USDT="1000000", COIN="10000")
+seller = sim.account("seller", COIN="100000")
 
 # The token's book: a small maker around the last price, and bids further down that have stood there for long.
 sim.place(street, spot, Side.BUY, "99.90", "50", at_ms=0)
 sim.place(street, spot, Side.SELL, "100.10", "50", at_ms=0)
 for dollars in range(30, 99):
     sim.place(street, spot, Side.BUY, str(dollars), "300", at_ms=0)
-sim.world.add_agents("maker", local, member_key("token maker", 0), wake_every_ms=100, half_spread=0.001, anchor=0.0, levels=2)
+sim.world.add_agents(
+    "maker", local, member_key("token maker", 0), wake_every_ms=100, half_spread=0.001, anchor=0.0, levels=2
+)
 sim.world.add_quotes([0], spot.number, [spot.lots("20")])
 sim.index(spot, spot, every_ms=1_000)
 
@@ -86,10 +88,13 @@ share = 1000 * index_before * 4 / 5 / Fraction(start.equity)
 fall = 1 - index() / index_before
 before, after = (Fraction(each.notional) / Fraction(each.equity) for each in (start, told))
 expected = leverage_after_shock(before, share, fall)
-print(f"L' = {float(before):.3f} / (1 - {float(share):.3f} x {float(fall):.3f}) = {float(expected):.6f}, in the book {float(after):.6f}")
+formula = f"{float(before):.3f} / (1 - {float(share):.3f} x {float(fall):.3f})"
+print(f"L' = {formula} = {float(expected):.6f}, in the book {float(after):.6f}")
 assert abs(after - expected) < Fraction(1, 10**6)  # atoms are rounded, nothing else
-assert before < Fraction("2.1") and 3 < after < 4
-assert min(resting) == 2 and quotes() == [0, 0, 0]  # a quote of each side on every market, then none
+assert before < Fraction("2.1")
+assert 3 < after < 4
+assert resting == [2, 2, 2]  # a quote of each side on every market
+assert quotes() == [0, 0, 0]
 
 lineage = Lineage(sim)
 (left,) = lineage.of_kind(LandmarkKind.WITHDRAWAL)

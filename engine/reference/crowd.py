@@ -1,6 +1,7 @@
 """Holders without an agent: how a crowd is drawn and matched (H-1), and which orders its plans send (H-2, H-3).
 
-Stands on `rng` and `law`; the kernel and the builder of scenarios share nothing with it. One member after the other, in plain numbers.
+Stands on `rng`; the kernel and the builder of scenarios share nothing with it. One member after the other, in plain
+numbers.
 
 ::
 

@@ -1,7 +1,7 @@
 """Crowds: very many leveraged accounts as one declaration, without an agent each (H-1 .. H-4).
 
-``engine.scenario.holders`` draws their columns and opens them; what they do afterwards (stop-losses, top-ups, purchases of a
-dip) is the core's.
+`engine.scenario.holders` draws their columns and opens them; what they do afterwards (stop-losses, top-ups, purchases
+of a dip) is the core's.
 """
 
 from __future__ import annotations

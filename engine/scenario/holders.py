@@ -1,4 +1,4 @@
-"""Open a crowd: draw its members' positions as columns, balance longs and shorts, and declare what they will do (H-1 .. H-4).
+"""Open a crowd: draw its members' positions as columns, balance them, and declare what they will do (H-1 .. H-4).
 
 ::
 
@@ -6,9 +6,9 @@
                         each market apart                  shorts  |-- x --|--- y ---|-- rest --|
                                                            trades  |   |   |  |  |  |    |     |
 
-Stands on `building` and the core's columns. Every draw is keyed by the crowd's name, the member and what it is for (R-2, R-5), so
-another crowd, or another switch, changes none of them. Two cumulative sums of lots cut each other into the trades, so there are
-fewer than positions. Nothing here loops over members but the margin of isolated positions.
+Stands on `building` and the core's columns. Every draw is keyed by the crowd's name, the member and what it is for
+(R-2, R-5), so another crowd, or another switch, changes none of them. Two cumulative sums of lots cut each other into
+the trades, so there are no more than positions. Nothing here loops over members but the margin of isolated positions.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _margin(cost: Array, leverage_milli: Array) -> Array:
 
 
 def matched(long_lots: Array, short_lots: Array) -> tuple[Array, Array, Array]:
-    """Match two lists of lots with the same sum, in order; return (place of the long, place of the short, lots) of each trade.
+    """Match two lists of lots with the same sum, in order; return (long's place, short's place, lots) of each trade.
 
     Examples
     --------
@@ -338,7 +338,7 @@ def _dips(building: Building, crowd: Crowd, number: int, markets: Sequence[Marke
 
 
 def _top_ups(building: Building, crowd: Crowd, number: int, markets: Sequence[Market], positions: Positions) -> None:
-    """Let some members top up: an amount of what they brought first, of the asset of their first position, rounded down."""
+    """Let some members top up: a share of what they brought of their first position's asset, rounded down."""
     assert crowd.top_up is not None
     brought = np.zeros((len(markets), crowd.count), dtype=np.int64)
     for place, (_, members, atoms) in enumerate(_deposited(markets, positions)):

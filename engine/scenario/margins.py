@@ -1,8 +1,8 @@
-"""How margin works at a venue, as a scenario says it: ladders, tiers and collateral, by the name of a preset or as a table.
+"""How margin works at a venue, as a scenario says it: ladders, tiers and collateral, by a preset's name or as a table.
 
-A name is ``VENUE:WHICH``, such as ``"binance:ATOMUSDT"``, ``"hyperliquid:BTC"`` or ``"flat:2%"``. Names are looked up when the
-scenario is read, so a wrong one is told where it stands; `ladder_of`, `tiers_of`, `value_of` make the tables of `engine.margin`,
-`engine.tiers` and `engine.haircuts`.
+A name is ``VENUE:WHICH``, such as ``"binance:ATOMUSDT"``, ``"hyperliquid:BTC"`` or ``"flat:2%"``. Names are looked up
+when the scenario is read, so a wrong one is told where it stands; `ladder_of`, `tiers_of`, `value_of` make the tables of
+`engine.margin`, `engine.tiers` and `engine.haircuts`.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ ValueField = Annotated[
 
 
 class Collateral(Model):
-    """An asset that counts in the unified accounts of a venue (C-3); the one without a market is the unit of account."""
+    """An asset that counts in a venue's unified accounts (C-3); the one without a market is the unit of account."""
 
     market: str | None = Field(None, min_length=1, description="spot market, against the unit, whose index prices it")
     value: ValueField | None = Field(None, description='what counts of it: "95%", "binance-pm:SUI" or a table; all')

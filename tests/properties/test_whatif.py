@@ -1,7 +1,7 @@
-"""Liquidation prices and maps: what the kernel finds is the first price of a scan of every price by the reference (W-1, W-2, C-8).
+"""Liquidation prices and maps: the kernel finds the first price of a scan of every price by the reference (W-1, W-2).
 
-Numbers are tiny on purpose, so that rounding decides often, and rates so high that the surplus does not always fall with
-the price.
+Numbers are tiny on purpose, so that rounding decides often, and rates so high that the surplus does not always fall
+with the price.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine import _core
 from engine.margin import Boundary, Comparator, MarginAction
 from engine.reference.liquidation_price import health_at_mark, liquidation_price_ticks
-from engine.reference.margin import Holding, health
+from engine.reference.margin import Holding
 from engine.reference.margin_ladder import surplus
 from engine.reference.schedule import Schedule
 from engine.reference.unified import UnifiedAsset, unified_health
@@ -119,7 +119,7 @@ class TestCross:
         assert [world.market(market)["mark"] for market in markets] == [mark for _, _, mark in positions]
 
     def test_far_prices_are_as_exact(self):
-        # 10 lots at 10^6 with 10^6 and 2 %: 10 p - 10^7 + 10^6 < ceil(0.2 p) first at 918,367 (9,183,670 - 9,000,000 < 183,674).
+        # 10 lots at 10^6 with 10^6 and 2 %: 10 p - 10^7 + 10^6 < ceil(0.2 p) first at 918,367 (183,670 < 183,674).
         world = _core.World(1, stage_ppm=0)
         usd = world.add_asset(SUPPLY)
         market = world.add_perpetual(usd, atoms_per_tick_lot=1, maintenance_ppm=20_000)
@@ -292,7 +292,7 @@ class TestMap:
         assert list(zip(table["accounts"].tolist(), table["notional_atoms"].tolist(), strict=True)) == expected
 
     def test_what_the_map_says_is_what_happens(self):
-        """Move the mark to each step's end in a copy: those who are liquidated are those that the map has counted so far."""
+        """Move the mark to each step's end in a copy: as many are liquidated as the map has counted so far."""
         world, market, _ = crowd([1_500, 2_000, 3_000, 5_000, 8_000, 13_000, 21_000], 0b1111111)
         table = world.liquidation_map(market, low_ppm=900_000, high_ppm=0, steps=6)
         rows = [row for row in zip(*(table[name].tolist() for name in table.names), strict=True) if row[1] < 0]

@@ -161,7 +161,7 @@ class TestSwitches:
         sim.publish(sim.markets["BTC-PERP"], "100000")
         for step in range(20):
             sim.run(until_ms=step * 3_000)
-            sim.publish(sim.markets["ATOM-PERP"], Decimal("4") - step * Decimal("0.04"))
+            sim.publish(sim.markets["ATOM-PERP"], Decimal(4) - step * Decimal("0.04"))
         sim.run(until_ms=60_000)
         counts = sim.world.crowd_counts()
         assert counts["orders"] > 200

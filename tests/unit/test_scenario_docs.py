@@ -11,8 +11,8 @@ from engine import cli
 from engine.run import run_scenario
 from engine.scenario import Scenario
 from engine.scenario.agents import Leaves, Link, MarketMaker, PopulationBase, Returns
-from engine.scenario.crowds import POPULATION_KINDS, Crowd, DipBuy, StopLoss, TopUp
 from engine.scenario.base import Model
+from engine.scenario.crowds import POPULATION_KINDS, Crowd, DipBuy, StopLoss, TopUp
 from engine.scenario.events import OrderRow, Orders, Shock
 from engine.scenario.laws import LAWS
 from engine.scenario.markets import (

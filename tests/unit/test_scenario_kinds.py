@@ -21,7 +21,8 @@ KINDS = {
     "hawkes-orders": 'market = "COIN-PERP"\nmu = "2/s"\nalpha = "1/s"\nbeta = "2/s"\nqty = "uniform(1, 20)"\n',
     "momentum": 'market = "COIN-PERP"\nlookback = "1s"\nthreshold = "0.1%"\nhold = "1s"\nqty = "integers(5, 10)"\n'
     'wake_every = "100ms"\n',
-    "crowd": 'on = { COIN-PERP = 1 }\nnotional = "pareto(20, 2)"\nleverage = "uniform(2, 4)"\nrest = ["shorts"]\nlong = 0.9\n'
+    "crowd": 'on = { COIN-PERP = 1 }\nnotional = "pareto(20, 2)"\nleverage = "uniform(2, 4)"\n'
+    'rest = ["shorts"]\nlong = 0.9\n'
     'stop_loss = { distance = "uniform(0.1%, 1%)" }\n',
     "arbitrageur": 'on = ["COIN/EUR", "COIN-PERP"]\nthreshold = "5bps"\nqty = "1 COIN"\n'
     'wake_every = "exponential(50ms)"\n',
