@@ -1,6 +1,7 @@
 """Venues: the part of a simulation that declares assets, venues, markets and how margin works there.
 
-With names and units. Stands on `engine.pricing`, `engine.declared` and the tables of `engine.tiers`, `engine.haircuts`, `engine.margin`.
+With names and units. Stands on `engine.pricing`, `engine.declared` and the tables of `engine.tiers`,
+`engine.haircuts`, `engine.margin`.
 `Simulation` inherits it.
 """
 

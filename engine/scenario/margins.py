@@ -1,8 +1,8 @@
 """How margin works at a venue, as a scenario says it: ladders, tiers and collateral, by a preset's name or as a table.
 
 A name is ``VENUE:WHICH``, such as ``"binance:ATOMUSDT"``, ``"hyperliquid:BTC"`` or ``"flat:2%"``. Names are looked up
-when the scenario is read, so a wrong one is told where it stands; `ladder_of`, `tiers_of`, `value_of` make the tables of
-`engine.margin`, `engine.tiers` and `engine.haircuts`.
+when the scenario is read, so a wrong one is told where it stands; `ladder_of`, `tiers_of`, `value_of` make the tables
+of `engine.margin`, `engine.tiers` and `engine.haircuts`.
 """
 
 from __future__ import annotations
