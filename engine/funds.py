@@ -155,8 +155,7 @@ class Funds(Venues):
         InputError
             Names the argument; nothing was opened.
         """
-        if not isinstance(name, str) or not name or self.accounts.is_taken(name):
-            raise InputError("name", "a new, non-empty name", name)
+        self._new_account_name(name)
         chosen = account_mode(mode)
         brought: list[tuple[Asset, int]] = []
         for asset_name, amount in deposits.items():
@@ -181,11 +180,14 @@ class Funds(Venues):
         They are called ``NAME 0``, ``NAME 1`` and so on. Deposits and positions come as columns, by `World.deposits`
         and `World.open_trades`.
         """
-        if not isinstance(name, str) or not name or self.accounts.is_taken(name):
-            raise InputError("name", "a new, non-empty name", name)
+        self._new_account_name(name)
         first = self.world.add_accounts(count, venue=venue, narrow=True, mode=int(account_mode(mode)))
         self.accounts.add_block(first, count, name)
         return range(first, first + count)
+
+    def _new_account_name(self, name: object) -> None:
+        if not isinstance(name, str) or not name or self.accounts.is_taken(name):
+            raise InputError("name", "a new, non-empty name", name)
 
     # ---- money -------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from engine.scenario.quantities import Amount
 from engine.simulation import Plan, Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from engine.scenario.scenario import Scenario
     from engine.simulation import Market
@@ -85,7 +85,7 @@ class Building:
         )
         self.sim.plan = Plan(scenario.name, scenario.start, scenario.duration)
         self.sim.record(**scenario.record.switches())
-        self.accounts: dict[str, Sequence[int]] = {}
+        self.accounts: dict[str, list[int] | range] = {}
         self.others: dict[str, list[int]] = {}  # accounts at the venue of an arbitrageur's second market
         self.venues: dict[str, int] = {}
 

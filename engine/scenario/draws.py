@@ -107,7 +107,8 @@ def draw_column(law: Any, seed: int, population: str, count: int, k: int) -> Arr
         return drawn("uniform", law.low, law.high)
     elif isinstance(law, Integers):
         low, high = _number(law.low), _number(law.high)
-        return low + np.floor(drawn("uniform", 0.0, 1.0) * (high - low + 1))
+        whole: Array = low + np.floor(drawn("uniform", 0.0, 1.0) * (high - low + 1))
+        return whole
     elif isinstance(law, Choice):
         shares = np.array(list(accumulate(law.weights or [1.0] * len(law.values))))
         places = np.searchsorted(shares, drawn("uniform", 0.0, 1.0) * shares[-1], side="right")

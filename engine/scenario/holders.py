@@ -153,7 +153,8 @@ def _margin(cost: Array, leverage_milli: Array) -> Array:
     whole, left = np.divmod(cost, leverage_milli)
     if (whole > ATOMS_MOST / MILLI).any():
         raise InputError("leverage", "deposits of at most 2^60 atoms", "a lower one")
-    return whole * MILLI - (-left * MILLI) // leverage_milli
+    margin: Array = whole * MILLI - (-left * MILLI) // leverage_milli
+    return margin
 
 
 # ---- trades ----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from engine.errors import InputError
 from engine.margin import Boundary, Comparator, Ladder, MarginAction
 from engine.scenario.base import Model
 from engine.scenario.problems import TAG, expected_error
-from engine.scenario.quantities import SUPPLY, RefusedError, share
+from engine.scenario.quantities import Quantity, RefusedError, scaled, share, write_scaled
 from engine.scenario.words import one_of
 from engine.schedules import checked_floors, checked_rates
 from engine.venues import ladder_named
@@ -41,6 +41,17 @@ __all__ = [
 PPM = 10**6
 Mode = Literal["cash", "isolated", "cross", "unified"]
 LadderName = Literal["binance-futures", "binance-portfolio-margin", "bybit", "okx", "hyperliquid", "dydx"]
+_FLOOR_TEXT = 'an amount such as "200k", at least 0'
+
+
+def _read_floor(value: object) -> Decimal:
+    number = scaled(value, _FLOOR_TEXT)
+    if number < 0:
+        raise RefusedError(_FLOOR_TEXT)
+    return number
+
+
+_FLOOR = Quantity(_read_floor, write_scaled, {"type": ["string", "number"], "description": _FLOOR_TEXT})
 _SHARE = share()
 _RATIO = share(high="1000", above=True)
 _AS_NAME, _AS_TABLE = f"{TAG}name", f"{TAG}table"
@@ -95,7 +106,7 @@ def ladder_of(said: str | list[LadderStep]) -> Ladder:
 class TierRows(Model):
     """Margin tiers of a perpetual, row by row (S-1, S-3): where each begins, and its rates."""
 
-    floors: list[Annotated[Decimal, SUPPLY]] = Field(description='floors, notionals such as ["0", "50k"]')
+    floors: list[Annotated[Decimal, _FLOOR]] = Field(description='floors, notionals such as ["0", "50k"]')
     maintenance: list[_Share] = Field(description='maintenance, a rate for each floor, such as ["0.4%", "0.5%"]')
     initial: list[_Share] = Field(
         default_factory=list, description="initial rates; twice those of maintenance if not given"
@@ -193,7 +204,7 @@ def tiers_of(said: str | TierRows) -> tiers.TierTable:
 class CollateralTiers(Model):
     """What counts of a collateral, row by row (S-1, S-3): where each tier begins, and the share of it that counts."""
 
-    floors: list[Annotated[Decimal, SUPPLY]] = Field(description='floors, amounts of the unit such as ["0", "200k"]')
+    floors: list[Annotated[Decimal, _FLOOR]] = Field(description='floors, amounts of the unit such as ["0", "200k"]')
     shares: list[_Share] = Field(description='shares, one for each floor, such as ["100%", "80%"]')
 
 
