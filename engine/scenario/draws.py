@@ -112,10 +112,12 @@ def draw_column(law: Any, seed: int, population: str, count: int, k: int) -> Arr
     elif isinstance(law, Choice):
         shares = np.array(list(accumulate(law.weights or [1.0] * len(law.values))))
         places = np.searchsorted(shares, drawn("uniform", 0.0, 1.0) * shares[-1], side="right")
-        return np.array([_number(value) for value in law.values])[np.minimum(places, len(law.values) - 1)]
+        found: Array = np.array([_number(value) for value in law.values])[np.minimum(places, len(law.values) - 1)]
+        return found
     else:
         raise InputError("law", "a known law", law)
-    return values if law.max is None else np.minimum(values, _number(law.max))
+    capped: Array = values if law.max is None else np.minimum(values, _number(law.max))
+    return capped
 
 
 def _chosen(law: Choice, uniforms: list[float]) -> list[Any]:
