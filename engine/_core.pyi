@@ -569,6 +569,8 @@ class World:
         value: SupportsIndex | None = None,
         loan_ppm: SupportsIndex = 0,
         lender: SupportsIndex | None = None,
+        loan_rate_ppb: SupportsIndex = 0,
+        loan_every_ms: SupportsIndex = 3600000,
     ) -> None: ...
     def set_leverage(
         self, account: SupportsIndex, leverage: SupportsIndex, *, market: SupportsIndex | None = None
@@ -582,11 +584,26 @@ class World:
     def open_trades(
         self, markets: _Buffer, buyers: _Buffer, sellers: _Buffer, qty_lots: _Buffer, price_ticks: _Buffer
     ) -> None: ...
+    def add_funding(
+        self,
+        market: SupportsIndex,
+        *,
+        every_ms: SupportsIndex,
+        impact_atoms: SupportsIndex,
+        sample_ms: SupportsIndex = 5000,
+        interest_ppb: SupportsIndex = 100000,
+        clamp_ppb: SupportsIndex = 500000,
+        cap_ppb: SupportsIndex = 1000000000,
+        on: str = "mark",
+        first_ms: SupportsIndex | None = None,
+    ) -> None: ...
+    def funding(self, market: SupportsIndex) -> tuple[int, int | None, int]: ...
     def mark_rounds(self, times_ms: _Buffer, markets: _Buffer, price_ticks: _Buffer) -> int: ...
     def margin(
         self, account: SupportsIndex, *, asset: SupportsIndex | None = None, market: SupportsIndex | None = None
     ) -> MarginHealth: ...
     def margin_units(self) -> ColumnTable: ...
+    def bands(self, account: SupportsIndex) -> list[tuple[int, str, int | None, int | None]]: ...
     def risk_counts(self) -> dict[str, int]: ...
     # what if
     def liquidation_prices(

@@ -7,8 +7,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.string cimport memset
 
 from engine.native.crowd cimport *
+from engine.native.funding cimport *
 from engine.native.funds cimport *
 from engine.native.health cimport *
+from engine.native.interest cimport *
 from engine.native.kernel cimport *
 from engine.native.law cimport *
 from engine.native.link cimport *

@@ -140,8 +140,8 @@ cdef class Column:
 
 # Per dtype: letters of the buffer protocol, bytes, letter of Arrow, letter of the array interface.
 cdef dict _FORMATS = {
-    "uint8": ("B", 1, "C", "u"), "int8": ("b", 1, "c", "i"), "uint16": ("H", 2, "S", "u"), "int16": ("h", 2, "s", "i"), "int32": ("i", 4, "i", "i"),
-    "int64": ("lq", 8, "l", "i"),
+    "uint8": ("B", 1, "C", "u"), "int8": ("b", 1, "c", "i"), "int16": ("h", 2, "s", "i"), "int32": ("i", 4, "i", "i"),
+    "int64": ("lq", 8, "l", "i"), "uint16": ("H", 2, "S", "u"),
 }
 
 

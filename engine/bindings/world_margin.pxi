@@ -62,6 +62,63 @@ cdef void write_unit(State* state, Table* table, int64_t row) noexcept nogil:
     put8(table, row, 13, unit.margin_atoms)
 
 
+cdef int64_t wrong_mark(State* state, const int64_t* times_ms, const uint16_t* markets, const int64_t* ticks, int64_t count) noexcept nogil:
+    """The first row of mark_rounds that is refused, `count` if none is. O(rows)."""
+    cdef int64_t i, least_ms = state.now_ms
+    for i in range(count):
+        if not least_ms <= times_ms[i] <= TIME_MAX >> 1 or not 1 <= ticks[i] <= PRICE_MOST or markets[i] >= state.markets.count \
+                or market_at(state, markets[i]).kind != MARKET_PERPETUAL:
+            return i
+        least_ms = times_ms[i]
+    return count
+
+
+cdef enum:
+    WRITE_AHEAD = 6              # rows between the stages of write_ahead
+
+
+# Fetch what the writes to `accounts` after row i will read, stage by stage, each behind what the one before has brought: the account's
+# rows; its unit, balance and first position; that one's triggers and the next position; their neighbours. Rows may be wrong yet. O(1).
+cdef inline void write_ahead(State* state, const int32_t* accounts, int64_t i, int64_t count) noexcept nogil:
+    cdef int64_t stage, row
+    cdef int side
+    cdef Account* account
+    cdef Holding* holding
+    cdef Trigger* trigger
+    for stage in range(1, 5):
+        row = i + stage * WRITE_AHEAD
+        if row >= count or not 0 <= accounts[row] < <int64_t>state.ledger.account_count:
+            continue
+        account = account_at(&state.accounts, <uint32_t>accounts[row])
+        if stage == 4:
+            prefetch(account)
+            prefetch(purse_at(&state.ledger, <uint32_t>accounts[row]))
+            continue
+        if account.holdings == NIL:
+            continue
+        holding = holding_at(&state.accounts, account.holdings)
+        if stage == 3:
+            prefetch(holding)
+            prefetch(balance_row(&state.ledger, purse_at(&state.ledger, <uint32_t>accounts[row]).first))
+            if account.units != NIL:
+                prefetch(unit_of_state(state, account.units))
+            continue
+        for side in range(2):
+            if holding.trigger[side] == NIL:
+                continue
+            trigger = trigger_at(&state.risk.triggers, holding.trigger[side])
+            if stage == 2:
+                prefetch(trigger)
+                continue
+            if trigger.next != NIL:
+                prefetch(trigger_at(&state.risk.triggers, trigger.next))
+            if trigger.prev != NIL:
+                prefetch(trigger_at(&state.risk.triggers, trigger.prev))
+        if stage == 2 and holding.next_of_account != NIL:
+            prefetch(holding_at(&state.accounts, holding.next_of_account))
+    keep()
+
+
 cdef class _WorldMargin(_WorldPricing):
     """Declare how margin works, move money, ask what an account is worth."""
 
@@ -104,7 +161,7 @@ cdef class _WorldMargin(_WorldPricing):
         rules.count = <uint32_t>len(rows)
         rules_at(&state.risk, number)[0] = rules
 
-    def add_collateral(self, venue, asset, *, market=None, value=None, loan_ppm=0, lender=None):
+    def add_collateral(self, venue, asset, *, market=None, value=None, loan_ppm=0, lender=None, loan_rate_ppb=0, loan_every_ms=3600000):
         """Let an asset count in a venue's unified accounts (rule C-3).
 
         Parameters
@@ -119,12 +176,18 @@ cdef class _WorldMargin(_WorldPricing):
             Maintenance of what is owed of it, ppm.
         lender : int, optional
             The account that lends it (rule L-12).
+        loan_rate_ppb : int
+            Interest on what is owed of it, 10**-9 each interval, up to one (rule L-13).
+        loan_every_ms : int
+            The interval, ms: it is charged at its whole multiples.
         """
         cdef State* state = self.enter()
         cdef uint32_t venue_ = self.venue_number(venue), asset_ = self.asset_number(asset, "asset"), market_ = NIL, lender_ = NIL, i
         cdef MarginRules* rules = rules_at(&state.risk, venue_)
         cdef slot_t value_ = NIL, slot
         cdef int64_t loan = border_int(loan_ppm, "loan_ppm", 0, 1000000)
+        cdef int64_t rate = border_int(loan_rate_ppb, "loan_rate_ppb", 0, PPB)
+        cdef time_ms_t every_ms = border_int(loan_every_ms, "loan_every_ms", 1, _MS_MOST)
         cdef Collateral* row
         if value is not None:
             value_ = <slot_t>border_int(value, "value", 0, <int64_t>state.risk.schedules.rows.count - 1)
@@ -154,6 +217,8 @@ cdef class _WorldMargin(_WorldPricing):
         row.market = market_
         row.value = value_
         row.loan_ppm = loan
+        row.loan_rate_ppb = rate
+        row.loan_every_ms = every_ms
         row.lender = lender_
         row.holding = row.touched_next = NIL
         row.next = rules.collateral
@@ -165,6 +230,10 @@ cdef class _WorldMargin(_WorldPricing):
         for i in range(state.markets.count):
             if market_at(state, i).kind == MARKET_PERPETUAL and market_at(state, i).venue == venue_ and market_at(state, i).quote_asset == asset_:
                 market_at(state, i).settles = slot
+        if rate:
+            interest_begin(state, slot, venue_)
+        if state.fault:
+            self.raise_fault()
 
     def set_leverage(self, account, leverage, *, market=None):
         """Choose a leverage: the initial requirement of the account, or of its isolated position, is at least notional / leverage (C-6).
@@ -176,7 +245,7 @@ cdef class _WorldMargin(_WorldPricing):
         leverage : int
             1 to 1000; 0 takes the choice back.
         market : int, optional
-            Of an isolated position, which is made ready; without it the choice is for all that the account has.
+            Of a position, which is made ready; without it the choice is for all units that the account has now.
         """
         cdef State* state = self.enter()
         cdef uint32_t account_ = self.trader_number(account), market_ = 0
@@ -192,10 +261,17 @@ cdef class _WorldMargin(_WorldPricing):
             if only == NIL:
                 raise bad_input("account", "one that may hold perpetuals", account)
         slot = account_at(&state.accounts, account_).units
+        if slot == NIL:
+            raise bad_input("account", "one with a position or unified collateral, or a market: what it opens later is chosen for then", account)
         while slot != NIL:
             if only == NIL or slot == only:
                 unit_of_state(state, slot).leverage_ppm = <uint32_t>(ceil_div(1000000, chosen) if chosen else 0)
+                if unit_of_state(state, slot).holding != NIL:    # it decides what money moves (L-11); of others only what is refused
+                    venue_journal(state, JOURNAL_LEVERAGE, holding_at(&state.accounts, unit_of_state(state, slot).holding).market,
+                                  <int32_t>account_, 0, 0, 0, 0, 0, unit_of_state(state, slot).leverage_ppm)
             slot = unit_of_state(state, slot).next
+        if state.fault:
+            self.raise_fault()
 
     # ---- money ----
 
@@ -278,6 +354,7 @@ cdef class _WorldMargin(_WorldPricing):
             left -= amounts_[i]
         with nogil:
             for i in range(whom.length):
+                write_ahead(state, whom_, i, whom.length)
                 fault = fault or funds_deposit(state, <uint32_t>whom_[i], asset_, amounts_[i])
         if fault:
             state.fault = FAULT_NO_MEMORY
@@ -320,6 +397,8 @@ cdef class _WorldMargin(_WorldPricing):
         cdef const int64_t* price_ = <const int64_t*>price.data
         with nogil:
             for i in range(market.length):
+                write_ahead(state, buyer_, i, market.length)
+                write_ahead(state, seller_, i, market.length)
                 fault = opening_fault(state, market_[i], <uint32_t>buyer_[i], <uint32_t>seller_[i], lots_[i], price_[i], &seller_is_wrong)
                 if fault or state.fault:
                     break
@@ -363,7 +442,8 @@ cdef class _WorldMargin(_WorldPricing):
         for i in range(state.agents.count):
             if agent_at(state, <uint32_t>i).behaviour == BEHAVIOUR_PYTHON:
                 raise bad_input("times_ms", "a world without Python agents: publish and run there", "one with them")
-        for i in range(when.length):
+        i = wrong_mark(state, when_, market_, price_, when.length)
+        if i < when.length:
             self.perpetual_number(market_[i])
             border_int(when_[i], f"times_ms[{i}]", state.now_ms if i == 0 else when_[i - 1], TIME_MAX >> 1)
             border_int(price_[i], f"price_ticks[{i}]", 1, PRICE_MOST)
@@ -442,6 +522,38 @@ cdef class _WorldMargin(_WorldPricing):
             for row in range(table.row_count):
                 write_unit(state, &table, row)
         return adopt_table(&table, UNIT_NAMES, UNIT_DTYPES)
+
+    def bands(self, account):
+        """Return at which values an account's units are looked at again (rule E-1).
+
+        Parameters
+        ----------
+        account : int
+            Whose.
+
+        Returns
+        -------
+        list of (int, str, int or None, int or None)
+            ``(market, series, low, high)`` for each of its markets where a unit waits, by market; series ``"mark"`` (perpetual) or
+            ``"index"`` (spot). It is due when the series is published at or below `low`, or at or above `high`; None: never. O(its markets).
+        """
+        cdef State* state = self.enter()
+        cdef slot_t slot = account_at(&state.accounts, self.account_number(account)).holdings, trigger
+        cdef Holding* holding
+        cdef list rows = []
+        cdef int side
+        while slot != NIL:
+            holding = holding_at(&state.accounts, slot)
+            ends = [None, None]
+            for side in range(2):
+                trigger = holding.trigger[side]
+                if trigger != NIL and trigger_at(&state.risk.triggers, trigger).bucket != NIL:
+                    ends[side] = trigger_at(&state.risk.triggers, trigger).at
+            if ends != [None, None]:
+                series = "index" if market_at(state, holding.market).kind == MARKET_SPOT else "mark"
+                rows.append((holding.market, series, ends[TRIGGER_FALL], ends[TRIGGER_RISE]))
+            slot = holding.next_of_account
+        return rows
 
     def risk_counts(self):
         """Return what the risk index has done so far.

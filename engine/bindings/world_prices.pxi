@@ -346,6 +346,8 @@ cdef class _WorldPricing(_WorldDeclaring):
         """
         cdef State* state = self.enter()
         cdef uint32_t number = self.perpetual_number(market)
+        if funding_of(state, number) != NIL:
+            raise bad_input("market", "one whose funding is not settled here (add_funding)", market)
         cdef int64_t rate = border_int(rate_ppb, "rate_ppb", -PPB, PPB)
         cdef time_ms_t due_ms = self.future_time(next_ms, "next_ms")
         cdef time_ms_t interval = border_int(every_ms, "every_ms", 1, _MS_MOST)

@@ -55,6 +55,7 @@ cdef class _WorldState:
         crowds_init(&state.crowds)
         queue_init(&state.queue, 0, PHASE_ORDERS, False)
         slab_init(&state.markets, sizeof(Market), 0)
+        slab_init(&state.fundings, sizeof(Funding), 0)
         slab_init(&state.publications, sizeof(Publication), sizeof(Publication) - 4)
         slab_init(&state.oracles, sizeof(Oracle), 0)
         feeds_init(&state.feeds)

@@ -44,6 +44,16 @@ cdef extern from *:
         if (q > INT64_MAX || q < INT64_MIN) { *out = 0; return 1; }
         *out = (int64_t)q; return 0;
     }
+    /* q = floor(a * b * c / (d * e + f)), d * e + f > 0; |a * b * c| and d * e + f must fit in 127 bits; 1 if q does not fit */
+    static inline int engine_mul3_div_sum_floor(int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f, int64_t *out) {
+        engine_i128 n = (engine_i128)a * b * c, m = (engine_i128)d * e + f, q;
+        *out = 0;
+        if (m <= 0) return 1;
+        q = n / m;
+        if (n % m < 0) q--;
+        if (q > INT64_MAX || q < INT64_MIN) return 1;
+        *out = (int64_t)q; return 0;
+    }
     /* A 128-bit sum is kept as two words, so that a record that holds one needs no alignment of its own. */
     /* sum = floor(sum * a / c), c > 0; the product must fit in 127 bits */
     static inline void engine_wide_fade(int64_t *sum, int64_t a, int64_t c) {
@@ -110,6 +120,8 @@ cdef extern from *:
     bint mul_div_ceil "engine_mul_div_ceil"(int64_t, int64_t, int64_t, int64_t*) noexcept nogil
     # floor(a*b*c/(d*e)), d, e > 0. Needs: |a*b*c| and d*e below 2^127. Returns 1 (and 0 in *out) when the result does not fit.
     bint mul3_div2_floor "engine_mul3_div2_floor"(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t*) noexcept nogil
+    # floor(a*b*c/(d*e + f)), d*e + f > 0. Needs: |a*b*c| and d*e + f below 2^127. Returns 1 (and 0 in *out) when the result does not fit.
+    bint mul3_div_sum_floor "engine_mul3_div_sum_floor"(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t*) noexcept nogil
     # A 128-bit sum in two words: sum = floor(sum*a/c); sum += a*b; sum / c to the nearest, half up. c > 0 (else unchanged, 0). Needs: what is
     # computed stays below 2^127, and the ratio in int64. Cannot fail.
     void wide_fade "engine_wide_fade"(int64_t*, int64_t, int64_t) noexcept nogil

@@ -11,6 +11,7 @@ from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.health cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.risk cimport *
 from engine.native.schedule cimport *
 from engine.native.slab cimport *
@@ -25,9 +26,17 @@ cdef extern from *:
     const int64_t BUDGET_MOST "ENGINE_BUDGET_MOST"      # a larger one is cut, which is safe: 8 x it fits
 
 cdef enum:
-    BOX_SHIFT = 3                # with products no price may move by more than 1 / 2^3
     PULL_ONE = 8                 # weight of a term with one price, in eighths
     PULL_PRODUCT = 9             # with two
+    WEIGHT_LEAST = 2             # of a series that has not moved that way of late
+    WEIGHT_MOST = 32
+
+
+cdef inline int32_t term_pace(State* state, Term* term, bint gains) noexcept nogil:
+    """The pace of a term's series in the direction that takes from the unit; mirrored for gains."""
+    cdef bint falls = term.kind == TERM_LONG or (term.kind == TERM_COLLATERAL and not term.is_negative)
+    return series_at(&state.risk.triggers, term.series).pace[TRIGGER_FALL if falls != gains else TRIGGER_RISE]
+
 
 # What a full relative move of one series can take from a surplus, at most, each way. Atoms.
 cdef struct Pull:
@@ -46,13 +55,16 @@ cdef inline atoms_t part_up(atoms_t amount, int64_t ppm) noexcept nogil:
 
 
 # Adverse slopes of a position at a requirement ratio, with `rate_ppm` the highest rate that it can reach in the box: a falling long
-# loses what its notional loses, less the requirement that goes at the lowest rate; a rising short also needs more.
+# loses what its notional loses, less the requirement that goes at the lowest rate; a rising short also needs more. A long whose
+# requirement grows faster than its gain in some tier above fears a rise, even if no tier of this box does that.
 cdef inline Pull position_pull(Term* term, int64_t ratio_ppm, int64_t rate_ppm) noexcept nogil:
     cdef Pull pull
     cdef int64_t most = ceil_div(ratio_ppm * rate_ppm, 1000000)
     if term.kind == TERM_LONG:
-        pull.fall = part_up(term.amount, 1000000 - floor_div(ratio_ppm * term.lowest_ppm, 1000000))
+        pull.fall = part_up(term.amount, 1000000 - floor_div(ratio_ppm * (rate_ppm if planted(SLIP_LOWEST_OF_TODAY) else term.lowest_ppm), 1000000))
         pull.rise = part_up(term.amount, most - term.floor_ppm)
+        if pull.rise == 0 and ratio_ppm * term.highest_ppm > 1000000 * <int64_t>term.floor_ppm and not planted(SLIP_RISE_LEFT_OPEN):
+            pull.rise = 1            # nothing inside this box, but beyond it: a band that holds the box shut
     else:
         pull.rise = part_up(term.amount, 1000000 + most)
         pull.fall = 0
@@ -79,19 +91,35 @@ cdef inline Pull term_pull(Term* term, int64_t ratio_ppm, int64_t rate_ppm) noex
     return collateral_pull(term, ratio_ppm) if term.kind == TERM_COLLATERAL else position_pull(term, ratio_ppm, rate_ppm)
 
 
+# Give every term its weight: the pace of its series in the direction that the boundary is afraid of (losing) or hopes for (gaining),
+# between WEIGHT_LEAST and WEIGHT_MOST. Any weights are exact; these put the budget where it will be used (E-8). O(terms).
+cdef inline void terms_weigh(State* state, bint gains) noexcept nogil:
+    cdef uint32_t i
+    cdef int32_t most = 0
+    cdef Term* term
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        most = <int32_t>max64(most, term_pace(state, term_at(&state.risk, i), gains))
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        term = term_at(&state.risk, i)
+        term.weight = WEIGHT_LEAST
+        if most:
+            term.weight += <uint8_t>floor_div(<int64_t>term_pace(state, term, gains) * (WEIGHT_MOST - WEIGHT_LEAST), most)
+
+
 cdef inline bint pull_add(int64_t* sum, Term* term, Pull pull) noexcept nogil:
-    """Add a term to eight times A; 1 if the sum is beyond all bounds."""
+    """Add a term to A in eighths, weighted; 1 if the sum is beyond all bounds."""
     cdef int64_t weighted
-    return mul_overflows(max64(pull.fall, pull.rise), PULL_PRODUCT if term.is_product else PULL_ONE, &weighted) \
+    return mul_overflows(max64(pull.fall, pull.rise),
+                         term.weight * (PULL_PRODUCT if term.is_product and not planted(SLIP_PRODUCT_AS_ONE) else PULL_ONE), &weighted) \
         or add_overflows(sum[0], weighted, sum)
 
 
 # Highest maintenance rate that a position can reach while no price moves by more than budget / sum (both in eighths of A).
 cdef inline int64_t rate_reached(State* state, Term* term, Health* health, atoms_t budget, int64_t sum) noexcept nogil:
-    cdef atoms_t more
-    if term.rate_ppm == schedule_row(&state.risk.schedules, term.schedule).highest_ppm:
+    cdef atoms_t more, weighted
+    if term.rate_ppm == schedule_row(&state.risk.schedules, term.schedule).highest_ppm or planted(SLIP_HIGHEST_OF_TODAY):
         return term.rate_ppm
-    if sum <= 0 or mul_div_ceil(term.notional, 8 * budget, sum, &more):
+    if sum <= 0 or mul_overflows(term.notional, term.weight, &weighted) or mul_div_ceil(weighted, 8 * budget, sum, &more):
         more = MONEY_BOUND
     if health.has_products:
         more = min64(more, (term.notional >> BOX_SHIFT) + 1)
@@ -128,19 +156,21 @@ cdef inline int64_t box_ticks(Term* term, Health* health, atoms_t budget, int64_
     cdef int64_t ticks
     if sum < 0:
         return 0
-    if sum == 0 or mul_div_floor(term.ticks, 8 * budget, sum, &ticks):
+    if sum == 0 or mul_div_floor(<int64_t>term.ticks * term.weight, 8 * budget, sum, &ticks):
         ticks = TRIGGER_NONE_UP
-    if health.has_products:
+    if health.has_products and not planted(SLIP_BOX_NOT_HELD):
         ticks = min64(ticks, term.ticks >> BOX_SHIFT)
-    return ticks
+    return ticks + 1 if planted(SLIP_BAND_LATE) else ticks
 
 
 # Narrow every term's band to what a budget allows; mirrored for gains: what a fall takes from a surplus a rise gives it. O(terms).
 cdef inline void bands_narrow(State* state, Health* health, int64_t ratio_ppm, atoms_t budget, bint gains) noexcept nogil:
-    cdef int64_t sum = box_sum(state, health, ratio_ppm, budget, gains), ticks
+    cdef int64_t sum, ticks
     cdef uint32_t i
     cdef Term* term
     cdef Pull pull
+    terms_weigh(state, gains)
+    sum = box_sum(state, health, ratio_ppm, budget, gains)
     for i in range(state.risk.terms_first, state.risk.terms_end):
         term = term_at(&state.risk, i)
         pull = term_pull(term, ratio_ppm, term.rate_ppm)
@@ -151,14 +181,42 @@ cdef inline void bands_narrow(State* state, Health* health, int64_t ratio_ppm, a
             term.high = <int32_t>min64(term.high, min64(term.ticks + ticks + 1, TRIGGER_NONE_UP))
 
 
-# What all roundings together may have taken from a surplus at a ratio (E-3).
-cdef inline atoms_t rounds_at(Health* health, int64_t ratio_ppm) noexcept nogil:
+# Less is left than roundings can take: whatever moves, and whichever way, the unit may come across (E-3). O(terms).
+cdef inline void bands_shut(State* state) noexcept nogil:
+    cdef uint32_t i
+    cdef Term* term
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        term = term_at(&state.risk, i)
+        term.low = <int32_t>max64(term.low, max64(<int64_t>term.ticks - 1, TRIGGER_NONE_DOWN))
+        term.high = <int32_t>min64(term.high, min64(<int64_t>term.ticks + 1, TRIGGER_NONE_UP))
+
+
+# Narrow the bands to a budget that may be below 0. O(terms).
+cdef inline void bands_spend(State* state, Health* health, int64_t ratio_ppm, atoms_t budget, bint gains) noexcept nogil:
+    if budget < 0 and not planted(SLIP_SHUT_ONE_WAY):
+        bands_shut(state)
+    else:
+        bands_narrow(state, health, ratio_ppm, min64(BUDGET_MOST, max64(0, budget)), gains)
+
+
+# What all roundings together may have taken from a surplus at a boundary (E-3). `at_or_below` has an atom of its own that comes and goes
+# with the requirement: where nothing is required 0 left is not beyond (C-4).
+cdef inline atoms_t rounds_at(Health* health, Boundary* boundary) noexcept nogil:
     cdef atoms_t needed
-    if ratio_ppm == 1000000:
+    if boundary.ratio_ppm == 1000000 and (not boundary.at_or_below or planted(SLIP_STEP_AT_NOTHING)):
         return add_saturating(health.equity_rounds, health.requirement_rounds)
-    if mul_div_ceil(health.requirement_rounds, ratio_ppm, 1000000, &needed):
+    if mul_div_ceil(health.requirement_rounds, boundary.ratio_ppm, 1000000, &needed):
         needed = MONEY_BOUND
     return add_saturating(add_saturating(health.equity_rounds, min64(needed, MONEY_BOUND)), 1)
+
+
+# max(k, 1) of E-3: what stands between a surplus and the real one, and at least the atom by which 0 is not beyond.
+cdef inline atoms_t rounds_slack(Health* health, Boundary* boundary) noexcept nogil:
+    if planted(SLIP_SLACK_LEFT_OUT):
+        return 1
+    if planted(SLIP_DEBT_UNROUNDED) and health.notional == 0:
+        return 0
+    return max64(rounds_at(health, boundary), 1)
 
 
 # ---- triggers ----
@@ -166,10 +224,24 @@ cdef inline atoms_t rounds_at(Health* health, int64_t ratio_ppm) noexcept nogil:
 cdef inline void trigger_move(State* state, Holding* holding, uint32_t series, int side, int32_t at, slot_t unit) noexcept nogil:
     """Set one side of a holding, or take it off."""
     if at == (TRIGGER_NONE_DOWN if side == TRIGGER_FALL else TRIGGER_NONE_UP):
-        if holding.trigger[side] != NIL:
-            trigger_unlink(&state.risk.triggers, holding.trigger[side])
+        trigger_drop(&state.risk.triggers, &holding.trigger[side])
     elif trigger_set(&state.risk.triggers, &holding.trigger[side], series, side, at, unit):
         state.fault = FAULT_NO_MEMORY
+
+
+cdef inline bint band_stands(State* state, Holding* holding) noexcept nogil:
+    """Whether no trigger of a holding has fired since they were set. Only a planted fault asks."""
+    cdef int side
+    for side in range(2):
+        if holding.trigger[side] != NIL and trigger_at(&state.risk.triggers, holding.trigger[side]).bucket == NIL:
+            return 0
+    return holding.trigger[0] != NIL or holding.trigger[1] != NIL
+
+
+cdef inline bint unit_stands(State* state) noexcept nogil:
+    """Whether the unit of the last evaluation waits somewhere. Only a planted fault asks."""
+    return state.risk.terms_first < state.risk.terms_end \
+        and band_stands(state, holding_at(&state.accounts, term_at(&state.risk, state.risk.terms_first).holding))
 
 
 cdef inline void bands_set(State* state, slot_t slot) noexcept nogil:
@@ -180,13 +252,15 @@ cdef inline void bands_set(State* state, slot_t slot) noexcept nogil:
     for i in range(state.risk.terms_first, state.risk.terms_end):
         term = term_at(&state.risk, i)
         holding = holding_at(&state.accounts, term.holding)
+        if planted(SLIP_ONE_BAND_SET) and band_stands(state, holding):
+            continue
         holding.anchor_ticks = term.ticks
         trigger_move(state, holding, term.series, TRIGGER_FALL, term.low, slot)
         trigger_move(state, holding, term.series, TRIGGER_RISE, term.high, slot)
 
 
 # Take a unit out of the index: all its triggers (in liquidation, frozen). O(markets of the account).
-cdef inline void unit_disarm(State* state, slot_t slot) noexcept nogil:
+cdef inline outlined_int unit_disarm(State* state, slot_t slot) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     cdef slot_t at = unit.holding if unit.holding != NIL else account_at(&state.accounts, unit.account).holdings
     cdef Holding* holding
@@ -196,13 +270,14 @@ cdef inline void unit_disarm(State* state, slot_t slot) noexcept nogil:
             trigger_drop(&state.risk.triggers, &holding.trigger[TRIGGER_FALL])
             trigger_drop(&state.risk.triggers, &holding.trigger[TRIGGER_RISE])
         if unit.holding != NIL:
-            return
+            return 0
         at = holding.next_of_account
+    return 0
 
 
 # Set every trigger of a unit anew, from the evaluation that has just been made of it (E-2 .. E-5). Its state must be that of this
 # evaluation. While a price is unknown any publication wakes it. O(terms).
-cdef inline void unit_arm(State* state, slot_t slot, Health* health) noexcept nogil:
+cdef inline outlined_int unit_arm(State* state, slot_t slot, Health* health) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     cdef MarginRules* rules = rules_of(state, unit.account)
     cdef Boundary* boundary
@@ -217,16 +292,17 @@ cdef inline void unit_arm(State* state, slot_t slot, Health* health) noexcept no
         term.high = TRIGGER_NONE_UP
     if health.is_known and unit.state > 0:               # back over the better boundary
         boundary = &rules.boundary[unit.state - 1]
-        budget = min64(BUDGET_MOST, max64(0, -surplus_to(boundary, health) - rounds_at(health, boundary.ratio_ppm)))
-        bands_narrow(state, health, boundary.ratio_ppm, budget, 1)
+        budget = -surplus_to(boundary, health) - (0 if planted(SLIP_GAIN_UNROUNDED) else rounds_at(health, boundary))
+        bands_spend(state, health, boundary.ratio_ppm, budget, 1)
     if health.is_known and unit.state < rules.count:     # over the next worse one
         boundary = &rules.boundary[unit.state]
-        budget = min64(BUDGET_MOST, max64(0, surplus_to(boundary, health) + 1 - max64(rounds_at(health, boundary.ratio_ppm), 1)))
-        if unit.flags & UNIT_WRITES:
+        budget = surplus_to(boundary, health) + 1 - rounds_slack(health, boundary)
+        if unit.flags & UNIT_WRITES == UNIT_WRITES and budget > 0:
             unit.allowance_atoms = budget >> 1
             budget -= unit.allowance_atoms
-        bands_narrow(state, health, boundary.ratio_ppm, budget, 0)
+        bands_spend(state, health, boundary.ratio_ppm, budget, 0)
     bands_set(state, slot)
+    return 0
 
 
 # ---- writes ----
@@ -250,16 +326,19 @@ cdef inline void unit_due(State* state, slot_t slot) noexcept nogil:
 
 # Something has changed what a unit has or must have: look at it, and set its triggers, in the same event (E-4). One that has come
 # beyond a boundary, or back, is left to the next margin check. O(markets of the account).
-cdef inline void unit_wrote(State* state, slot_t slot) noexcept nogil:
+cdef inline outlined_int unit_wrote(State* state, slot_t slot) noexcept nogil:
     cdef Health health
     cdef Unit* unit = unit_of_state(state, slot)
     if unit.liquidation:
-        return
+        return 0
     unit_health(state, slot, &health)
+    if unit.flags & UNIT_WRITES != UNIT_WRITES and not state.recorder.is_opening:
+        unit.flags += UNIT_WRITE
     if health.is_known and ladder_state(rules_of(state, unit.account), &health) != unit.state:
         unit_due(state, slot)
-    else:
+    elif not (planted(SLIP_WRITE_UNSEEN) and unit_stands(state)):
         unit_arm(state, slot, &health)
+    return 0
 
 
 # An account's balance of an asset has changed: the unit that counts it looks again. O(1) without one.

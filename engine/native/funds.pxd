@@ -9,8 +9,10 @@ from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.arming cimport *
 from engine.native.health cimport *
+from engine.native.isolated cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.recorder cimport *
 from engine.native.risk cimport *
 from engine.native.rows cimport *
@@ -30,15 +32,25 @@ cdef enum FundsFault:
     FUNDS_BOUND = 8              # beyond the bound of an amount
 
 
+# What an account has free of an asset: neither reserved by spot orders (V-1) nor promised to isolated positions (L-11). O(1), ISOLATED: O(its
+# positions).
+cdef inline atoms_t funds_free(State* state, uint32_t account, uint32_t asset) noexcept nogil:
+    cdef Balance* balance = balance_at(&state.ledger, account, asset)
+    cdef atoms_t free = balance.atoms - balance.reserved
+    if account_at(&state.accounts, account).mode == MODE_ISOLATED:
+        free -= isolated_promised(state, account, asset)
+    return free
+
+
 # What an account may take out of its balance of an asset: what is free, and no more than leaves its unit its initial requirement.
 # Returns FundsFault for taking `atoms`. O(markets of the account).
-cdef inline int funds_check(State* state, uint32_t account, uint32_t asset, atoms_t atoms) noexcept nogil:
+cdef inline outlined_int funds_check(State* state, uint32_t account, uint32_t asset, atoms_t atoms) noexcept nogil:
     cdef Balance* balance = balance_at(&state.ledger, account, asset)
     cdef slot_t slot = unit_find(state, account, asset)
     cdef Health health
     if account_at(&state.accounts, account).liquidation:
         return FUNDS_FROZEN
-    if atoms > balance.atoms - balance.reserved:
+    if atoms > funds_free(state, account, asset):
         return FUNDS_LACKING
     if slot == NIL:
         return FUNDS_DONE
@@ -51,7 +63,7 @@ cdef inline int funds_check(State* state, uint32_t account, uint32_t asset, atom
 
 
 # Bring atoms in from outside. 0 if done, else LedgerFault; unchanged. O(markets of the account).
-cdef inline int funds_deposit(State* state, uint32_t account, uint32_t asset, atoms_t atoms) noexcept nogil:
+cdef inline outlined_int funds_deposit(State* state, uint32_t account, uint32_t asset, atoms_t atoms) noexcept nogil:
     cdef int fault = LEDGER_NO_MEMORY if collateral_open(state, account, asset) else ledger_deposit(&state.ledger, account, asset, atoms)
     if fault:
         return fault
@@ -72,6 +84,12 @@ cdef inline int funds_withdraw(State* state, uint32_t account, uint32_t asset, a
     note_movement(state, MOVEMENT_WITHDRAWAL, NO_MARKET, <int32_t>account, OUTSIDE, asset, atoms)
     balance_wrote(state, account, asset)
     return FUNDS_DONE
+
+
+# A loan has changed what its lender has: who has lent it may have positions too (E-4).
+cdef inline void lender_wrote(State* state, slot_t row, uint32_t asset) noexcept nogil:
+    if not planted(SLIP_LENDER_UNSEEN):
+        balance_wrote(state, collateral_at(&state.risk, row).lender, asset)
 
 
 # Lend an account atoms from its venue's lender of the asset (L-12): it must afford the loan with its initial requirement.
@@ -107,6 +125,7 @@ cdef inline int funds_borrow(State* state, uint32_t account, uint32_t asset, ato
     venue_journal(state, JOURNAL_BORROW, asset, <int32_t>account, collateral_at(&state.risk, row).lender, 0, 0, 0, 0, atoms)
     note_movement(state, MOVEMENT_LOAN, NO_MARKET, <int32_t>collateral_at(&state.risk, row).lender, <int32_t>account, asset, atoms)
     unit_wrote(state, slot)
+    lender_wrote(state, row, asset)
     return FUNDS_DONE
 
 
@@ -129,6 +148,7 @@ cdef inline int funds_repay(State* state, uint32_t account, uint32_t asset, atom
     venue_journal(state, JOURNAL_REPAY, asset, <int32_t>account, collateral_at(&state.risk, row).lender, 0, 0, 0, 0, atoms)
     note_movement(state, MOVEMENT_REPAYMENT, NO_MARKET, <int32_t>account, <int32_t>collateral_at(&state.risk, row).lender, asset, atoms)
     balance_wrote(state, account, asset)
+    lender_wrote(state, row, asset)
     return FUNDS_DONE
 
 
@@ -148,7 +168,7 @@ cdef inline int funds_margin(State* state, uint32_t account, uint32_t market_id,
     balance = balance_at(&state.ledger, account, market.quote_asset)
     if unit.liquidation and atoms < 0:
         return FUNDS_FROZEN
-    if atoms > balance.atoms - balance.reserved:
+    if atoms > 0 and atoms > funds_free(state, account, market.quote_asset):
         return FUNDS_LACKING
     if atoms < 0:
         unit.margin_atoms += atoms       # as if

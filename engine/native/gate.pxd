@@ -69,7 +69,7 @@ cdef inline bint is_affordable(State* state, Market* market, Holding* holding, P
 
 
 # Why an account may not send this order to a perpetual, REJECT_NONE if it may (C-1, C-4, C-6). O(markets of the account).
-cdef inline int gate_check(State* state, Market* market, uint32_t market_id, PlaceCommand* command) noexcept nogil:
+cdef inline outlined_int gate_check(State* state, Market* market, uint32_t market_id, PlaceCommand* command) noexcept nogil:
     cdef Holding* holding = holding_at(&state.accounts, holding_find(&state.accounts, command.owner, market_id))
     cdef Unit* unit
     cdef MarginRules* rules

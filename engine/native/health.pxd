@@ -11,6 +11,7 @@ from engine.native.arith cimport *
 from engine.native.book cimport NO_PRICE
 from engine.native.ledger cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.risk cimport *
 from engine.native.schedule cimport *
 from engine.native.slab cimport *
@@ -22,6 +23,9 @@ cdef extern from *:
     #define ENGINE_MONEY_BOUND ((int64_t)1 << 62)
     """
     const int64_t MONEY_BOUND "ENGINE_MONEY_BOUND"      # sums and products are held within it; no legal account reaches it (U-10)
+
+cdef enum:
+    BOX_SHIFT = 3                # with products no price may move by more than 1 / 2^3 while a band holds (E-5)
 
 cdef struct Health:
     atoms_t equity               # atoms of the unit's asset
@@ -73,12 +77,15 @@ cdef inline qty_t lots_with_orders(State* state, Holding* holding) noexcept nogi
 cdef inline atoms_t initial_of(State* state, Market* market, qty_t lots, int64_t leverage_ppm) noexcept nogil:
     """Initial requirement of so many lots at the mark (C-6)."""
     cdef atoms_t notional = notional_atoms(market, lots, market.mark_ticks), needed, chosen = 0
-    if market.initial == NIL:
-        return 0
-    needed = schedule_ceil(&state.risk.schedules, market.initial, notional)
+    needed = schedule_ceil(&state.risk.schedules, market.initial, notional) if market.initial != NIL else 0
     if leverage_ppm:
         mul_div_ceil(notional, leverage_ppm, 1000000, &chosen)
     return max64(needed, chosen)
+
+
+cdef inline bint is_gated(Market* market, Unit* unit) noexcept nogil:
+    """Whether new positions there have an initial requirement: the market's, or a leverage that was chosen (C-6)."""
+    return market.initial != NIL or unit.leverage_ppm != 0
 
 
 # Add a position to the sums of its settlement asset. Returns its unrealised PnL. Needs: position_lots is not 0. O(tiers).
@@ -98,10 +105,11 @@ cdef inline atoms_t unit_add_position(State* state, Unit* unit, Holding* holding
     term.notional = term.amount = value if is_long else -value
     term.schedule = market.maintenance
     term.lowest_ppm = schedule_row(&state.risk.schedules, market.maintenance).lowest_ppm
+    term.highest_ppm = schedule_row(&state.risk.schedules, market.maintenance).highest_ppm
     term.rate_ppm = <int32_t>schedule_rate(&state.risk.schedules, market.maintenance, term.notional)
     term.floor_ppm = 1000000
     requirement[0] = add_saturating(requirement[0], schedule_ceil(&state.risk.schedules, market.maintenance, term.notional))
-    if market.initial != NIL:
+    if is_gated(market, unit):
         initial[0] = add_saturating(initial[0], initial_of(state, market, lots_with_orders(state, holding), unit.leverage_ppm))
     return value - holding.cost_atoms
 
@@ -131,7 +139,7 @@ cdef inline void own_health(State* state, Unit* unit, Health* out) noexcept nogi
                 out.requirement_rounds += 1
                 if market.mark_ticks != NO_PRICE:
                     largest_note(out, abs64(notional_atoms(market, holding.position_lots, market.mark_ticks)), slot, &largest)
-            elif market.initial != NIL and holding.desk != NIL and market.mark_ticks != NO_PRICE:
+            elif is_gated(market, unit) and holding.desk != NIL and market.mark_ticks != NO_PRICE:
                 out.initial = add_saturating(out.initial, initial_of(state, market, lots_with_orders(state, holding), unit.leverage_ppm))
         if unit.holding != NIL:
             return
@@ -175,16 +183,43 @@ cdef inline atoms_t worth_ceil(State* state, Collateral* row, atoms_t atoms) noe
     return -worth_floor(state, row, -atoms)
 
 
+# What a liability requires: ceil(liability * index * loan_ppm / 10^6), rounded once (C-3). The quotient by the lot's atoms leaves a rest
+# below 2^40, so what both divisions leave fits in 63 bits. Held within MONEY_BOUND. O(1).
+cdef inline atoms_t loan_needed(State* state, Collateral* row) noexcept nogil:
+    cdef int64_t lot = 1, base = 1, worth, rest, needed
+    if row.liability == 0 or row.loan_ppm == 0:
+        return 0
+    if row.market != NIL:
+        lot = notional_atoms(market_at(state, row.market), 1, market_at(state, row.market).index_ticks)
+        base = market_at(state, row.market).base_atoms_per_lot
+    if mul_div_floor(row.liability, lot, base, &worth) or worth > MONEY_BOUND:
+        return MONEY_BOUND
+    rest = <int64_t>(<uint64_t>row.liability * <uint64_t>lot - <uint64_t>worth * <uint64_t>base)
+    mul_div_floor(worth, row.loan_ppm, 1000000, &needed)
+    worth = <int64_t>(<uint64_t>worth * <uint64_t>row.loan_ppm - <uint64_t>needed * 1000000)
+    return needed + ceil_div(worth * base + rest * row.loan_ppm, 1000000 * base)
+
+
+# An asset that the unit neither has nor owes, but where its orders would open positions: what they require. Without a price nothing
+# more can be afforded. O(1).
+cdef inline void promised_count(State* state, Collateral* row, Health* out) noexcept nogil:
+    cdef Market* market = market_at(state, row.market)
+    if row.initial:
+        out.initial = add_saturating(out.initial, worth_ceil(state, row, row.initial) if is_fresh(state, market, market.index_ticks, market.index_ms)
+                                     else MONEY_BOUND)
+
+
 # Count one touched asset: its net value with haircut, its requirement, its term. O(tiers).
 cdef inline void collateral_count(State* state, Collateral* row, Health* out) noexcept nogil:
     cdef Market* market
     cdef Term* term = NULL
-    cdef atoms_t value, needed, loan = 0, atom = 0
+    cdef atoms_t value, needed, loan, atom = 0
     if row.liability:
         out.is_flat = 0
     if row.market != NIL:
         market = market_at(state, row.market)
         if row.net == 0 and row.liability == 0 and row.positions == 0:
+            promised_count(state, row, out)
             return
         if not is_fresh(state, market, market.index_ticks, market.index_ms):
             out.is_known = 0
@@ -195,12 +230,14 @@ cdef inline void collateral_count(State* state, Collateral* row, Health* out) no
         if market.index_ticks == NO_PRICE or unlikely(term == NULL):
             return
     value = worth_floor(state, row, row.net)
-    mul_div_ceil(worth_ceil(state, row, row.liability), row.loan_ppm, 1000000, &loan)
+    loan = loan_needed(state, row)
     needed = add_saturating(worth_ceil(state, row, row.requirement), loan)
     out.requirement = add_saturating(out.requirement, needed)
     out.initial = add_saturating(out.initial, add_saturating(worth_ceil(state, row, max64(row.initial, row.requirement)), loan))
     if mul_overflows(worth_ceil(state, row, 1), row.positions, &atom) or atom > MONEY_BOUND:
         atom = MONEY_BOUND
+    if row.market != NIL and not planted(SLIP_ATOM_OF_TODAY):    # what an atom is worth anywhere in the box
+        atom = add_saturating(atom, (atom >> BOX_SHIFT) + 1)
     out.requirement_rounds = add_saturating(out.requirement_rounds, add_saturating(atom, 3 if row.market != NIL else 1))
     out.equity_rounds += 2 if row.market != NIL or row.value != NIL else 0
     if row.market != NIL:
@@ -209,6 +246,8 @@ cdef inline void collateral_count(State* state, Collateral* row, Health* out) no
         term.requirement = add_saturating(needed, 2)
         term.exposure = row.exposure
         term.rate_ppm = schedule_row(&state.risk.schedules, row.value).highest_ppm if row.value != NIL else 1000000
+        if planted(SLIP_HAIRCUT_OF_TODAY) and row.value != NIL:
+            term.rate_ppm = <int32_t>schedule_rate(&state.risk.schedules, row.value, max64(0, value))
     if value > 0 and row.value != NIL:
         value = schedule_floor(&state.risk.schedules, row.value, value)
     out.equity = add_saturating(out.equity, value)
@@ -256,7 +295,7 @@ cdef inline void unified_health(State* state, Unit* unit, Health* out) noexcept 
             row = collateral_touch(state, unit, market.settles, &touched)
             row.net = add_saturating(row.net, unit_add_position(state, unit, holding, slot, out, &row.requirement, &row.initial))
             row.positions += 1
-        elif market.initial != NIL and holding.desk != NIL and market.mark_ticks != NO_PRICE:
+        elif is_gated(market, unit) and holding.desk != NIL and market.mark_ticks != NO_PRICE:
             row = collateral_touch(state, unit, market.settles, &touched)
             row.initial = add_saturating(row.initial, initial_of(state, market, lots_with_orders(state, holding), unit.leverage_ppm))
         slot = holding.next_of_account
@@ -271,7 +310,7 @@ cdef inline void unified_health(State* state, Unit* unit, Health* out) noexcept 
 
 # Evaluate a unit at all published values (C-2, C-3). The terms stand in state.risk.terms until the next evaluation.
 # O(markets of the account).
-cdef inline void unit_health(State* state, slot_t slot, Health* out) noexcept nogil:
+cdef inline outlined_int unit_health(State* state, slot_t slot, Health* out) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     state.risk.terms.count = state.risk.terms_first = state.risk.terms_kept
     state.risk.evaluation_count += 1
@@ -286,6 +325,7 @@ cdef inline void unit_health(State* state, slot_t slot, Health* out) noexcept no
         own_health(state, unit, out)
     out.initial = max64(out.initial, out.requirement)
     state.risk.terms_end = state.risk.terms.count
+    return 0
 
 
 # Surplus to a boundary: below 0 the unit is beyond it (C-4). O(1).
@@ -316,13 +356,14 @@ cdef inline uint32_t ladder_state(MarginRules* rules, Health* health) noexcept n
 
 
 # Health of all of an account's positions that settle in an asset; flat with the balance as equity where it has no unit. For views.
-cdef inline void account_health(State* state, uint32_t account, uint32_t asset, Health* out) noexcept nogil:
+cdef inline outlined_int account_health(State* state, uint32_t account, uint32_t asset, Health* out) noexcept nogil:
     cdef slot_t slot = unit_find(state, account, asset)
     if slot != NIL:
         unit_health(state, slot, out)
-        return
+        return 0
     out.equity = balance_at(&state.ledger, account, asset).atoms
     out.requirement = out.initial = out.notional = out.equity_rounds = out.requirement_rounds = 0
     out.largest = NIL
     out.is_flat = out.is_known = 1
     out.has_products = 0
+    return 0

@@ -15,6 +15,19 @@ from engine.native.state cimport *
 from engine.native.unit cimport *
 
 
+cdef inline slot_t isolated_unit(State* state, uint32_t account, uint32_t market_id) noexcept nogil:
+    """The unit of an isolated position, NIL where the account has none there. O(markets of the account)."""
+    cdef slot_t slot = NIL
+    if account_at(&state.accounts, account).mode == MODE_ISOLATED:
+        slot = holding_find(&state.accounts, account, market_id)
+    return holding_at(&state.accounts, slot).unit if slot != NIL else NIL
+
+
+cdef inline bint isolated_is_under(State* state, Unit* unit) noexcept nogil:
+    """An isolated position is closed and has lost more than its margin: L-10 covers that, not the balance."""
+    return unit.margin_atoms < 0 and holding_at(&state.accounts, unit.holding).position_lots == 0
+
+
 cdef inline atoms_t isolated_need(State* state, Market* market, Unit* unit, qty_t lots, int64_t price) noexcept nogil:
     """Margin of so many lots at a price: the initial requirement, the share that the chosen leverage asks; with neither, all of it."""
     cdef atoms_t notional = notional_atoms(market, lots, price), needed, chosen = 0
@@ -33,7 +46,7 @@ cdef inline void isolated_move(State* state, Unit* unit, atoms_t atoms) noexcept
 
 # An isolated position has traded from `before` lots to what it is now, and its realised PnL is in its margin: what was closed releases
 # its share of the margin (floor), what was opened brings its own as far as the balance has it. Cannot fail. O(tiers).
-cdef inline void isolated_settle(State* state, Market* market, Unit* unit, qty_t before, int64_t price) noexcept nogil:
+cdef inline outlined_int isolated_settle(State* state, Market* market, Unit* unit, qty_t before, int64_t price) noexcept nogil:
     cdef qty_t now = holding_at(&state.accounts, unit.holding).position_lots, held = abs64(before), kept
     cdef Balance* balance = balance_at(&state.ledger, unit.account, unit.asset)
     cdef atoms_t share = 0
@@ -44,6 +57,7 @@ cdef inline void isolated_settle(State* state, Market* market, Unit* unit, qty_t
     if abs64(now) > kept:
         share = isolated_need(state, market, unit, abs64(now), price) - isolated_need(state, market, unit, kept, price)
         isolated_move(state, unit, max64(0, min64(share, balance.atoms - balance.reserved)))
+    return 0
 
 
 # What an isolated account's resting orders will bring into margins, beyond what its positions have. O(markets of the account).

@@ -16,11 +16,14 @@ from engine.native.agents.point cimport *
 from engine.native.agents.shock cimport *
 from engine.native.agents.value cimport *
 from engine.native.columns cimport *
+from engine.native.funding cimport *
 from engine.native.holders cimport top_up_arrives
+from engine.native.interest cimport *
 from engine.native.link cimport *
 from engine.native.margin_check cimport *
 from engine.native.liquidation cimport *
 from engine.native.mass_quote cimport *
+from engine.native.planted cimport *
 from engine.native.publish cimport *
 from engine.native.queue cimport *
 from engine.native.replay cimport *
@@ -37,7 +40,7 @@ cdef extern from *:
     const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
 
 cdef enum:
-    WORLD_SLABS = 50 + 9         # the behaviours' rows last
+    WORLD_SLABS = 51 + 9         # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -96,12 +99,13 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[43] = &state.feeds.sources
     slabs[44] = &state.feeds.cells
     slabs[45] = &state.feeds.points
-    slabs[46] = &state.crowds.rows
-    slabs[47] = &state.crowds.plans
-    slabs[48] = &state.crowds.top_ups
-    slabs[49] = &state.crowds.fired
+    slabs[46] = &state.fundings
+    slabs[47] = &state.crowds.rows
+    slabs[48] = &state.crowds.plans
+    slabs[49] = &state.crowds.top_ups
+    slabs[50] = &state.crowds.fired
     for behaviour in range(BEHAVIOURS):
-        slabs[50 + behaviour] = &state.rows[behaviour]
+        slabs[51 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 
@@ -191,12 +195,18 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         venue_publish(state, event.a)
     elif event.kind == EVENT_CHECK:
         margin_check(state)
+    elif event.kind == EVENT_PREMIUM:
+        funding_sample(state, event.a)
+    elif event.kind == EVENT_FUNDING:
+        funding_settle(state, event.a)
+    elif event.kind == EVENT_INTEREST:
+        interest_settle(state, event.a, event.b)
     elif event.kind == EVENT_STEP:
         liquidation_step(state, event.a)
     elif event.kind == EVENT_COVER:
         liquidation_cover(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_CANCEL_ACCOUNT:
-        venue_cancel_account(state, event.a, event.cause)
+        venue_cancel_account(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_TOP_UP:
         top_up_arrives(state, event.a, event.b)
     elif event.kind == EVENT_REPLAY:
@@ -249,6 +259,8 @@ cdef inline int64_t marks_from_outside(WorldData* world, const int64_t* times_ms
         while i < count and times_ms[i] == now_ms:
             if publish_outside(state, markets[i], ORACLE_MARK, ticks[i]):
                 state.fault = FAULT_NO_MEMORY
+            if planted(SLIP_CHECKED_BETWEEN):
+                margin_check(state)
             i += 1
         ran += kernel_run(world, now_ms, KERNEL_ALL)
     return ran

@@ -10,6 +10,7 @@ from engine.native.account cimport *
 from engine.native.arith cimport *
 from engine.native.arming cimport *
 from engine.native.health cimport *
+from engine.native.isolated cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
@@ -34,7 +35,7 @@ cdef inline void step_later(State* state, slot_t slot) noexcept nogil:
 
 
 # A unit's liquidation begins: it leaves the index and takes its first step. A venue without stages only notes it. O(markets of the account).
-cdef inline void liquidation_begins(State* state, slot_t slot, uint32_t landmark) noexcept nogil:
+cdef inline outlined_int liquidation_begins(State* state, slot_t slot, uint32_t landmark) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     unit.liquidation = landmark
     if unit.holding == NIL:
@@ -42,10 +43,11 @@ cdef inline void liquidation_begins(State* state, slot_t slot, uint32_t landmark
     unit_disarm(state, slot)
     if liquidator(state, unit).stage_ppm:
         venue_schedule(state, state.now_ms, PHASE_LIQUIDATION, EVENT_STEP, slot, 0, landmark)
+    return 0
 
 
 # A unit is in liquidation no longer: its state is what the evaluation says, and it is back in the index. O(units and markets of the account).
-cdef inline void liquidation_ends(State* state, slot_t slot, Health* health) noexcept nogil:
+cdef inline outlined_int liquidation_ends(State* state, slot_t slot, Health* health) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     cdef slot_t other = account_at(&state.accounts, unit.account).units
     unit.liquidation = 0
@@ -56,11 +58,27 @@ cdef inline void liquidation_ends(State* state, slot_t slot, Health* health) noe
         other = unit_of_state(state, other).next
     unit.state = <uint8_t>ladder_state(rules_of(state, unit.account), health)
     unit_arm(state, slot, health)
+    return 0
+
+
+cdef inline uint32_t market_of_unit(State* state, Unit* unit) noexcept nogil:
+    """The market whose venue covers what a unit has lost: its own, or the one that its liquidation began with."""
+    if unit.holding != NIL:
+        return holding_at(&state.accounts, unit.holding).market
+    return landmark_at(&state.lineage, unit.liquidation).market
+
+
+# Whether a flat unit leaves something for L-10: a balance below 0 (not UNIFIED), or its isolated margin. O(markets of the account).
+cdef inline bint owes_flat(State* state, Unit* unit) noexcept nogil:
+    if account_at(&state.accounts, unit.account).mode == MODE_UNIFIED:
+        return 0
+    return unit.margin_atoms < 0 or (balance_at(&state.ledger, unit.account, unit.asset).atoms < 0
+                                     and account_is_flat(state, unit.account, unit.asset))
 
 
 # A liquidation step (phase 5): leave if healthy or flat, else cancel the account's orders and send one market order that
 # reduces its largest position (X-4, X-5). O(markets of the account).
-cdef inline void liquidation_step(State* state, slot_t slot) noexcept nogil:
+cdef inline outlined_int liquidation_step(State* state, slot_t slot) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     cdef uint32_t account = unit.account, landmark = unit.liquidation, step
     cdef MarginRules* rules = rules_of(state, account)
@@ -70,48 +88,67 @@ cdef inline void liquidation_step(State* state, slot_t slot) noexcept nogil:
     cdef qty_t held, stage = 0
     unit_health(state, slot, &health)
     if health.is_flat:
-        if health.equity < 0 and account_at(&state.accounts, account).mode != MODE_UNIFIED:
-            venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, landmark_at(&state.lineage, landmark).market, landmark)
+        if owes_flat(state, unit):
+            venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_of_unit(state, unit), landmark)
         else:
             liquidation_ends(state, slot, &health)
-        return
+        return 0
     if health.is_known and surplus_to(&rules.boundary[rules.count - 1], &health) >= 0:
         liquidation_ends(state, slot, &health)
-        return
+        return 0
     if not health.is_known or health.largest == NIL:     # wait for the price (X-2), or for what can be sold
         step_later(state, slot)
-        return
+        return 0
     holding = holding_at(&state.accounts, health.largest)
     held = abs64(holding.position_lots)
     mul_div_ceil(held, venue.stage_ppm, 1000000, &stage)
     stage = min64(min64(max64(stage, venue.stage_lots_min), held), market_at(state, holding.market).book.qty_max)
     step = venue_landmark(state, LANDMARK_STEP, holding.market, <int32_t>account, landmark, stage)
-    venue_schedule(state, state.now_ms, PHASE_ORDERS, EVENT_CANCEL_ACCOUNT, account, 0, step)
+    unit_cancels(state, unit, step)
     venue_send(state, account, holding.market, SIDE_SELL if holding.position_lots > 0 else SIDE_BUY,
                ORDER_IS_MARKET | ORDER_OF_ENGINE, 0, stage, state.now_ms, step)
     step_later(state, slot)
+    return 0
 
 
-# A flat account under water is brought to exactly 0 from the bad-debt account (phase 6, L-10). O(markets of the account).
-cdef inline void liquidation_cover(State* state, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
+# Bring what is below 0 to exactly 0 from the bad-debt account of a market's venue: a balance, or with `unit` an isolated margin (L-10).
+cdef inline void write_off(State* state, uint32_t account, uint32_t market_id, Unit* unit, atoms_t shortfall, uint32_t parent) noexcept nogil:
+    cdef uint32_t settle = market_at(state, market_id).quote_asset
+    cdef uint32_t payer = venue_of(state, market_id).accounts + ACCOUNT_BAD_DEBT
+    if shortfall <= 0:
+        return 0
+    venue_landmark(state, LANDMARK_BAD_DEBT, market_id, <int32_t>account, parent, shortfall)
+    venue_journal(state, JOURNAL_WRITE_OFF, settle, <int32_t>account, payer, unit != NULL, 0, 0, market_id if unit != NULL else 0, shortfall)
+    if unit == NULL:
+        move_atoms(state, MOVEMENT_WRITE_OFF, NO_MARKET, payer, account, settle, shortfall)
+        return 0
+    balance_at(&state.ledger, payer, settle).atoms -= shortfall
+    unit.margin_atoms += shortfall
+    note_movement(state, MOVEMENT_WRITE_OFF, market_id, <int32_t>payer, <int32_t>account, settle, shortfall)
+
+
+# A flat account under water is brought to exactly 0 (phase 6, L-10): its isolated margin in that market, and its balance once nothing
+# settles in the asset any more. O(markets of the account).
+cdef inline outlined_int liquidation_cover(State* state, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
     cdef uint32_t settle = market_at(state, market_id).quote_asset, landmark = 0
-    cdef uint32_t payer
-    cdef slot_t slot = unit_find(state, account, settle)
+    cdef slot_t own = isolated_unit(state, account, market_id)
+    cdef slot_t slot = own if own != NIL else unit_find(state, account, settle)
+    cdef Unit* unit = unit_of_state(state, slot) if slot != NIL else NULL
+    cdef bint is_flat = account_is_flat(state, account, settle)
     cdef Health health
-    cdef atoms_t shortfall = -balance_at(&state.ledger, account, settle).atoms
-    if slot != NIL:
-        landmark = unit_of_state(state, slot).liquidation
+    if unit != NULL:
+        landmark = unit.liquidation
     if landmark and landmark != cause:
-        return                           # another liquidation has begun since, and will see to it
-    if not account_is_flat(state, account, settle):
+        return 0                         # another liquidation has begun since, and will see to it
+    if not (is_flat if own == NIL else holding_at(&state.accounts, unit.holding).position_lots == 0):
         if landmark:                     # a position was opened since: go on liquidating
             venue_schedule(state, state.now_ms, PHASE_LIQUIDATION, EVENT_STEP, slot, 0, landmark)
-        return
-    if shortfall > 0:
-        venue_landmark(state, LANDMARK_BAD_DEBT, market_id, <int32_t>account, landmark if landmark else cause, shortfall)
-        payer = venue_of(state, market_id).accounts + ACCOUNT_BAD_DEBT
-        venue_journal(state, JOURNAL_WRITE_OFF, settle, <int32_t>account, payer, 0, 0, 0, 0, shortfall)
-        move_atoms(state, MOVEMENT_WRITE_OFF, NO_MARKET, payer, account, settle, shortfall)
+        return 0
+    if own != NIL:
+        write_off(state, account, market_id, unit, -unit.margin_atoms, landmark if landmark else cause)
+    if is_flat:
+        write_off(state, account, market_id, NULL, -balance_at(&state.ledger, account, settle).atoms, landmark if landmark else cause)
     if landmark:
         unit_health(state, slot, &health)
         liquidation_ends(state, slot, &health)
+    return 0

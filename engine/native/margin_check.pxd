@@ -25,6 +25,7 @@ from engine.native.unit cimport *
 from engine.native.venue cimport *
 
 cdef enum:
+    CHECK_FEW = 16               # terms of a unit that loses its allowance when a price makes it due
     CHECK_AHEAD = 8              # units fetched ahead: an evaluation is two misses long
     CAUSES_MOST = 64             # publications named by one change: those that weigh most come first in the terms
 
@@ -149,7 +150,7 @@ cdef inline void change_tell(State* state, Change* change, uint8_t kind, uint32_
 
 
 # Move one unit along its ladder: its landmark, what its venue does there, its triggers. O(markets of the account).
-cdef inline void change_make(State* state, Change* change) noexcept nogil:
+cdef inline outlined_int change_make(State* state, Change* change) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, change.unit)
     cdef MarginRules* rules = rules_of(state, change.account)
     cdef uint32_t before = unit.state, action, landmark
@@ -162,12 +163,13 @@ cdef inline void change_make(State* state, Change* change) noexcept nogil:
     change_tell(state, change, NOTICE_LIQUIDATION if action == ACTION_LIQUIDATE else NOTICE_MARGIN, landmark)
     if action == ACTION_LIQUIDATE:
         liquidation_begins(state, change.unit, landmark)
-        return
+        return 0
     if action == ACTION_CANCEL and not gains:
-        venue_schedule(state, state.now_ms, PHASE_ORDERS, EVENT_CANCEL_ACCOUNT, change.account, 0, landmark)
+        unit_cancels(state, unit, landmark)
     unit_arm(state, change.unit, &change.health)
     if not gains:
         holder_stands(state, change.unit)
+    return 0
 
 
 # Evaluate one unit that is due; a change is noted, its terms are kept. 1 without memory. O(markets of the account).
@@ -180,6 +182,8 @@ cdef inline bint check_unit(State* state, slot_t slot, Slab* changes) noexcept n
         return 0
     unit_health(state, slot, &health)
     now = ladder_state(rules_of(state, unit.account), &health) if health.is_known else unit.state
+    if state.risk.terms_end - state.risk.terms_first <= CHECK_FEW:
+        unit.flags &= ~UNIT_WRITES           # prices move it; one with many markets trades all the time and keeps its allowance
     if now == unit.state:
         unit_arm(state, slot, &health)
         return 0
@@ -200,18 +204,31 @@ cdef inline void check_ahead(State* state, uint32_t i, uint32_t count) noexcept 
     cdef uint32_t* due = <uint32_t*>state.risk.due.base
     cdef Unit* unit
     cdef slot_t slot
+    cdef Holding* holding
+    cdef int side
+    if i + 4 * CHECK_AHEAD < count:
+        prefetch(unit_of_state(state, due[i + 4 * CHECK_AHEAD]))
     if i + 3 * CHECK_AHEAD < count:
-        prefetch(unit_of_state(state, due[i + 3 * CHECK_AHEAD]))
-    if i + 2 * CHECK_AHEAD < count:
-        unit = unit_of_state(state, due[i + 2 * CHECK_AHEAD])
+        unit = unit_of_state(state, due[i + 3 * CHECK_AHEAD])
         prefetch(account_at(&state.accounts, unit.account))
         prefetch(purse_at(&state.ledger, unit.account))
-    if i + CHECK_AHEAD < count:
-        unit = unit_of_state(state, due[i + CHECK_AHEAD])
+    if i + 2 * CHECK_AHEAD < count:
+        unit = unit_of_state(state, due[i + 2 * CHECK_AHEAD])
         slot = account_at(&state.accounts, unit.account).holdings
         prefetch(balance_row(&state.ledger, purse_at(&state.ledger, unit.account).first))
         if slot != NIL:
             prefetch(holding_at(&state.accounts, slot))
+    if i + CHECK_AHEAD < count:
+        unit = unit_of_state(state, due[i + CHECK_AHEAD])
+        slot = account_at(&state.accounts, unit.account).holdings
+        if slot != NIL:
+            holding = holding_at(&state.accounts, slot)
+            for side in range(2):
+                if holding.trigger[side] != NIL:
+                    prefetch(trigger_at(&state.risk.triggers, holding.trigger[side]))
+            if holding.next_of_account != NIL:
+                prefetch(holding_at(&state.accounts, holding.next_of_account))
+    keep()
 
 
 # Holders act on marks that have reached their plans, in the order of the plans (H-2). O(fired, and the markets of their accounts).
@@ -228,7 +245,7 @@ cdef inline void plans_fire(State* state) noexcept nogil:
 
 
 # The margin check of a millisecond. O(units due, and the markets of their accounts).
-cdef inline void margin_check(State* state) noexcept nogil:
+cdef inline outlined_int margin_check(State* state) noexcept nogil:
     cdef Slab changes
     cdef uint32_t i, count
     cdef uint32_t* due = <uint32_t*>state.risk.due.base
@@ -243,7 +260,7 @@ cdef inline void margin_check(State* state) noexcept nogil:
         unit = unit_of_state(state, due[i])
         if unit.flags & UNIT_STAMPED:
             continue
-        unit.flags = UNIT_STAMPED
+        unit.flags |= UNIT_STAMPED
         if check_unit(state, due[i], &changes):
             state.fault = FAULT_NO_MEMORY
     for i in range(count):
@@ -256,3 +273,4 @@ cdef inline void margin_check(State* state) noexcept nogil:
     state.risk.terms_kept = state.risk.terms_first = state.risk.terms_end = 0
     slab_release(&changes)
     plans_fire(state)
+    return 0

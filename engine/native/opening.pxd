@@ -22,7 +22,7 @@ cdef enum OpeningFault:
     OPENING_PRICE = 5
     OPENING_NOTIONAL = 6
     OPENING_EXPOSURE = 7         # U-10
-    OPENING_CASH = 8             # an account that holds no perpetuals
+    OPENING_CASH = 8             # an account that may not hold this perpetual
     OPENING_ACCOUNT = 9          # no trader
 
 
@@ -45,7 +45,7 @@ cdef inline int opening_side(State* state, uint32_t market_id, uint32_t account,
         return OPENING_ACCOUNT
     if account_at(&state.accounts, account).venue != market_at(state, market_id).venue:
         return OPENING_VENUE
-    if account_at(&state.accounts, account).mode == MODE_CASH:
+    if not may_hold(state, account, market_at(state, market_id)):
         return OPENING_CASH
     slot = holding_find(&state.accounts, account, market_id)
     if lots > EXPOSURE_MAX or worth > EXPOSURE_MAX:
@@ -60,7 +60,7 @@ cdef inline int opening_side(State* state, uint32_t market_id, uint32_t account,
 
 
 # Why a trade cannot be opened, OPENING_GOOD if it can; *seller_is_wrong says which side an account's fault is of. O(markets of both).
-cdef inline int opening_fault(State* state, uint32_t market_id, uint32_t buyer, uint32_t seller, qty_t lots, int64_t price,
+cdef inline outlined_int opening_fault(State* state, uint32_t market_id, uint32_t buyer, uint32_t seller, qty_t lots, int64_t price,
                               bint* seller_is_wrong) noexcept nogil:
     cdef Market* market
     cdef int64_t product
@@ -86,11 +86,11 @@ cdef inline int opening_fault(State* state, uint32_t market_id, uint32_t buyer, 
 
 
 # Open a trade that opening_fault has found good. Without memory the fault is latched. O(markets of both accounts).
-cdef inline void opening_make(State* state, uint32_t market_id, uint32_t buyer, uint32_t seller, qty_t lots, int64_t price) noexcept nogil:
+cdef inline outlined_int opening_make(State* state, uint32_t market_id, uint32_t buyer, uint32_t seller, qty_t lots, int64_t price) noexcept nogil:
     cdef Market* market = market_at(state, market_id)
     if holding_open(state, buyer, market_id) == NIL or holding_open(state, seller, market_id) == NIL:
         state.fault = FAULT_NO_MEMORY
-        return
+        return 0
     state.recorder.is_opening = 1
     settle_side(state, market, buyer, market_id, 1, lots, price, 0)
     settle_side(state, market, seller, market_id, -1, lots, price, 0)
@@ -100,3 +100,4 @@ cdef inline void opening_make(State* state, uint32_t market_id, uint32_t buyer, 
     account_defund(state, seller, market.quote_asset, market_id, 0)
     venue_trim(state, buyer, market_id, 0)
     venue_trim(state, seller, market_id, 0)
+    return 0

@@ -25,7 +25,7 @@ cdef extern from *:
         X(PAGE_SKIPPED, "M-1", "the search for the next level skips a page")                                           \
         X(TAKERS_PRICE, "M-2", "a trade is at the taker's price")                                                      \
         X(IOC_RESTS, "M-4", "what is left of an IOC order rests")                                                      \
-        X(LEVEL_BIT_KEPT, "M-8", "a level that was emptied stays marked as one that holds orders")                         \
+        X(LEVEL_BIT_KEPT, "M-8", "a level that was emptied stays marked as one that holds orders")                     \
         X(BEST_KEPT, "M-8", "the best price stays where its last order was cancelled")                                 \
         X(DUPLICATE_ID, "M-6", "an order id that is open is taken again")                                              \
         X(ID_REACH_SHORT, "M-6", "the entry that stands furthest from its home is not found")                          \
@@ -71,7 +71,24 @@ cdef extern from *:
         X(HALTED_CANCELS, "M-30", "HALTED takes a cancel")                                                             \
         X(AUCTION_MATCHES, "M-31", "orders trade in an auction")                                                       \
         X(LOCKED_OPENS, "M-31", "a locked book opens")                                                                 \
-        X(UNFILLED_NOT_TOLD, "M-33", "what an IOC or market order leaves is in no row of cancels")
+        X(UNFILLED_NOT_TOLD, "M-33", "what an IOC or market order leaves is in no row of cancels")                     \
+        X(SLACK_LEFT_OUT, "E-3", "the budget is S, as if nothing were rounded")                                        \
+        X(DEBT_UNROUNDED, "E-3", "without a position no rounding is counted, and 0 left is beyond")                    \
+        X(GAIN_UNROUNDED, "E-3", "back over the better boundary nothing is taken off for rounding")                    \
+        X(SHUT_ONE_WAY, "E-3", "where roundings can take more than is left, only the adverse side is shut")             \
+        X(STEP_AT_NOTHING, "E-3", "at_or_below 1.0: the atom that comes with the first requirement is not counted")    \
+        X(ATOM_OF_TODAY, "E-3", "a rounded atom of another asset is worth what it is today, not what it can be in the box") \
+        X(LOWEST_OF_TODAY, "E-5", "a falling long keeps the requirement rate of its tier today")                       \
+        X(HIGHEST_OF_TODAY, "E-5", "a rising short keeps the requirement rate of its tier today")                      \
+        X(HAIRCUT_OF_TODAY, "E-5", "a falling collateral loses the share that counts of its last tier today")          \
+        X(RISE_LEFT_OPEN, "E-5", "a long whose requirement outgrows its gain in a tier beyond the box has no upper end")  \
+        X(PRODUCT_AS_ONE, "E-5", "what moves with two prices is counted as if with one")                               \
+        X(BOX_NOT_HELD, "E-5", "with two prices a band is wider than an eighth")                                       \
+        X(BAND_LATE, "E-2", "a band fires one tick late")                                                              \
+        X(ONE_BAND_SET, "E-2", "only the band that fired is set anew")                                                 \
+        X(WRITE_UNSEEN, "E-4", "a write leaves the bands where they were")                                             \
+        X(LENDER_UNSEEN, "E-4", "a loan leaves the bands of its lender where they were")                               \
+        X(CHECKED_BETWEEN, "E-1", "units are evaluated between two prices of one millisecond")
     #define ENGINE_SLIP_CONSTANT(name, rule, slip) SLIP_##name,
     #define ENGINE_SLIP_NAME(name, rule, slip) #name,
     enum engine_slip { SLIP_NONE, ENGINE_SLIP_LIST(ENGINE_SLIP_CONSTANT) ENGINE_SLIPS_END };
@@ -155,3 +172,20 @@ cdef extern from *:
         SLIP_AUCTION_MATCHES
         SLIP_LOCKED_OPENS
         SLIP_UNFILLED_NOT_TOLD
+        SLIP_SLACK_LEFT_OUT
+        SLIP_DEBT_UNROUNDED
+        SLIP_GAIN_UNROUNDED
+        SLIP_SHUT_ONE_WAY
+        SLIP_STEP_AT_NOTHING
+        SLIP_ATOM_OF_TODAY
+        SLIP_LOWEST_OF_TODAY
+        SLIP_HIGHEST_OF_TODAY
+        SLIP_HAIRCUT_OF_TODAY
+        SLIP_RISE_LEFT_OPEN
+        SLIP_PRODUCT_AS_ONE
+        SLIP_BOX_NOT_HELD
+        SLIP_BAND_LATE
+        SLIP_ONE_BAND_SET
+        SLIP_WRITE_UNSEEN
+        SLIP_LENDER_UNSEEN
+        SLIP_CHECKED_BETWEEN

@@ -76,7 +76,8 @@ cdef enum MovementKind:
     MOVEMENT_WITHDRAWAL = 8      # to outside
     MOVEMENT_LOAN = 9            # from a lender (L-12)
     MOVEMENT_REPAYMENT = 10
-    MOVEMENT_FUNDING = 11        # between an account and its market's funding pool (F-3)
+    MOVEMENT_FUNDING = 11        # between an account and its market's funding pool (F-3), which stands as CLEARING
+    MOVEMENT_INTEREST = 12       # of a liability that nobody lent, to the insurance fund (L-13)
 
 cdef enum MovementColumn:
     MOVEMENT_TIME = 0            # int64

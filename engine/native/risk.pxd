@@ -28,7 +28,8 @@ cdef enum MarginAction:
 cdef enum:
     LADDER_MOST = 8              # boundaries of a venue
     UNIT_STAMPED = 1             # flags of a unit: it stands on the list of this round
-    UNIT_WRITES = 2              # something was written since its last price pop: it gets an allowance (E-7)
+    UNIT_WRITE = 4               # counts writes since a price last made it due, up to three: then it gets an allowance (E-7)
+    UNIT_WRITES = 12
     SERIES_MARK = 0              # series of a market: 2 * market + SERIES_*
     SERIES_INDEX = 1
 
@@ -49,6 +50,8 @@ cdef struct MarginRules:
 # An asset that counts at a venue (C-3), and the sums of the evaluation that is running.
 cdef struct Collateral:
     int64_t loan_ppm             # requirement of a liability, ppm of it
+    int64_t loan_rate_ppb        # interest on a liability, each interval (L-13), 0 none
+    time_ms_t loan_every_ms      # the interval
     uint32_t asset
     uint32_t market              # the spot market whose index prices it, NIL: it is the unit of account
     slot_t value                 # schedule of what counts, NIL all of it
@@ -91,6 +94,7 @@ cdef struct Term:
     uint32_t series
     int32_t ticks                # value of the series now
     int32_t lowest_ppm           # position: lowest rate of its schedule
+    int32_t highest_ppm          # position: highest one
     int32_t rate_ppm             # position: rate of the tier that it is in; collateral: highest share that counts
     int32_t floor_ppm            # least share that a gain counts
     int32_t low                  # band: fires at or below, -1 never
@@ -99,7 +103,7 @@ cdef struct Term:
     uint8_t kind                 # TermKind
     uint8_t is_negative          # collateral: its net value is below 0
     uint8_t is_product           # position: settles in an asset that has a price of its own
-    uint8_t pad
+    uint8_t weight               # share of the budget that its series gets (E-8)
 
 cdef struct Risk:
     Triggers triggers

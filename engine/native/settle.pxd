@@ -8,6 +8,7 @@ from engine.native.types cimport *
 from engine.native.account cimport *
 from engine.native.arith cimport *
 from engine.native.arming cimport *
+from engine.native.allowance cimport *
 from engine.native.book cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
@@ -164,7 +165,7 @@ cdef inline void settle_side(State* state, Market* market, uint32_t account, uin
     note_realised(state, market_id, account, market.quote_asset, realised)
     pay_fee(state, market_id, account, market.quote_asset, notional_atoms(market, lots, price), fee_ppm)
     if holding.unit != NIL:
-        unit_wrote(state, holding.unit)
+        unit_traded(state, slot, before, price, fee_ppm)
 
 
 # Settle the fill rows first .. row_count - 1 of one command and complete them as trade rows. Cannot fail. O(fills).

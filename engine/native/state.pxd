@@ -38,7 +38,7 @@ cdef enum Phase:
 cdef enum EventKind:
     EVENT_ORDER = 1              # a slot, b generation
     EVENT_CANCEL = 2             # a slot, b generation
-    EVENT_CANCEL_ACCOUNT = 3     # a account
+    EVENT_CANCEL_ACCOUNT = 3     # a account, b market, NIL all of them
     EVENT_SAMPLE_PRICE = 4       # a oracle
     EVENT_PUBLISH = 5            # a publication
     EVENT_CHECK = 6              # the units that are due
@@ -51,6 +51,9 @@ cdef enum EventKind:
     EVENT_REPLAY = 13            # a replay: its next rows are external input now
     EVENT_REPLAY_ROWS = 14       # a replay: they arrive
     EVENT_TIMER = 15             # a slot, b generation, cause the agent: an order of a flow has lived
+    EVENT_PREMIUM = 16           # a funding: a premium sample
+    EVENT_FUNDING = 17           # a funding: its market settles
+    EVENT_INTEREST = 18          # a collateral, b its venue
     EVENT_TOP_UP = 20            # a top-up, b unit: its money comes
 
 # Event.kind: the kind, whether it stands before a gateway still, and of which venue (N-3).
@@ -94,15 +97,16 @@ cdef enum JournalKind:
     JOURNAL_CANCEL = 4
     JOURNAL_INDEX = 5
     JOURNAL_MARK = 6
-    JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`, payer in `number`
+    JOURNAL_WRITE_OFF = 7        # account, asset in `market`, atoms in `qty`, payer in `number`; of an isolated margin: side 1, its market in `price`
     JOURNAL_ORACLE = 8
     JOURNAL_WITHDRAW = 9         # account, asset in `market`, atoms in `qty`
     JOURNAL_BORROW = 10          # account, asset in `market`, atoms in `qty`, lender in `number`
     JOURNAL_REPAY = 11
     JOURNAL_MARGIN = 12          # account, market, atoms in `qty` from its balance to its isolated margin there
-    JOURNAL_INTEREST = 13        # account, asset in `market`, atoms in `qty`, lender in `number`
-    JOURNAL_FUNDING = 14         # market, rate in `number` (ppb), price
+    JOURNAL_INTEREST = 13        # account, asset in `market`, atoms in `qty`, lender or insurance fund in `number`, rate in `price` (ppb)
+    JOURNAL_FUNDING = 14         # market, rate in `number` (ppb), price; 0 and 0: an interval was skipped
     JOURNAL_REDUCE = 15          # as CANCEL, of `qty` lots
+    JOURNAL_LEVERAGE = 16        # of an isolated position: account, market, 10^6 / leverage in `qty`, 0 none
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64
@@ -262,6 +266,7 @@ cdef struct State:
     Lineage lineage
     Queue queue
     Slab markets                 # Market
+    Slab fundings                # Funding (funding.pxd), of the perpetuals that have one
     Slab publications            # Publication in transit
     Slab oracles                 # Oracle
     Feeds feeds                  # their sources, windows and paths

@@ -16,8 +16,9 @@ from engine.native.slab cimport *
 
 cdef enum:
     TRIGGER_CROWD = 24           # triggers in a bucket that are read without cutting it
+    PACE_SHIFT = 3
     TRIGGER_NONE_DOWN = -1       # no fall fires anything
-    TRIGGER_NONE_UP = 0x7FFFFFFF # no rise does; a trigger above the highest price is not set
+    TRIGGER_NONE_UP = 0x7FFFFFFF  # no rise does; a trigger above the highest price is not set
     TRIGGER_ROOT_WORDS = 7
     TRIGGER_ROOT_BUCKETS = 448           # values below 2^31: 16 of one tick, then 16 an octave
     TRIGGER_PAGE_BUCKETS = 64
@@ -37,6 +38,9 @@ cdef struct Trigger:
 cdef struct Series:
     int32_t nearest[2]           # TRIGGER_FALL, TRIGGER_RISE
     slot_t root[2]               # NIL until the first trigger
+    int32_t value                # last value, -1 before the first
+    int32_t pace[2]              # how far it falls and rises at a move of late, 2^-20 of its value (E-8)
+    uint32_t pad
 
 cdef struct TriggerRoot:
     uint64_t used[TRIGGER_ROOT_WORDS]    # bucket has something
@@ -94,6 +98,8 @@ cdef inline bint triggers_add_series(Triggers* triggers, uint32_t count) noexcep
         series.nearest[TRIGGER_FALL] = TRIGGER_NONE_DOWN
         series.nearest[TRIGGER_RISE] = TRIGGER_NONE_UP
         series.root[TRIGGER_FALL] = series.root[TRIGGER_RISE] = NIL
+        series.value = -1
+        series.pace[TRIGGER_FALL] = series.pace[TRIGGER_RISE] = 0
     return 0
 
 
@@ -377,9 +383,22 @@ cdef inline outlined_int series_fire(Triggers* triggers, uint32_t series, int si
         return 0
 
 
+# Note a move for the pace: an average over about eight moves each way. Cannot fail. O(1).
+cdef inline void series_pace(Series* series, int32_t value) noexcept nogil:
+    cdef int32_t step = 0
+    cdef int64_t move = <int64_t>value - series.value
+    if series.value > 0 and value > 0:
+        step = <int32_t>min64(1 << 20, floor_div(abs64(move) << 20, series.value))
+        series.pace[TRIGGER_FALL] += ((step if move < 0 else 0) - series.pace[TRIGGER_FALL]) >> PACE_SHIFT
+        series.pace[TRIGGER_RISE] += ((step if move > 0 else 0) - series.pace[TRIGGER_RISE]) >> PACE_SHIFT
+    series.value = value
+
+
 # A series has a new value >= 0. 0 if done, 1 without memory. O(1) if no trigger is reached.
 cdef inline bint series_move(Triggers* triggers, uint32_t series, int32_t value, Slab* due) noexcept nogil:
     cdef Series* row = series_at(triggers, series)
+    if value != row.value:
+        series_pace(row, value)
     if likely(value > row.nearest[TRIGGER_FALL] and value < row.nearest[TRIGGER_RISE]):
         return 0
     if value <= row.nearest[TRIGGER_FALL] and series_fire(triggers, series, TRIGGER_FALL, value, due):

@@ -51,6 +51,12 @@ cdef inline slot_t unit_make(State* state, uint32_t account, uint32_t asset, slo
     return slot
 
 
+cdef inline bint may_hold(State* state, uint32_t account, Market* market) noexcept nogil:
+    """Whether an account may have a position in a perpetual: not a CASH one, a UNIFIED one only in what settles in collateral (C-1)."""
+    cdef uint8_t mode = account_at(&state.accounts, account).mode
+    return mode != MODE_CASH and not (mode == MODE_UNIFIED and market.settles == NIL)
+
+
 # The unit that tests a position of an account in a market, made if need be. NIL without memory. O(units of the account).
 cdef inline slot_t unit_open(State* state, uint32_t account, Market* market, slot_t holding) noexcept nogil:
     cdef uint32_t mode = account_at(&state.accounts, account).mode
@@ -65,7 +71,7 @@ cdef inline slot_t unit_open(State* state, uint32_t account, Market* market, slo
 
 # Make the holding where the index of an asset reaches a unified account, and its unit; without a price market there is none to make.
 # 0 if done, 1 without memory. O(markets of the account + collateral of the venue).
-cdef inline bint collateral_open(State* state, uint32_t account, uint32_t asset) noexcept nogil:
+cdef inline outlined_int collateral_open(State* state, uint32_t account, uint32_t asset) noexcept nogil:
     cdef Account* owner = account_at(&state.accounts, account)
     cdef slot_t row, holding
     cdef uint32_t market
@@ -90,7 +96,7 @@ cdef inline outlined_slot_t holding_open_new(State* state, uint32_t account, uin
     cdef Market* market = market_at(state, market_id)
     if slot == NIL:
         return NIL
-    if market.kind == MARKET_PERPETUAL and mode != MODE_CASH:
+    if market.kind == MARKET_PERPETUAL and may_hold(state, account, market):
         unit = unit_open(state, account, market, slot)
         if unit == NIL:
             return NIL

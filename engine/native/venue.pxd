@@ -13,6 +13,7 @@ from engine.native.match cimport *
 from engine.native.orders cimport *
 from engine.native.columns cimport *
 from engine.native.gate cimport *
+from engine.native.isolated cimport *
 from engine.native.ladder cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
@@ -203,13 +204,20 @@ cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause, uint32_
     note_book(state, market_id, cause)
 
 
-# Cancel every resting order of an account, on all its markets (X-4). O(its orders).
-cdef inline void venue_cancel_account(State* state, uint32_t account, uint32_t cause) noexcept nogil:
+# Cancel every resting order of an account, on one market or with NIL on all (X-4, L-11). O(its orders).
+cdef inline void venue_cancel_account(State* state, uint32_t account, uint32_t market_id, uint32_t cause) noexcept nogil:
     cdef slot_t slot = head_at(&state.pools, <int32_t>account)[0], next_slot
     while slot != NIL:
         next_slot = cold_at(&state.pools, slot).owner_next
-        venue_remove(state, slot, cause, HEARS_ENDS)
+        if market_id == NIL or page_at(&state.pools.ladders, order_at(&state.pools, slot).level >> 8).ladder_tag >> 1 == market_id:
+            venue_remove(state, slot, cause, HEARS_ENDS)
         slot = next_slot
+
+
+# Cancel a unit's orders in phase 8: an isolated position's are those of its market. O(1).
+cdef inline void unit_cancels(State* state, Unit* unit, uint32_t cause) noexcept nogil:
+    venue_schedule(state, state.now_ms, PHASE_ORDERS, EVENT_CANCEL_ACCOUNT, unit.account,
+                   holding_at(&state.accounts, unit.holding).market if unit.holding != NIL else NIL, cause)
 
 
 cdef inline void venue_rest(State* state, Market* market, uint32_t market_id, PlaceCommand* command, qty_t leaves) noexcept nogil:
@@ -233,11 +241,14 @@ cdef inline bint account_is_flat(State* state, uint32_t account, uint32_t asset)
 
 
 cdef inline void account_defund(State* state, uint32_t account, uint32_t asset, uint32_t market_id, uint32_t cause) noexcept nogil:
-    """A loss that ate reserved money takes the account's orders; one that left a flat account negative is covered (V-6)."""
+    """A loss that ate reserved money takes the account's orders; one that left it, or an isolated margin, flat and negative is covered (V-6)."""
     cdef Balance* balance = balance_at(&state.ledger, account, asset)
+    cdef slot_t slot = isolated_unit(state, account, market_id)
+    if unlikely(slot != NIL) and isolated_is_under(state, unit_of_state(state, slot)) and unit_of_state(state, slot).liquidation == 0:
+        venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, cause)
     if balance.atoms >= balance.reserved:
         return
-    venue_cancel_account(state, account, cause)
+    venue_cancel_account(state, account, NIL, cause)
     if balance.atoms < 0 and not account_at(&state.accounts, account).liquidation \
             and account_at(&state.accounts, account).mode != MODE_UNIFIED and account_is_flat(state, account, asset):
         venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_COVER, account, market_id, cause)

@@ -21,7 +21,7 @@ from engine.native.verify_book cimport *
 
 
 cdef inline int verify_positions(State* state) noexcept nogil:
-    """Per perpetual market: lots sum to 0, clearing + costs to 0 (L-7)."""
+    """Per perpetual market: lots sum to 0, clearing + costs to 0 (L-7); a funding pool only keeps (F-3)."""
     cdef uint32_t m
     cdef slot_t slot
     cdef int64_t lots, cost
@@ -32,7 +32,7 @@ cdef inline int verify_positions(State* state) noexcept nogil:
             lots += holding_at(&state.accounts, slot).position_lots
             cost += holding_at(&state.accounts, slot).cost_atoms
             slot = holding_at(&state.accounts, slot).next_in_market
-        if lots != 0 or cost + market_at(state, m).clearing != 0:
+        if lots != 0 or cost + market_at(state, m).clearing != 0 or market_at(state, m).funding_pool < 0:
             return FAULT_POSITIONS
     return FAULT_NONE
 
@@ -212,7 +212,7 @@ cdef inline uint64_t world_digest(WorldData* world) noexcept nogil:
         slot = account_at(&state.accounts, i).holdings
         while slot != NIL:
             holding = holding_at(&state.accounts, slot)
-            if holding.position_lots or holding.cost_atoms:
+            if holding.position_lots or holding.cost_atoms or (holding.unit != NIL and unit_of_state(state, holding.unit).margin_atoms):
                 h = digest_word(h, holding.account)
                 h = digest_word(h, holding.market)
                 h = digest_word(h, holding.position_lots)

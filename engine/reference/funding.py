@@ -1,17 +1,20 @@
-"""What longs pay shorts, and when the other way round: rules F-1 .. F-3.
+"""What longs pay shorts, and when the other way round: rules F-1 .. F-4.
 
 Stands on `ledger` (`ceil_div`).
 
 ::
 
-    impact prices, index --F-1--> samples --mean--> P_avg --F-2--> rate --F-3--> payer --ceil--> pool --floor--> payee
+    levels --F-4--> impact prices, index --F-1--> samples --mean--> P_avg --F-2--> rate
+    rate --F-3--> payer --ceil--> pool --floor--> payee
 
 Promises: plain integers, rates in ppb (10^-9). Payments and the pool's part sum to 0, and the pool never pays.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
+from math import floor
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
@@ -21,9 +24,49 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PPB = 10**9
+MICRO = 10**6  # impact prices are in millionths of a tick
 INTEREST_PPB = 100_000  # 0.01 % per 8 h
 CLAMP_PPB = 500_000  # 0.05 %
 EIGHT_HOURS_MS = 8 * 3_600_000
+
+
+def impact_price(
+    levels: Sequence[tuple[int, int]], impact_atoms: int, atoms_per_tick_lot: int, *, is_ask: bool
+) -> int | None:
+    """Return the average price of trading so many atoms' worth into one side of a book (F-4), millionths of a tick.
+
+    Parameters
+    ----------
+    levels : sequence of (int, int)
+        (price in ticks, lots shown), the best one first.
+    impact_atoms : int
+        What is sold into bids, or buys from asks, quote atoms.
+    atoms_per_tick_lot : int
+        The market's w.
+    is_ask : bool
+        Whether these are asks: rounded up, else down.
+
+    Returns
+    -------
+    int or None
+        None where the levels are worth less.
+
+    Examples
+    --------
+    >>> impact_price([(100, 2), (90, 10)], 290, 1, is_ask=False)  # 2 lots at 100 and 1 at 90
+    96666666
+    >>> impact_price([(100, 2)], 201, 1, is_ask=False) is None
+    True
+    """
+    left, lots = Fraction(impact_atoms), Fraction(0)
+    for price_ticks, shown_lots in levels:
+        taken = min(Fraction(shown_lots), left / (price_ticks * atoms_per_tick_lot))
+        lots += taken
+        left -= taken * price_ticks * atoms_per_tick_lot
+        if left == 0:
+            average = Fraction(impact_atoms * MICRO, atoms_per_tick_lot) / lots
+            return ceil_div(average.numerator, average.denominator) if is_ask else floor(average)
+    return None
 
 
 def premium_ppb(impact_bid_ticks: int | None, impact_ask_ticks: int | None, index_ticks: int) -> int:
@@ -32,9 +75,9 @@ def premium_ppb(impact_bid_ticks: int | None, impact_ask_ticks: int | None, inde
     Parameters
     ----------
     impact_bid_ticks, impact_ask_ticks : int or None
-        Average prices at which the impact notional sells and buys, ticks; None where the book is too thin.
+        Average prices at which the impact notional sells and buys; None where the book is too thin.
     index_ticks : int
-        The index, ticks, at least 1.
+        The index in the same unit, at least 1.
 
     Raises
     ------
@@ -157,3 +200,74 @@ def funding_payments(
     # -ceil(x) is minus a payer's payment rounded up, and a receiver's |x| rounded down.
     changes = [-ceil_div(lots * price_ticks * atoms_per_tick_lot * rate_ppb, PPB) for lots in positions]
     return changes, -sum(changes)
+
+
+class FundingInterval:
+    """Take the premium samples of a market, and give the rate at the end of each interval (F-4).
+
+    Parameters
+    ----------
+    every_ms : int
+        The interval, ms.
+    impact_atoms : int
+        What a sample sells and buys, quote atoms.
+    atoms_per_tick_lot : int
+        The market's w.
+    interest_ppb, clamp_ppb, cap_ppb : int, int, int or None
+        As for `funding_rate_ppb`.
+
+    Examples
+    --------
+    >>> interval = FundingInterval(EIGHT_HOURS_MS, 100, 1)
+    >>> interval.settle(5) is None  # nothing was sampled
+    True
+    >>> interval.sample(5, [(10_010, 1)], [(10_011, 1)], 10_000)
+    >>> interval.settle(10), interval.settle(20)  # the last sample goes on counting
+    (500000, 500000)
+    """
+
+    def __init__(
+        self,
+        every_ms: int,
+        impact_atoms: int,
+        atoms_per_tick_lot: int,
+        *,
+        interest_ppb: int = INTEREST_PPB,
+        clamp_ppb: int = CLAMP_PPB,
+        cap_ppb: int | None = None,
+    ) -> None:
+        self.every_ms, self.impact_atoms, self.worth = every_ms, impact_atoms, atoms_per_tick_lot
+        self.interest_ppb, self.clamp_ppb, self.cap_ppb = interest_ppb, clamp_ppb, cap_ppb
+        self.samples: list[tuple[int, int]] = []
+
+    def sample(
+        self,
+        time_ms: int,
+        bids: Sequence[tuple[int, int]],
+        asks: Sequence[tuple[int, int]],
+        base_ticks: int | None,
+    ) -> None:
+        """Take a sample, unless there is nothing to measure against; one of the same time is replaced."""
+        if base_ticks is None:
+            return
+        bid, ask = (
+            impact_price(side, self.impact_atoms, self.worth, is_ask=is_ask)
+            for side, is_ask in ((bids, False), (asks, True))
+        )
+        self.samples = [sample for sample in self.samples if sample[0] != time_ms]
+        self.samples.append((time_ms, premium_ppb(bid, ask, base_ticks * MICRO)))
+
+    def settle(self, time_ms: int) -> int | None:
+        """Return the rate, ppb, and begin the next interval; None without a sample before this time."""
+        before = [sample for sample in self.samples if sample[0] < time_ms]
+        if not before:
+            return None
+        mean = premium_mean_ppb(before, time_ms)
+        self.samples = [(time_ms, self.samples[-1][1])]
+        return funding_rate_ppb(
+            mean,
+            self.every_ms,
+            interest_ppb=self.interest_ppb,
+            clamp_ppb=self.clamp_ppb,
+            cap_ppb=self.cap_ppb,
+        )

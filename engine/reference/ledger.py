@@ -50,6 +50,7 @@ class Balance:
 
     atoms: int = 0  # owned; below 0 only under water (L-10)
     reserved: int = 0  # of which promised to resting spot orders (V-1)
+    owed: int = 0  # borrowed; below 0 what it has lent (L-12)
 
 
 @dataclass(slots=True)

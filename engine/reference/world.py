@@ -1,6 +1,6 @@
-"""A world as a readable program that replays a journal: rules J-1, J-2 with U-2, U-9, U-10, L-2 .. L-10, V-1 .. V-7.
+"""A world as a readable program that replays a journal: rules J-1, J-2 with U-2, U-9, U-10, L-2 .. L-12, V-1 .. V-7.
 
-Stands on `book` (one per market), `ledger` and `digest`.
+Stands on `market` (one each), `ledger`, `accruals`, `funds` and `digest`.
 
 ::
 
@@ -8,8 +8,10 @@ Stands on `book` (one per market), `ledger` and `digest`.
                                        PLACE -> bounds? covered? within the exposure bound?
                                                    -> book -> ledger, positions, reservations, trades
                                                    -> whose orders are unfunded now? their CANCEL rows must follow
-                                       CANCEL      -> book -> reservations
+                                       CANCEL, REDUCE -> book -> reservations
+                                       WITHDRAW, BORROW, REPAY, MARGIN, LEVERAGE -> funds
                                        INDEX, MARK, ORACLE -> published prices
+                                       FUNDING, INTEREST   -> each payment worked out here -> ledger
 
 What decides *when* a command is sent (agents, oracles, liquidation) is not here: the journal says what reached the
 books and in which order, and this file says what must follow from it.
@@ -26,28 +28,24 @@ from collections import Counter
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from engine.errors import InputError, InvariantError
-from engine.reference.book import OrderBook
-from engine.reference.checks import refusal
+from engine.errors import InvariantError
+from engine.margin import AccountMode
+from engine.reference.accruals import charge_interest, settle_funding
 from engine.reference.commands import Command
 from engine.reference.digest import DigestKind, digest_of
-from engine.reference.execution import executed
+from engine.reference.funds import Funds
 from engine.reference.ledger import Ledger, Position, SystemAccount
-from engine.reference.order import Naming, Order
-from engine.reference.words import book_words, price_word
+from engine.reference.market import EXPOSURE_MAX, NUMBER_BITS, NUMBER_MASK, Market
+from engine.reference.order import Naming
+from engine.reference.words import price_word
+from engine.reference.world_invariants import first_broken
 from engine.types import CommandKind, OrderType, RejectReason, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from engine.records import Fill
+    from engine.reference.market import MarketTerms
 
-# V-4: an order's number counts per (account, market); the book wants a name that is unique among all its orders.
-_NUMBER_BITS = 32
-_NUMBER_MASK = 2**_NUMBER_BITS - 1
-_DEPTH_ALL = 2**31 - 1
-# U-10: lots, and atoms, of one account in one perpetual.
-EXPOSURE_MAX = 2**56
 # P-5: ticks of a published price.
 PRICE_MOST = 2**31 - 1
 
@@ -82,8 +80,16 @@ class JournalKind(IntEnum):
     CANCEL = 4  # by account and number
     INDEX = 5
     MARK = 6
-    WRITE_OFF = 7  # account; asset in `market`; atoms in `qty`; payer in `number`
+    WRITE_OFF = 7  # account; asset in `market`; atoms in `qty`; payer in `number`; isolated: side 1, market in `price`
     ORACLE = 8
+    WITHDRAW = 9  # account; asset in `market`; atoms in `qty`
+    BORROW = 10  # as WITHDRAW; lender in `number`
+    REPAY = 11
+    MARGIN = 12  # account; market; atoms in `qty` from its balance to its margin there
+    INTEREST = 13  # account; asset in `market`; atoms in `qty`; rate in `price`; lender or insurance fund in `number`
+    FUNDING = 14  # rate in `number`; both 0: skipped
+    REDUCE = 15  # as CANCEL, of `qty` lots
+    LEVERAGE = 16  # of an isolated position: account; market; 10^6 / leverage in `qty`
 
 
 class JournalRow(NamedTuple):
@@ -101,35 +107,6 @@ class JournalRow(NamedTuple):
     time_in_force: int
 
 
-class MarketTerms(NamedTuple):
-    """Declare a market (U-2, U-5); `base_asset` None makes it a perpetual that settles in `quote_asset`.
-
-    Unlike a lone book's, `notional_max` is in quote atoms: price x lots x atoms_per_tick_lot.
-    """
-
-    quote_asset: int
-    atoms_per_tick_lot: int
-    base_asset: int | None = None
-    base_atoms_per_lot: int = 1
-    price_min: int = 1
-    price_max: int = 2**31 - 1
-    qty_max: int = 2**61
-    notional_max: int = 2**61
-    maker_fee_ppm: int = 0
-    taker_fee_ppm: int = 0
-    venue_accounts: int = 0  # first of its venue's own: fees, insurance fund, bad debt (V-7)
-
-    @property
-    def is_spot(self) -> bool:
-        """Tell whether base and quote change hands, instead of a position."""
-        return self.base_asset is not None
-
-    @property
-    def notional_max_tick_lots(self) -> int:
-        """Return the notional bound in the book's unit; at least one tick lot is always legal."""
-        return max(1, self.notional_max // self.atoms_per_tick_lot)
-
-
 class Trade(NamedTuple):
     """Hold one trade; `number` counts per market from 1, orders go by their number per (account, market)."""
 
@@ -145,111 +122,6 @@ class Trade(NamedTuple):
     aggressor_side: int
 
 
-class MarketBook(OrderBook):
-    """Be the book of a world's market: an order's id word in the digest is its number (V-4), its owner the account."""
-
-    def refusal(self, command: Command) -> RejectReason:
-        """Return the first reason of M-10 to refuse a command, changing nothing."""
-        return refusal(self._state, command)
-
-    def executed(self, command: Command) -> tuple[int, list[Fill]]:
-        """Run a command that `refusal` has passed; return the lots that rest now, and the fills."""
-        result = executed(self._state, command)
-        return result.leaves_lots, self.last_fills()
-
-    def resting(self, command: Command) -> Order:
-        """Return the order that a cancel which `refusal` has passed will take off."""
-        return self._state.names.order(command.naming, command.name)
-
-    def _words(self) -> Iterator[int]:
-        return book_words(self._state, id_mask=_NUMBER_MASK)
-
-
-class Market:
-    """Hold one market: its terms, book, published prices and, if it is a perpetual, clearing and positions.
-
-    Parameters
-    ----------
-    terms : MarketTerms
-        Its declaration.
-    account_count : int
-        Accounts of the world.
-    """
-
-    def __init__(self, terms: MarketTerms, account_count: int) -> None:
-        price_least = 0 if terms.is_spot else 1
-        if terms.price_min < price_least:
-            raise InputError("price_min", f"at least {price_least} (U-9)", terms.price_min)
-        self.terms = terms
-        self.book = MarketBook(
-            owners=account_count,
-            price_min=terms.price_min,
-            price_max=terms.price_max,
-            qty_max=terms.qty_max,
-            notional_max=terms.notional_max_tick_lots,
-        )
-        self.clearing = 0  # L-6
-        self.index: int | None = None
-        self.mark: int | None = None
-        self.oracle: int | None = None
-        self.positions: dict[int, Position] = {}  # by account; L-5
-        self.working_lots: Counter[int] = Counter()  # by account: lots at rest, both sides; U-10
-        self.working_atoms: Counter[int] = Counter()  # their notional, each order at its own price
-
-    def notional(self, qty_lots: int, price_ticks: int) -> int:
-        """Return what lots are worth at a price, quote atoms (U-5)."""
-        return qty_lots * price_ticks * self.terms.atoms_per_tick_lot
-
-    def work(self, account: int, qty_lots: int, price_ticks: int) -> None:
-        """Count lots that come to rest, or below 0 that stop resting (U-10)."""
-        self.working_lots[account] += qty_lots
-        self.working_atoms[account] += self.notional(qty_lots, price_ticks)
-
-    def exposure(self, account: int) -> tuple[int, int]:
-        """Return (lots, atoms) of an account, held and at rest: |position| and |cost| count (U-10)."""
-        position = self.positions.get(account, Position())
-        return (
-            abs(position.position_lots) + self.working_lots[account],
-            abs(position.cost_atoms) + self.working_atoms[account],
-        )
-
-    def worth(self, command: Command) -> int:
-        """Return the most atoms that an order can add to a cost (U-10).
-
-        A buy counts at its limit, a market buy for its exact cost, a sell at the higher of its limit and the best bid.
-        """
-        is_market = command.order_type == OrderType.MARKET
-        if is_market and command.side == Side.BUY:
-            return self.cost_to_take(command.qty_lots)
-        limit = 0 if is_market else command.price_ticks
-        if command.side == Side.SELL:
-            limit = max(limit, self.book.best_bid or 0)
-        return self.notional(command.qty_lots, limit)
-
-    def only_reduces(self, command: Command) -> bool:
-        """Tell whether an order is a market order that only makes the position smaller (U-10)."""
-        held = self.positions.get(command.owner, Position()).position_lots
-        is_market = command.order_type == OrderType.MARKET
-        return is_market and held * command.side < 0 and command.qty_lots <= abs(held)
-
-    def reservation(self, side: int, qty_lots: int, price_ticks: int) -> tuple[int, int]:
-        """Return (asset, atoms) that a spot order of this size reserves while it rests (V-1)."""
-        base_asset = self.terms.base_asset
-        assert base_asset is not None
-        if side == Side.BUY:
-            return self.terms.quote_asset, self.notional(qty_lots, price_ticks)
-        return base_asset, qty_lots * self.terms.base_atoms_per_lot
-
-    def cost_to_take(self, qty_lots: int) -> int:
-        """Return the exact cost of the lots that a market buy would take from the book as it stands (V-2)."""
-        cost = 0
-        for price_ticks, level_lots in self.book.depth(_DEPTH_ALL)[1]:
-            taken_lots = min(qty_lots, level_lots)
-            cost += self.notional(taken_lots, price_ticks)
-            qty_lots -= taken_lots
-        return cost
-
-
 class World:
     """Replay a journal and hold the state that it leads to (J-2).
 
@@ -261,9 +133,12 @@ class World:
         Accounts, the venue's three included.
     markets : sequence of MarketTerms
         The markets, in order.
+    modes : mapping of int to int, optional
+        `AccountMode` by account; CROSS for who is not in it.
 
     Examples
     --------
+    >>> from engine.reference.market import MarketTerms
     >>> world = World([1000], 5, [MarketTerms(quote_asset=0, atoms_per_tick_lot=1)])
     >>> world.apply(JournalRow(0, 0, 500, 0, 3, 0, JournalKind.DEPOSIT, 0, 0, 0))
     >>> world.apply(JournalRow(0, 4, 2, 100, 3, 0, JournalKind.OPEN, 0, 0, 0))  # account 3 buys 2 at 100 of account 4
@@ -271,9 +146,16 @@ class World:
     Position(position_lots=-2, cost_atoms=-200)
     """
 
-    def __init__(self, supplies: Sequence[int], account_count: int, markets: Sequence[MarketTerms]) -> None:
+    def __init__(
+        self,
+        supplies: Sequence[int],
+        account_count: int,
+        markets: Sequence[MarketTerms],
+        modes: Mapping[int, int] | None = None,
+    ) -> None:
         self.ledger = Ledger(list(supplies), account_count)
         self.markets = [Market(terms, account_count) for terms in markets]
+        self.funds = Funds(self.ledger, self.markets, modes or {})
         self.trades: list[Trade] = []
         self.rejects: Counter[RejectReason] = Counter()
         self.now_ms = 0
@@ -315,12 +197,37 @@ class World:
             JournalKind.MARK: self._publish,
             JournalKind.ORACLE: self._publish,
             JournalKind.WRITE_OFF: self._write_off,
+            JournalKind.INTEREST: self._interest,
+            JournalKind.FUNDING: self._funding,
+            JournalKind.WITHDRAW: self._move_funds,
+            JournalKind.BORROW: self._move_funds,
+            JournalKind.REPAY: self._move_funds,
+            JournalKind.MARGIN: self._move_funds,
+            JournalKind.LEVERAGE: self._move_funds,
+            JournalKind.REDUCE: self._reduce,
         }[JournalKind(row.kind)]
         handler(row)
 
     def _deposit(self, row: JournalRow) -> None:
         if not self.ledger.deposit(row.account, row.market, row.qty):
             raise InvariantError("U-4: a deposit passes the asset's supply", repr(row))
+
+    def _move_funds(self, row: JournalRow) -> None:
+        """Let money leave, be lent or change between a balance and a position's margin (C-6, L-11, L-12)."""
+        funds, account, place, atoms, lender = self.funds, row.account, row.market, row.qty, row.number
+        self._check_trader(account, row)
+        if row.kind == JournalKind.WITHDRAW:
+            broken = funds.withdraw(account, place, atoms)
+        elif row.kind == JournalKind.BORROW:
+            broken = funds.borrow(account, place, atoms, lender)
+        elif row.kind == JournalKind.REPAY:
+            broken = funds.repay(account, place, atoms, lender)
+        elif row.kind == JournalKind.MARGIN:
+            broken = funds.move_margin(account, place, atoms)
+        else:
+            broken = funds.choose_leverage(account, place, atoms)
+        if broken is not None:
+            raise InvariantError(broken, repr(row))
 
     def _open(self, row: JournalRow) -> None:
         """Open both sides at one price, outside the book and without fees (L-9)."""
@@ -335,7 +242,7 @@ class World:
         if not is_legal:
             raise InvariantError("L-9: an opening trade that the rules do not allow", repr(row))
         for account in (row.account, row.number):
-            self._check_trader(account, row)
+            self._check_holder(account, row)
             lots, atoms = market.exposure(account)
             if lots + row.qty > EXPOSURE_MAX or atoms + market.notional(row.qty, row.price) > EXPOSURE_MAX:
                 raise InvariantError("U-10: an opening trade beyond the exposure bound", repr(row))
@@ -356,22 +263,38 @@ class World:
             market.mark = row.price
 
     def _write_off(self, row: JournalRow) -> None:
-        """Bring a flat account under water to exactly 0 from the bad-debt account (L-10)."""
+        """Bring a flat account under water, or the margin of a flat position, to exactly 0 (L-10)."""
+        is_paid = row.number in {market.terms.venue_accounts + SystemAccount.BAD_DEBT for market in self.markets}
+        if row.side:
+            broken = self.funds.cover_margin(row.number, row.account, row.price, row.qty)
+            if broken is not None or not is_paid or self.markets[row.price].terms.quote_asset != row.market:
+                raise InvariantError(broken or "L-10: a write-off that no bad-debt account pays", repr(row))
+            return
         if self.ledger.balances[row.account][row.market].atoms != -row.qty or row.qty < 1:
             raise InvariantError("L-10: a write-off does not lead to exactly 0", repr(row))
         settling = [number for number, market in enumerate(self.markets) if market.terms.quote_asset == row.market]
         if any(self.position(row.account, number)[0] for number in settling):
             raise InvariantError("L-10: a write-off for an account that is not flat", repr(row))
-        if row.number not in {market.terms.venue_accounts + SystemAccount.BAD_DEBT for market in self.markets}:
+        if not is_paid:
             raise InvariantError("L-10: a write-off that no bad-debt account pays", repr(row))
         self.ledger.move(row.number, row.account, row.market, row.qty)
+
+    def _funding(self, row: JournalRow) -> None:
+        """Settle a market's funding; payers left with less than they have promised lose their orders (F-5, V-6)."""
+        market = self.markets[row.market]
+        self._owe_cancels(market, settle_funding(self.funds, market, row))
+
+    def _interest(self, row: JournalRow) -> None:
+        """Charge one account interest on what it lacks of an asset (L-13)."""
+        funds = {market.terms.venue_accounts + SystemAccount.INSURANCE_FUND for market in self.markets}
+        charge_interest(self.ledger, row, is_lent=row.number not in funds)
 
     # --- orders ----------------------------------------------------------------------------------------------------
 
     def _place(self, row: JournalRow) -> None:
         """Check, match, settle, note what rests. On a reject nothing changes but the counts."""
-        self._check_trader(row.account, row)
         market = self.markets[row.market]
+        (self._check_trader if market.terms.is_spot else self._check_holder)(row.account, row)
         command = Command(
             kind=CommandKind.PLACE,
             naming=Naming.ORDER_ID,
@@ -397,7 +320,7 @@ class World:
             number += 1
             trade = Trade(
                 number=number,
-                maker_order=fill.maker_id & _NUMBER_MASK,
+                maker_order=fill.maker_id & NUMBER_MASK,
                 taker_order=row.number,
                 price_ticks=fill.price_ticks,
                 qty_lots=fill.qty_lots,
@@ -420,13 +343,18 @@ class World:
         if any(0 <= account - market.terms.venue_accounts < len(SystemAccount) for market in self.markets):
             raise InvariantError("V-7: an account of the venue's own trades", repr(row))
 
+    def _check_holder(self, account: int, row: JournalRow) -> None:
+        self._check_trader(account, row)
+        if self.funds.mode(account) is AccountMode.CASH:
+            raise InvariantError("C-1: a cash account in a perpetual", repr(row))
+
     def _owe_cancels(self, market: Market, accounts: Sequence[int]) -> None:
         """Note the orders, on all markets, of those whom a loss left less than they have promised (V-6)."""
         asset = market.terms.quote_asset
         unfunded = {account for account in accounts if self.ledger.free(account, asset) < 0}
         for number, other in enumerate(self.markets if unfunded else ()):
             self.owed |= {
-                (order.owner, number, order.id & _NUMBER_MASK)
+                (order.owner, number, order.id & NUMBER_MASK)
                 for order in other.book.orders()
                 if order.owner in unfunded
             }
@@ -464,6 +392,15 @@ class World:
         market.book.executed(command)
         self.owed.discard(_order_of(row))
 
+    def _reduce(self, row: JournalRow) -> None:
+        """Take lots off a resting order of a perpetual, which keeps its place (C-7, M-15)."""
+        market = self.markets[row.market]
+        command = Command(kind=CommandKind.REDUCE, naming=Naming.ORDER_ID, name=_order_id(row), qty_lots=row.qty)
+        if market.terms.is_spot or market.book.refusal(command) is not RejectReason.NONE:
+            raise InvariantError("C-7: the journal shortens an order that has not so much open", repr(row))
+        market.work(row.account, -row.qty, market.book.resting(command).price_ticks)
+        market.book.executed(command)
+
     # --- settlement ------------------------------------------------------------------------------------------------
 
     def _settle(self, market: Market, trade: Trade) -> None:
@@ -498,12 +435,17 @@ class World:
     def _settle_side(
         self, market: Market, account: int, sign: int, qty_lots: int, price_ticks: int, *, fee_ppm: int
     ) -> None:
-        """Book one side of a perpetual trade: position, realised PnL against clearing, fee (L-5 .. L-8)."""
+        """Book one side of a perpetual trade: position, realised PnL against clearing, fee (L-5 .. L-8, L-11)."""
         asset = market.terms.quote_asset
         position = market.positions.setdefault(account, Position())
+        before_lots = position.position_lots
         realised = position.trade(sign, qty_lots, market.notional(1, price_ticks))
-        self.ledger.balances[account][asset].atoms += realised
         market.clearing -= realised
+        if self.funds.is_isolated(account):
+            number = self.markets.index(market)
+            self.funds.settle_isolated(account, number, realised, before_lots, price_ticks)
+        else:
+            self.ledger.balances[account][asset].atoms += realised
         self.ledger.pay_fee(
             account, market.terms.venue_accounts, asset, market.notional(qty_lots, price_ticks), fee_ppm
         )
@@ -536,20 +478,26 @@ class World:
         for row in self.ledger.balances:
             for balance in row:
                 yield from (balance.atoms, balance.reserved)
+                if balance.owed:
+                    yield from (-8, balance.owed)
         for market in self.markets:
             yield market.clearing
             yield from map(price_word, (market.book.last_price, market.index, market.mark))
             yield from (market.book.trade_count, market.book.digest())
             if market.oracle is not None:
                 yield from (-7, market.oracle)
+            if market.funding_pool:
+                yield from (-9, market.funding_pool)
         held = {
             (account, number)
             for number, market in enumerate(self.markets)
             for account, position in market.positions.items()
             if position != Position()
-        }
+        } | {place for place, atoms in self.funds.margins.items() if atoms}
         for account, number in sorted(held):
             yield from (account, number, *self.position(account, number))
+            if self.funds.margins[account, number]:
+                yield from (-10, self.funds.margins[account, number])
 
     # --- invariants ------------------------------------------------------------------------------------------------
 
@@ -557,55 +505,9 @@ class World:
         """Walk everything and raise `InvariantError` naming the first invariant that does not hold. O(state)."""
         for market in self.markets:
             market.book.check_invariants()
-        broken = (
-            self._positions_broken() or self._balances_broken() or self._reserved_broken() or self._exposure_broken()
-        )
+        broken = first_broken(self)
         if broken is not None:
             raise InvariantError(broken)
-
-    def _positions_broken(self) -> str | None:
-        for number, market in enumerate(self.markets):
-            if sum(position.position_lots for position in market.positions.values()) != 0:
-                return f"L-7: the positions of market {number} do not sum to 0"
-            if market.clearing + sum(position.cost_atoms for position in market.positions.values()) != 0:
-                return f"L-7: clearing and costs of market {number} do not sum to 0"
-        return None
-
-    def _balances_broken(self) -> str | None:
-        for asset, deposits in enumerate(self.ledger.net_deposits):
-            clearing = sum(market.clearing for market in self.markets if market.terms.quote_asset == asset)
-            if self.ledger.total(asset) + clearing != deposits:
-                return f"L-2: the balances of asset {asset} and the clearing in it do not sum to its deposits"
-        return None
-
-    def _exposure_broken(self) -> str | None:
-        if self.owed:
-            return f"V-6: orders of unfunded accounts still rest: {sorted(self.owed)}"
-        for number, market in enumerate(self.markets):
-            lots: Counter[int] = Counter()
-            atoms: Counter[int] = Counter()
-            for order in () if market.terms.is_spot else market.book.orders():
-                lots[order.owner] += order.leaves_lots
-                atoms[order.owner] += market.notional(order.leaves_lots, order.price_ticks)
-            if lots != market.working_lots or atoms != market.working_atoms:
-                return f"U-10: the working lots or atoms of market {number} are not those of its orders"
-            for account in lots.keys() | market.positions.keys():
-                if max(market.exposure(account)) > EXPOSURE_MAX:
-                    return f"U-10: account {account} is beyond the exposure bound of market {number}"
-        return None
-
-    def _reserved_broken(self) -> str | None:
-        reserved: Counter[tuple[int, int]] = Counter()
-        for market in self.markets:
-            for order in market.book.orders() if market.terms.is_spot else ():
-                asset, atoms = market.reservation(order.side, order.leaves_lots, order.price_ticks)
-                reserved[order.owner, asset] += atoms
-        for account, row in enumerate(self.ledger.balances):
-            for asset, balance in enumerate(row):
-                if balance.reserved != reserved[account, asset]:
-                    promised = reserved[account, asset]
-                    return f"V-1: account {account}, asset {asset}: {balance.reserved} reserved, orders hold {promised}"
-        return None
 
 
 def _order_of(row: JournalRow) -> tuple[int, int, int]:
@@ -613,4 +515,4 @@ def _order_of(row: JournalRow) -> tuple[int, int, int]:
 
 
 def _order_id(row: JournalRow) -> int:
-    return row.account << _NUMBER_BITS | row.number
+    return row.account << NUMBER_BITS | row.number

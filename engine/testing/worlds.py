@@ -8,14 +8,27 @@ that J-2 forbids, in words.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine import _core
+from engine.margin import AccountMode
 from engine.reference.ledger import SystemAccount
-from engine.reference.world import MarketTerms, Trade, World
+from engine.reference.market import MarketTerms
+from engine.reference.schedule import Schedule
+from engine.reference.world import Trade, World
 from engine.types import RejectReason, Side
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 TRADE_COLUMNS = Trade._fields
+_BEFORE_THE_BOOK = {
+    RejectReason.ACCOUNT_FROZEN,
+    RejectReason.NOTHING_TO_REDUCE,
+    RejectReason.INSUFFICIENT_MARGIN,
+    RejectReason.ACCOUNT_REDUCE_ONLY,
+    RejectReason.CASH_ACCOUNT,
+}
 _TICKS = 1000  # the price around which `small_world` lives
 
 
@@ -52,6 +65,8 @@ class TwinWorld:
         self.supplies: list[int] = []
         self.terms: list[MarketTerms] = []
         self.venue_accounts = [0]  # of each venue the first of its own (V-8)
+        self.modes: dict[int, int] = {}  # of the accounts that are not CROSS
+        self.schedules: dict[int, Schedule] = {}  # by number; plain rates of perpetuals take numbers in between
 
     def venue(self, **options: int) -> int:
         """Open another venue; an asset must be there."""
@@ -64,9 +79,17 @@ class TwinWorld:
         self.supplies.append(supply_max)
         return self.native.add_asset(supply_max)
 
-    def account(self, *deposits: int, venue: int = 0) -> int:
+    def schedule(self, floors: Sequence[int], rates_ppm: Sequence[int], *, kind: str = "requirement") -> int:
+        """Declare a schedule (section S)."""
+        number = self.native.add_schedule(floors, rates_ppm, kind=kind)
+        self.schedules[number] = Schedule(floors, rates_ppm, kind=kind)
+        return number
+
+    def account(self, *deposits: int, venue: int = 0, mode: int = AccountMode.CROSS) -> int:
         """Open an account with a deposit of each asset, in order; 0 for none."""
-        account = self.native.add_accounts(venue=venue, narrow=self.narrow)
+        account = self.native.add_accounts(venue=venue, narrow=self.narrow, mode=mode)
+        if mode != AccountMode.CROSS:
+            self.modes[account] = mode
         for asset, atoms in enumerate(deposits):
             if atoms:
                 self.native.deposit(account, asset, atoms)
@@ -84,17 +107,36 @@ class TwinWorld:
         )
 
     def perpetual(
-        self, settle: int, *, worth: int = 1, maintenance_ppm: int = 50_000, venue: int = 0, **bounds: int
+        self,
+        settle: int,
+        *,
+        worth: int = 1,
+        maintenance_ppm: int | None = 50_000,
+        maintenance: int | None = None,
+        initial: int | None = None,
+        price_stale_ms: int = 0,
+        venue: int = 0,
+        **bounds: int,
     ) -> int:
-        """Open a perpetual market whose lot is worth `worth` atoms at one tick."""
-        self.terms.append(MarketTerms(settle, worth, venue_accounts=self.venue_accounts[venue], **bounds))
+        """Open a perpetual market whose lot is worth `worth` atoms at one tick; schedules by their numbers."""
+        schedule = None if initial is None else self.schedules[initial]
+        fees_to = self.venue_accounts[venue]
+        terms = MarketTerms(settle, worth, venue_accounts=fees_to, **bounds)  # type: ignore[arg-type]
+        self.terms.append(terms._replace(initial=schedule))
         return self.native.add_perpetual(
-            settle, atoms_per_tick_lot=worth, maintenance_ppm=maintenance_ppm, venue=venue, **bounds
+            settle,
+            atoms_per_tick_lot=worth,
+            maintenance_ppm=None if maintenance is not None else maintenance_ppm,
+            maintenance=maintenance,
+            initial=initial,
+            price_stale_ms=price_stale_ms,
+            venue=venue,
+            **bounds,
         )
 
     def replayed(self) -> World:
         """Replay the journal so far through the reference, and check its invariants (J-2)."""
-        reference = World(self.supplies, self.native.account_count, self.terms)
+        reference = World(self.supplies, self.native.account_count, self.terms, self.modes)
         reference.replay(self.native.journal())
         reference.check_invariants()
         return reference
@@ -117,19 +159,24 @@ class TwinWorld:
         for account in range(native.account_count):
             for asset in range(len(self.supplies)):
                 compare(f"balance {account}/{asset}", native.balance(account, asset), reference.balance(account, asset))
+                owed = reference.ledger.balances[account][asset].owed
+                compare(f"owed {account}/{asset}", native.owed(account, asset), owed)
             for market in range(len(self.terms)):
                 position = native.position(account, market)[:2]
                 compare(f"position {account}/{market}", position, reference.position(account, market))
         for number, market_row in enumerate(reference.markets):
             state, book = native.market(number), market_row.book
             compare(f"clearing {number}", state["clearing"], market_row.clearing)
+            if not market_row.terms.is_spot:
+                compare(f"funding pool {number}", native.funding(number)[2], market_row.funding_pool)
             published = (state["last"], state["index"], state["mark"], state["oracle"])
             expected = (book.last_price, market_row.index, market_row.mark, market_row.oracle)
             compare(f"prices {number}", published, expected)
             compare(f"depth {number}", native.depth(number, 10**6), book.depth(10**6))
-        # Frozen orders never reach the book, nor does an order of the engine that has nothing left to reduce.
-        native_rejects = dict(native.counts()["rejects"])
-        native_rejects.pop(RejectReason.ACCOUNT_FROZEN, None)
+        # Orders that a venue refuses for whose they are never reach the book, nor does one that has nothing to reduce.
+        native_rejects = {
+            reason: n for reason, n in native.counts()["rejects"].items() if reason not in _BEFORE_THE_BOOK
+        }
         for reason in set(native_rejects) | set(reference.rejects):
             if reason != RejectReason.QTY_NOT_POSITIVE:
                 compare(f"rejects {reason}", native_rejects.get(reason, 0), reference.rejects[RejectReason(reason)])

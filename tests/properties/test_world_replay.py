@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import _core
-from engine.reference.world import EXPOSURE_MAX, JournalKind
+from engine.reference.market import EXPOSURE_MAX
+from engine.reference.world import JournalKind
 from engine.testing.worlds import TwinWorld, landmark_rows, rows_of
 from engine.types import RejectReason, Side
 

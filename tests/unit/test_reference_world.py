@@ -6,7 +6,8 @@ import pytest
 
 from engine import InputError, InvariantError
 from engine.reference.ledger import Position, ceil_div, fee_atoms
-from engine.reference.world import EXPOSURE_MAX, JOURNAL_COLUMNS, JournalKind, JournalRow, MarketTerms, World
+from engine.reference.market import EXPOSURE_MAX, MarketTerms
+from engine.reference.world import JOURNAL_COLUMNS, JournalKind, JournalRow, World
 from engine.types import OrderType, RejectReason, Side, TimeInForce
 
 QUOTE, BASE = 0, 1

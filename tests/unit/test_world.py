@@ -31,7 +31,7 @@ from worldkit import (
     rejects,
 )
 
-from engine.reference.world import EXPOSURE_MAX
+from engine.reference.market import EXPOSURE_MAX
 from engine.testing.worlds import TwinWorld
 from engine.types import RejectReason
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine import InputError
-from engine.reference.world import EXPOSURE_MAX
+from engine.reference.market import EXPOSURE_MAX
 from engine.testing.worlds import TwinWorld, landmark_rows
 from engine.types import Side
 
