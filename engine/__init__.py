@@ -51,8 +51,10 @@ if TYPE_CHECKING:
         ZeroIntelligence,
         when,
     )
+    from engine.scenario.crowds import Crowd, DipBuy, StopLoss, TopUp
     from engine.scenario.events import OrderRow, Orders, Shock
     from engine.scenario.laws import choice, exponential, integers, lognormal, pareto, uniform
+    from engine.scenario.margins import Collateral, LadderStep
     from engine.scenario.markets import (
         Asset,
         Gateway,
@@ -75,30 +77,33 @@ _core.install(InputError, InvariantError, AgentError, Fill, RestingOrder, Cancel
 check_sources(_core.source_digest())
 
 _LATER = {
-    "TierTable": "engine.tiers",
-    "CollateralTable": "engine.haircuts",
-    "MarginAction": "engine.margin",
-    "Ladder": "engine.margin",
-    "Comparator": "engine.margin",
-    "Boundary": "engine.margin",
+    "Account": "engine.scenario.agents",
     "AccountMode": "engine.margin",
     "Agent": "engine.agents",
-    "ArrayAgent": "engine.agents",
-    "Account": "engine.scenario.agents",
     "Arbitrageur": "engine.scenario.agents",
+    "ArrayAgent": "engine.agents",
     "Asset": "engine.scenario.markets",
+    "Boundary": "engine.margin",
+    "Collateral": "engine.scenario.margins",
+    "CollateralTable": "engine.haircuts",
+    "Comparator": "engine.margin",
     "Comparison": "engine.comparison",
+    "Crowd": "engine.scenario.crowds",
+    "DipBuy": "engine.scenario.crowds",
     "EventQueue": "engine._core",
     "Gateway": "engine.scenario.markets",
     "HawkesOrders": "engine.scenario.agents",
     "Holders": "engine.scenario.agents",
     "IndexOracle": "engine.scenario.markets",
+    "Ladder": "engine.margin",
+    "LadderStep": "engine.scenario.margins",
     "Leaves": "engine.scenario.agents",
     "Lineage": "engine.lineage",
     "Link": "engine.scenario.agents",
     "Liquidation": "engine.scenario.markets",
-    "MarkOracle": "engine.scenario.markets",
+    "MarginAction": "engine.margin",
     "MarketMaker": "engine.scenario.agents",
+    "MarkOracle": "engine.scenario.markets",
     "Momentum": "engine.scenario.agents",
     "Noise": "engine.scenario.agents",
     "OrderBook": "engine._core",
@@ -117,6 +122,9 @@ _LATER = {
     "Simulation": "engine.simulation",
     "Spot": "engine.scenario.markets",
     "Stale": "engine.scenario.agents",
+    "StopLoss": "engine.scenario.crowds",
+    "TierTable": "engine.tiers",
+    "TopUp": "engine.scenario.crowds",
     "Value": "engine.scenario.agents",
     "Variant": "engine.scenario.scenario",
     "Venue": "engine.scenario.markets",
@@ -142,10 +150,13 @@ __all__ = [
     "Asset",
     "Boundary",
     "CancelReason",
+    "Collateral",
     "CollateralTable",
     "CommandKind",
     "Comparator",
     "Comparison",
+    "Crowd",
+    "DipBuy",
     "EventQueue",
     "Gateway",
     "HawkesOrders",
@@ -154,6 +165,7 @@ __all__ = [
     "InputError",
     "InvariantError",
     "Ladder",
+    "LadderStep",
     "Leaves",
     "Lineage",
     "Link",
@@ -185,8 +197,10 @@ __all__ = [
     "Simulation",
     "Spot",
     "Stale",
+    "StopLoss",
     "TierTable",
     "TimeInForce",
+    "TopUp",
     "Value",
     "Variant",
     "Venue",
@@ -204,7 +218,12 @@ __all__ = [
 ]
 
 
+_MODULES = ("haircuts", "margin", "prices", "tiers")  # tables and rules, by their module's name
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"engine.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'engine' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)

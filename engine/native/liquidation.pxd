@@ -116,12 +116,12 @@ cdef inline void write_off(State* state, uint32_t account, uint32_t market_id, U
     cdef uint32_t settle = market_at(state, market_id).quote_asset
     cdef uint32_t payer = venue_of(state, market_id).accounts + ACCOUNT_BAD_DEBT
     if shortfall <= 0:
-        return 0
+        return
     venue_landmark(state, LANDMARK_BAD_DEBT, market_id, <int32_t>account, parent, shortfall)
     venue_journal(state, JOURNAL_WRITE_OFF, settle, <int32_t>account, payer, unit != NULL, 0, 0, market_id if unit != NULL else 0, shortfall)
     if unit == NULL:
         move_atoms(state, MOVEMENT_WRITE_OFF, NO_MARKET, payer, account, settle, shortfall)
-        return 0
+        return
     balance_at(&state.ledger, payer, settle).atoms -= shortfall
     unit.margin_atoms += shortfall
     note_movement(state, MOVEMENT_WRITE_OFF, market_id, <int32_t>payer, <int32_t>account, settle, shortfall)

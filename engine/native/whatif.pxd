@@ -73,7 +73,7 @@ cdef inline outlined_int probe_look(State* state, Probe* probe, int64_t ticks, L
         left.rounds = 0
         return 0
     left.surplus = surplus_to(&probe.boundary, &health)
-    left.rounds = add_saturating(rounds_at(&health, probe.boundary.ratio_ppm), 2)      # 2: what a comparator makes of an equality
+    left.rounds = add_saturating(rounds_at(&health, &probe.boundary), 2)      # 2: what a comparator makes of an equality
     return 0
 
 

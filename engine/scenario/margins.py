@@ -58,6 +58,29 @@ _AS_NAME, _AS_TABLE = f"{TAG}name", f"{TAG}table"
 _Share = Annotated[Decimal, _SHARE]
 
 
+def _share_of(ppm: int) -> Decimal:
+    return (Decimal(ppm) / PPM).normalize()
+
+
+def _as_rows(value: object) -> object:
+    """Turn a table that was made in Python into what a file would say."""
+    if isinstance(value, Ladder):
+        return [
+            {
+                "action": boundary.action.name.lower().replace("_", "-"),
+                "ratio": _share_of(boundary.ratio_ppm),
+                "comparator": boundary.comparator.name.lower().replace("_", "-"),
+            }
+            for boundary in value.boundaries
+        ]
+    if isinstance(value, tiers.TierTable):
+        rates = {"maintenance": value.maintenance_ppm, "initial": value.initial_ppm}
+        return {"floors": list(value.floors), **{key: [_share_of(ppm) for ppm in each] for key, each in rates.items()}}
+    if isinstance(value, haircuts.CollateralTable):
+        return {"floors": list(value.floors), "shares": [_share_of(ppm) for ppm in value.value_ppm]}
+    return value
+
+
 def _named_or_table(value: object) -> str:
     return _AS_TABLE if isinstance(value, (dict, list, Model)) else _AS_NAME
 
@@ -76,6 +99,7 @@ class LadderStep(Model):
 LadderField = Annotated[
     Annotated[LadderName, Tag(_AS_NAME)] | Annotated[list[LadderStep], Tag(_AS_TABLE)],
     Discriminator(_named_or_table),
+    BeforeValidator(_as_rows),
 ]
 
 
@@ -165,6 +189,7 @@ def _is_preset(presets: dict[str, Any]) -> BeforeValidator:
 TiersField = Annotated[
     Annotated[str, _is_preset(_TIERS), Tag(_AS_NAME)] | Annotated[TierRows, Tag(_AS_TABLE)],
     Discriminator(_named_or_table),
+    BeforeValidator(_as_rows),
 ]
 
 
@@ -227,6 +252,7 @@ ValueField = Annotated[
     Annotated[Decimal | str, BeforeValidator(_share_or_preset), Tag(_AS_NAME)]
     | Annotated[CollateralTiers, Tag(_AS_TABLE)],
     Discriminator(_named_or_table),
+    BeforeValidator(_as_rows),
 ]
 
 

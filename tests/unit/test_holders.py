@@ -11,6 +11,7 @@ from engine.margin import MarginAction
 from engine.reference import crowd as reference
 from engine.reference.law import Law
 from engine.reference.rng import bits64, id_key, key_of, stream_of
+from engine.testing.worlds import TwinWorld
 
 SUPPLY = 2**58
 USD = 0
@@ -389,3 +390,37 @@ class TestRefused:
         number = village.crowd()
         arguments = (number, column([5], np.int32), column([1], np.int64), 1)
         self.refused(village, "accounts[0]", lambda: village.world.add_top_ups(*arguments))
+
+
+class TestReplay:
+    @pytest.mark.parametrize("mode", [CROSS, ISOLATED])
+    def test_j2_the_reference_replays_what_holders_did(self, mode):
+        twin = TwinWorld()
+        usd = twin.asset(10**15)
+        twin.native.set_ladder(0, [(WARN, 2_000_000, True), (LIQUIDATE, 1_000_000, False)])
+        market = twin.perpetual(usd, maintenance_ppm=20_000)
+        other, bank = twin.account(10**12), twin.account(10**6)
+        members = [twin.account(1_500, mode=mode) for _ in range(6)]
+        lots = [10, 10, 10, -10, 8, -6]
+        for account, held in zip(members, lots, strict=True):
+            pair = (account, other) if held > 0 else (other, account)
+            if mode == ISOLATED:
+                twin.native.set_leverage(account, 10, market=market)
+            twin.native.open_trade(market, *pair, abs(held), 1_000)
+        number = twin.native.add_crowd(NAME, members[0], 6, top_up_after_ms=3, reserve=bank)
+        prices = column([970, 880, 890, 1_020, 960, 1_045], np.int64)
+        everybody, markets = column(members, np.int32), column([market] * 6, np.uint16)
+        twin.native.add_plans(number, "stop", everybody, markets, prices)
+        twin.native.add_plans(number, "dip", everybody, markets, prices - 90, column([2] * 6, np.int64))
+        twin.native.add_top_ups(number, everybody, column([150] * 6, np.int64), 2)
+        for side, price in ((Side.BUY, 860), (Side.SELL, 1_140)):
+            twin.native.send_order(other, market, side, price, 10**4, at_ms=0)
+        for at_ms, price in ((1, 1_000), (20, 950), (40, 900), (60, 870), (80, 1_050)):
+            twin.native.run(at_ms, check=True)
+            twin.native.publish(market, price, "mark")
+        twin.native.run(300, check=True)
+        counts = twin.native.crowd_counts()
+        assert counts["orders"] > 4
+        assert counts["top_ups"] > 0
+        assert len(twin.native.trades()) > 4
+        assert twin.disagreements() == []

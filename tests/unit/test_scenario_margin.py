@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+import engine as en
 from engine.margin import bybit
 from engine.scenario.problems import ScenarioError
 from engine.scenario.scenario import Scenario
@@ -196,3 +197,23 @@ def test_a_unified_account_needs_collateral_that_is_declared():
     lines = [line for line in TEXT.splitlines() if not line.startswith("collateral")]
     with pytest.raises(ScenarioError, match=r"desk\.margin: expected another mode: its venue says no collateral"):
         Scenario.from_toml("\n".join(lines))
+
+
+def test_tables_made_in_python_are_what_a_file_says():
+    sc = Scenario("python", start="2025-10-10T20:45Z", duration="10s", seed=3)
+    unit = {"USDT": {}, "COIN": {"market": "COIN/USDT", "value": en.haircuts.binance_pm_pro("PENGU")}}
+    cex = sc.exchange("cex", ladder=en.margin.okx(), collateral=unit)
+    cex.spot("COIN/USDT", tick="0.01", lot="0.001", price="100")
+    perp = cex.perp("COIN-PERP", settle="USDT", tick="0.01", lot="0.01", price="100", tiers=en.tiers.binance("SOLUSDT"))
+    crowd = 50 * en.Crowd(
+        on=[perp], notional=en.pareto("1k", 1.5, "100k"), leverage=en.uniform(2, 5), stop_loss=en.StopLoss(1, "5%")
+    )
+    sc.add(crowd, "masses", rest=en.Account(margin="unified", brings={"USDT": "10M"}))
+    sim = sc.simulation()
+    assert sim.ladders == {0: en.margin.okx()}
+    assert sim.world.crowd_counts()["plans"] == 50
+    sim.publish(sim.markets["COIN-PERP"], "100")
+    assert sim.margin(numbers(sim)["masses 0"]).state == "free"
+    again = Scenario.from_toml(sc.to_toml())
+    assert again == sc
+    assert again.simulation().world.digest() == sc.simulation().world.digest()
