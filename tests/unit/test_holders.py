@@ -197,6 +197,23 @@ class TestPlans:
         village.world.run(20, check=True)
         assert [account for _, account, _ in village.placed()] == who
 
+    def test_e1_plans_that_nothing_reaches_change_nothing(self):
+        """Plans hang among the units' triggers; far ones are never looked at, and the same accounts are liquidated."""
+        seen = []
+        for with_plans in (False, True):
+            village = Village([10] * 30, money=1_000)
+            for place, account in enumerate(village.members):
+                village.world.deposit(account, USD, 1 + place * 40)
+            if with_plans:
+                village.plans(village.crowd(), "stop", [(who, 700) for who in village.members] * 20)
+            for at_ms, ticks in ((1, 1_000), (2, 930), (3, 900), (4, 850), (5, 870), (6, 820)):
+                village.mark(at_ms, ticks)
+            village.world.run(20, check=True)
+            landmarks = village.world.landmarks()
+            seen.append((village.world.digest(), [landmarks[name].tolist() for name in landmarks.names]))
+        assert seen[0] == seen[1]
+        assert seen[0][1][landmarks.names.index("kind")].count(LandmarkKind.LIQUIDATION) > 10
+
     def test_j3_a_copy_goes_on_as_the_original(self):
         village = Village([5, -5, 5, -5])
         village.book()
