@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from engine._core import EventQueue, OrderBook, World
     from engine.agents import Agent, ArrayAgent
     from engine.comparison import Comparison, compare
+    from engine.haircuts import CollateralTable
     from engine.lineage import Lineage
+    from engine.margin import AccountMode, Boundary, Comparator, Ladder, MarginAction
     from engine.scenario.agents import (
         Account,
         Arbitrageur,
@@ -49,8 +51,10 @@ if TYPE_CHECKING:
         ZeroIntelligence,
         when,
     )
+    from engine.scenario.crowds import Crowd, DipBuy, StopLoss, TopUp
     from engine.scenario.events import OrderRow, Orders, Shock
     from engine.scenario.laws import choice, exponential, integers, lognormal, pareto, uniform
+    from engine.scenario.margins import Collateral, LadderStep
     from engine.scenario.markets import (
         Asset,
         Gateway,
@@ -67,28 +71,39 @@ if TYPE_CHECKING:
     from engine.scenario.record import Record
     from engine.scenario.scenario import Scenario, Variant
     from engine.simulation import Simulation
+    from engine.tiers import TierTable
 
 _core.install(InputError, InvariantError, AgentError, Fill, RestingOrder, Cancel, Trigger, WaitingStop)
 check_sources(_core.source_digest())
 
 _LATER = {
-    "Agent": "engine.agents",
-    "ArrayAgent": "engine.agents",
     "Account": "engine.scenario.agents",
+    "AccountMode": "engine.margin",
+    "Agent": "engine.agents",
     "Arbitrageur": "engine.scenario.agents",
+    "ArrayAgent": "engine.agents",
     "Asset": "engine.scenario.markets",
+    "Boundary": "engine.margin",
+    "Collateral": "engine.scenario.margins",
+    "CollateralTable": "engine.haircuts",
+    "Comparator": "engine.margin",
     "Comparison": "engine.comparison",
+    "Crowd": "engine.scenario.crowds",
+    "DipBuy": "engine.scenario.crowds",
     "EventQueue": "engine._core",
     "Gateway": "engine.scenario.markets",
     "HawkesOrders": "engine.scenario.agents",
     "Holders": "engine.scenario.agents",
     "IndexOracle": "engine.scenario.markets",
+    "Ladder": "engine.margin",
+    "LadderStep": "engine.scenario.margins",
     "Leaves": "engine.scenario.agents",
     "Lineage": "engine.lineage",
     "Link": "engine.scenario.agents",
     "Liquidation": "engine.scenario.markets",
-    "MarkOracle": "engine.scenario.markets",
+    "MarginAction": "engine.margin",
     "MarketMaker": "engine.scenario.agents",
+    "MarkOracle": "engine.scenario.markets",
     "Momentum": "engine.scenario.agents",
     "Noise": "engine.scenario.agents",
     "OrderBook": "engine._core",
@@ -107,6 +122,9 @@ _LATER = {
     "Simulation": "engine.simulation",
     "Spot": "engine.scenario.markets",
     "Stale": "engine.scenario.agents",
+    "StopLoss": "engine.scenario.crowds",
+    "TierTable": "engine.tiers",
+    "TopUp": "engine.scenario.crowds",
     "Value": "engine.scenario.agents",
     "Variant": "engine.scenario.scenario",
     "Venue": "engine.scenario.markets",
@@ -124,14 +142,21 @@ _LATER = {
 
 __all__ = [
     "Account",
+    "AccountMode",
     "Agent",
     "AgentError",
     "Arbitrageur",
     "ArrayAgent",
     "Asset",
+    "Boundary",
     "CancelReason",
+    "Collateral",
+    "CollateralTable",
     "CommandKind",
+    "Comparator",
     "Comparison",
+    "Crowd",
+    "DipBuy",
     "EventQueue",
     "Gateway",
     "HawkesOrders",
@@ -139,10 +164,13 @@ __all__ = [
     "IndexOracle",
     "InputError",
     "InvariantError",
+    "Ladder",
+    "LadderStep",
     "Leaves",
     "Lineage",
     "Link",
     "Liquidation",
+    "MarginAction",
     "MarkOracle",
     "MarketMaker",
     "MarketState",
@@ -169,7 +197,10 @@ __all__ = [
     "Simulation",
     "Spot",
     "Stale",
+    "StopLoss",
+    "TierTable",
     "TimeInForce",
+    "TopUp",
     "Value",
     "Variant",
     "Venue",
@@ -187,7 +218,12 @@ __all__ = [
 ]
 
 
+_MODULES = ("haircuts", "margin", "prices", "tiers")  # tables and rules, by their module's name
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"engine.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'engine' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)

@@ -294,6 +294,16 @@ def draw_law(
     count: SupportsIndex,
     k: SupportsIndex,
 ) -> list[float]: ...
+def draw_column(
+    law: str,
+    first: float,
+    second: float,
+    seed: SupportsIndex,
+    population: str,
+    start: SupportsIndex,
+    count: SupportsIndex,
+    k: SupportsIndex,
+) -> ColumnTable: ...
 
 # ---- schedules ----
 
@@ -459,7 +469,11 @@ class MarginHealth:
     @property
     def notional(self) -> int: ...
     @property
+    def asset(self) -> int: ...
+    @property
     def state(self) -> int: ...
+    @property
+    def action(self) -> int: ...
     @property
     def is_known(self) -> bool: ...
 
@@ -591,6 +605,42 @@ class World:
     def margin_units(self) -> ColumnTable: ...
     def bands(self, account: SupportsIndex) -> list[tuple[int, str, int | None, int | None]]: ...
     def risk_counts(self) -> dict[str, int]: ...
+    # what if
+    def liquidation_prices(
+        self, market: SupportsIndex, *, low_ppm: SupportsIndex = 1000000, high_ppm: SupportsIndex = 1000000
+    ) -> ColumnTable: ...
+    def liquidation_map(
+        self,
+        market: SupportsIndex,
+        *,
+        low_ppm: SupportsIndex = 500000,
+        high_ppm: SupportsIndex = 500000,
+        steps: SupportsIndex = 50,
+    ) -> ColumnTable: ...
+    # holders
+    def add_crowd(
+        self,
+        name: str,
+        first: SupportsIndex,
+        count: SupportsIndex,
+        *,
+        latency_ms: SupportsIndex = 1,
+        latency_law: _Law | None = None,
+        top_up_state: SupportsIndex = 1,
+        top_up_after_ms: SupportsIndex = 0,
+        reserve: SupportsIndex | None = None,
+    ) -> int: ...
+    def add_plans(
+        self,
+        crowd: SupportsIndex,
+        kind: str,
+        accounts: _Buffer,
+        markets: _Buffer,
+        price_ticks: _Buffer,
+        qty_lots: _Buffer | None = None,
+    ) -> None: ...
+    def add_top_ups(self, crowd: SupportsIndex, accounts: _Buffer, atoms: _Buffer, times: SupportsIndex) -> None: ...
+    def crowd_counts(self) -> dict[str, int]: ...
     # prices
     def add_index(
         self,

@@ -40,6 +40,7 @@ class LandmarkKind(IntEnum):
     LIQUIDATION = 5
     STEP = 6
     BAD_DEBT = 7
+    MARGIN_STATE = 8
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,95 +10,31 @@ from __future__ import annotations
 import pickle
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from engine import _core
 from engine.agents import Agent, ArrayAgent
+from engine.declared import Asset, Market, Plan, share_ppm
 from engine.errors import InputError
-from engine.pricing import Pricing
+from engine.funds import Funds
+from engine.names import AccountNames
 from engine.tables import Tables
-from engine.units import EXACT, Amount, Grid, exact, whole_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator, Sequence
     from os import PathLike
 
     from engine._core import World
+    from engine.margin import Ladder
     from engine.part import Part
     from engine.spill import Spill
     from engine.types import Side
+    from engine.units import Amount
 
 __all__ = ["Asset", "Market", "Plan", "Simulation"]
 
-ATOMS_MAX = 2**61
 
-
-def _ppm(share: Amount, field: str, *, least: int = 0) -> int:
-    """Return a share of 0 to 1 in parts per million."""
-    ppm = Grid("0.000001").count(share, field)
-    if not least <= ppm <= 10**6:
-        raise InputError(field, f"a share between {least} ppm and 1", share)
-    return ppm
-
-
-@dataclass(frozen=True)
-class Asset:
-    """An asset: its number in the world, the size of its atom and the most atoms that there may be."""
-
-    name: str
-    number: int
-    grid: Grid
-    supply_atoms: int
-
-    def atoms(self, amount: Amount, field: str = "amount") -> int:
-        """Return an amount in atoms."""
-        return self.grid.count(amount, field)
-
-
-@dataclass(frozen=True)
-class Market:
-    """A market: its number in the world and its grids."""
-
-    name: str
-    number: int
-    price: Grid
-    quantity: Grid
-    atoms_per_tick_lot: int
-    quote: Asset
-    base: Asset | None
-    venue: int = 0
-
-    def __index__(self) -> int:
-        """Stand for the market's number wherever the core wants one."""
-        return self.number
-
-    def ticks(self, price: Amount, field: str = "price") -> int:
-        """Return a price in ticks."""
-        return self.price.count(price, field)
-
-    def lots(self, quantity: Amount, field: str = "quantity") -> int:
-        """Return a quantity in lots."""
-        return self.quantity.count(quantity, field)
-
-    def lots_worth(self, amount: Amount, price_ticks: int) -> int:
-        """Return the whole lots that an amount of the quote asset buys at a positive price, at least 1."""
-        if price_ticks < 1:
-            raise InputError("price_ticks", "a positive price", price_ticks)
-        return max(1, self.quote.grid.floor_count(amount, "amount") // (price_ticks * self.atoms_per_tick_lot))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a scenario's simulation knows of the scenario: its name, its clock and its end."""
-
-    name: str
-    start: datetime
-    end_ms: int
-
-
-class Simulation(Pricing):
+class Simulation(Funds):
     """One run in the making: declare, then `run`, then read.
 
     Parameters
@@ -106,11 +42,13 @@ class Simulation(Pricing):
     seed : int
         Key of every random draw.
     stage : Amount
-        Share of a position that a liquidation step closes (rule X-4).
+        Share of a position that a liquidation step closes (rule X-4); 0: who would be liquidated is only noted.
     stage_lots_min : int
         Least lots of a step, so that small rests end.
     stage_interval_ms : int
         Time between the steps, ms.
+    ladder : Ladder or str, optional
+        Ladder of venue 0, as for `venue`.
     depth_every_ms : int
         Cadence of the samples table, ms; 0 switches it off.
 
@@ -136,11 +74,13 @@ class Simulation(Pricing):
         stage: Amount = "0.25",
         stage_lots_min: int = 1,
         stage_interval_ms: int = 1000,
+        ladder: Ladder | str | None = None,
         depth_every_ms: int = 0,
     ) -> None:
+        rungs = self._ladder(ladder)
         self.world = _core.World(
             seed,
-            stage_ppm=_ppm(stage, "stage", least=1),
+            stage_ppm=share_ppm(stage, "stage"),
             stage_lots_min=stage_lots_min,
             stage_interval_ms=stage_interval_ms,
             depth_every_ms=depth_every_ms,
@@ -148,148 +88,12 @@ class Simulation(Pricing):
         self.seed = seed
         self.assets: dict[str, Asset] = {}
         self.markets: dict[str, Market] = {}
-        self.accounts: dict[int, str] = {0: "fees", 1: "insurance fund", 2: "bad debt"}
-        self._account_names = set(self.accounts.values())
+        self.accounts = AccountNames({0: "fees", 1: "insurance fund", 2: "bad debt"})
         self.venues: list[str] = [""]
+        self.ladders: dict[int, Ladder] = {}
+        self.units_of_account: dict[int, Asset] = {}
         self.plan: Plan | None = None
-
-    def _new_name(self, name: object, names: Container[str]) -> None:
-        if not isinstance(name, str) or not name or name in names:
-            raise InputError("name", "a new, non-empty name", name)
-
-    def _own_asset(self, asset: object, field: str) -> Asset:
-        if not isinstance(asset, Asset) or self.assets.get(asset.name) is not asset:
-            raise InputError(field, "an asset of this simulation", asset)
-        return asset
-
-    def _own_market(self, market: object) -> Market:
-        if not isinstance(market, Market) or self.markets.get(market.name) is not market:
-            raise InputError("market", "a market of this simulation", market)
-        return market
-
-    def asset(self, name: str, *, decimals: int, supply: Amount) -> Asset:
-        """Declare an asset (U-4)."""
-        self._new_name(name, self.assets)
-        if decimals not in range(10) or isinstance(decimals, (bool, float)):
-            raise InputError("decimals", "an integer between 0 and 9", decimals)
-        grid = Grid(f"1E-{decimals}")
-        atoms = grid.count(supply, "supply")
-        if not 1 <= atoms <= ATOMS_MAX:
-            raise InputError("supply", f"1 to 2^61 atoms of {grid.step_text}", supply)
-        self.assets[name] = Asset(name, self.world.add_asset(atoms), grid, atoms)
-        return self.assets[name]
-
-    def _grids(self, quote: Asset, tick: str, lot: str) -> tuple[Grid, Grid, int]:
-        """Check that a tick of a lot is a whole number of quote atoms (U-5)."""
-        sizes = exact(tick, "tick"), exact(lot, "lot")
-        for field, size in zip(("tick", "lot"), sizes, strict=True):
-            if size <= 0:
-                raise InputError(field, "a positive size", size)
-        worth, is_whole = whole_steps(EXACT.multiply(*sizes), quote.grid.step, "tick")
-        if not is_whole:
-            expected = f"tick x lot to be whole atoms of {quote.name} ({quote.grid.step_text})"
-            raise InputError("tick", expected, f"{tick} x {lot}")
-        return Grid(str(sizes[0])), Grid(str(sizes[1])), worth
-
-    def venue(
-        self,
-        name: str,
-        *,
-        stage: Amount = "0.25",
-        stage_lots_min: int = 1,
-        stage_interval_ms: int = 1000,
-        service_us: int = 0,
-    ) -> int:
-        """Open another venue, once there is an asset; venue 0, without a name, is there from the start (V-8)."""
-        self._new_name(name, self.venues)
-        number = self.world.add_venue(
-            stage_ppm=_ppm(stage, "stage", least=1),
-            stage_lots_min=stage_lots_min,
-            stage_interval_ms=stage_interval_ms,
-            service_us=service_us,
-        )
-        self.venues.append(name)
-        for offset, what in enumerate(("fees", "insurance fund", "bad debt")):
-            own = f"{what} of {name}"
-            self._new_name(own, self._account_names)
-            self.accounts[self.world.account_count - 3 + offset] = own
-            self._account_names.add(own)
-        return number
-
-    def spot(
-        self,
-        name: str,
-        base: Asset,
-        quote: Asset,
-        *,
-        tick: str,
-        lot: str,
-        price_min: int = 1,
-        taker_fee: Amount = 0,
-        maker_fee: Amount = 0,
-        venue: int = 0,
-    ) -> Market:
-        """Open a spot market; fees are shares of what a side receives (L-4)."""
-        self._new_name(name, self.markets)
-        self._own_asset(base, "base")
-        price, quantity, worth = self._grids(self._own_asset(quote, "quote"), tick, lot)
-        number = self.world.add_spot(
-            base.number,
-            quote.number,
-            atoms_per_tick_lot=worth,
-            base_atoms_per_lot=base.grid.count(lot, "lot"),
-            price_min=price_min,
-            taker_fee_ppm=_ppm(taker_fee, "taker_fee"),
-            maker_fee_ppm=_ppm(maker_fee, "maker_fee"),
-            venue=venue,
-        )
-        self.markets[name] = Market(name, number, price, quantity, worth, quote, base, venue)
-        return self.markets[name]
-
-    def perpetual(
-        self,
-        name: str,
-        settle: Asset,
-        *,
-        tick: str,
-        lot: str,
-        maintenance: Amount,
-        taker_fee: Amount = 0,
-        maker_fee: Amount = 0,
-        venue: int = 0,
-    ) -> Market:
-        """Open a linear perpetual; rates are shares (``"0.02"`` is 2 %)."""
-        self._new_name(name, self.markets)
-        price, quantity, worth = self._grids(self._own_asset(settle, "settle"), tick, lot)
-        number = self.world.add_perpetual(
-            settle.number,
-            atoms_per_tick_lot=worth,
-            maintenance_ppm=_ppm(maintenance, "maintenance"),
-            taker_fee_ppm=_ppm(taker_fee, "taker_fee"),
-            maker_fee_ppm=_ppm(maker_fee, "maker_fee"),
-            venue=venue,
-        )
-        self.markets[name] = Market(name, number, price, quantity, worth, settle, None, venue)
-        return self.markets[name]
-
-    def account(self, name: str, venue: int = 0, /, **deposits: Amount) -> int:
-        """Open an account at a venue with deposits by asset name; returns its number."""
-        self._new_name(name, self._account_names)
-        brought: list[tuple[Asset, int]] = []
-        for asset_name, amount in deposits.items():
-            if asset_name not in self.assets:
-                raise InputError(asset_name, "one of the assets " + ", ".join(self.assets), amount)
-            asset = self.assets[asset_name]
-            atoms = asset.atoms(amount, asset_name)
-            if not 1 <= atoms <= asset.supply_atoms - self.world.net_deposits(asset.number):
-                raise InputError(asset_name, "a positive amount that the asset's supply has left", amount)
-            brought.append((asset, atoms))
-        number = self.world.add_accounts(1, venue=venue)
-        self.accounts[number] = name
-        self._account_names.add(name)
-        for asset, atoms in brought:
-            self.world.deposit(number, asset.number, atoms)
-        return number
+        self._climb(0, rungs)
 
     def place(
         self,
@@ -417,8 +221,7 @@ class Simulation(Pricing):
         InputError
             A Python agent cannot be pickled.
         """
-        known = (self.seed, self.assets, self.markets, self.accounts, self.venues, self.plan)
-        names = pickle.dumps(known, protocol=5)
+        names = pickle.dumps((self.seed, self._known()), protocol=5)
         return (
             len(names).to_bytes(8, "little") + zlib.crc32(names).to_bytes(4, "little") + names + self.world.snapshot()
         )
@@ -447,31 +250,26 @@ class Simulation(Pricing):
 
     def fork(self, *, seed: int | None = None) -> Self:
         """Copy the simulation; copy and original go on independently. A new seed changes every draw from now on."""
-        return self._of_parts(
-            self.world.fork(seed=seed),
-            self.seed if seed is None else seed,
-            self.assets,
-            self.markets,
-            self.accounts,
-            self.venues,
-            self.plan,
-        )
+        return self._of_parts(self.world.fork(seed=seed), self.seed if seed is None else seed, self._known())
+
+    def _known(self) -> dict[str, Any]:
+        """Return what it knows beside the world, each a copy."""
+        return {
+            "assets": dict(self.assets),
+            "markets": dict(self.markets),
+            "accounts": self.accounts.copy(),
+            "venues": list(self.venues),
+            "ladders": dict(self.ladders),
+            "units_of_account": dict(self.units_of_account),
+            "plan": self.plan,
+        }
 
     @classmethod
-    def _of_parts(
-        cls,
-        world: World,
-        seed: int,
-        assets: dict[str, Asset],
-        markets: dict[str, Market],
-        accounts: dict[int, str],
-        venues: list[str],
-        plan: Plan | None,
-    ) -> Self:
+    def _of_parts(cls, world: World, seed: int, known: dict[str, Any]) -> Self:
         simulation = cls.__new__(cls)
-        simulation.world, simulation.seed, simulation.venues, simulation.plan = world, seed, list(venues), plan
-        simulation.assets, simulation.markets, simulation.accounts = dict(assets), dict(markets), dict(accounts)
-        simulation._account_names = set(accounts.values())  # noqa: SLF001  # its own class
+        simulation.world, simulation.seed = world, seed
+        for name, value in known.items():
+            setattr(simulation, name, value)
         return simulation
 
     @property

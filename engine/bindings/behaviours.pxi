@@ -6,6 +6,7 @@ from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyBy
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memset
 
+from engine.native.crowd cimport *
 from engine.native.funding cimport *
 from engine.native.funds cimport *
 from engine.native.health cimport *
@@ -21,6 +22,7 @@ from engine.native.unit cimport *
 from engine.native.state cimport *
 from engine.native.venue cimport *
 from engine.native.verify cimport *
+from engine.native.whatif cimport *
 
 cdef enum FieldKind:
     FIELD_FLOAT = 0

@@ -19,7 +19,7 @@ cdef list border_values(object value, str field, int64_t count):
     return values
 
 
-cdef class _WorldAgents(_WorldFunding):
+cdef class _WorldAgents(_WorldWhatIf):
     """Put agents and outside orders into a world."""
 
     cdef int fill_field(self, char* rows, uint32_t stride, int64_t count, tuple field, list values) except -1:

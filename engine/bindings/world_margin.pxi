@@ -22,14 +22,18 @@ cdef class MarginHealth:
     ----------
     equity, requirement, initial, notional : int
         Atoms of the unit's asset: equity, maintenance, initial requirement with the resting orders, sum of |position| at mark.
+    asset : int
+        The unit's asset.
     state : int
         Boundaries of the venue's ladder that it stands beyond, 0 free.
+    action : int
+        Action of the last of them, 0 free.
     is_known : bool
         Every price is published and fresh.
     """
 
     cdef readonly int64_t equity, requirement, initial, notional
-    cdef readonly int state
+    cdef readonly int asset, state, action
     cdef readonly bint is_known
 
     def __repr__(self):
@@ -495,7 +499,9 @@ cdef class _WorldMargin(_WorldPricing):
         unit_health(state, slot, &health)
         out = MarginHealth.__new__(MarginHealth)
         out.equity, out.requirement, out.initial, out.notional = health.equity, health.requirement, health.initial, health.notional
+        out.asset = unit_of_state(state, slot).asset
         out.state = unit_of_state(state, slot).state
+        out.action = rules_of(state, account_).boundary[out.state - 1].action if out.state else ACTION_NONE
         out.is_known = health.is_known
         return out
 

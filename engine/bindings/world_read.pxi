@@ -6,7 +6,7 @@ cdef tuple _SLAB_NAMES = (
     "pages", "levels", "nodes", "orders", "cold", "heads", "assets", "balances", "accounts", "holdings", "landmarks", "causes", "chunks", "rare",
     "far", "markets", "publications", "oracles", "venues", "agents", "laws", "notices", "extras", "reduce_only_positions", "free_slots",
     "mass_quotes", "quotes", "watchers", "replays", "replay_rows", "purses", "desks", "triggers", "series", "trigger_roots", "trigger_pages", "tiers", "schedules",
-    "units", "margin_rules", "collateral", "terms", "due", "sources", "cells", "points", "fundings", "shock", "noise", "maker", "flow", "point", "momentum",
+    "units", "margin_rules", "collateral", "terms", "due", "sources", "cells", "points", "fundings", "crowds", "plans", "top_ups", "fired_plans", "shock", "noise", "maker", "flow", "point", "momentum",
     "arbitrage", "value", "python",
 )
 

@@ -6,7 +6,7 @@ cdef dict _REPLAY_COLUMNS = {
 }
 
 
-cdef class _WorldReplay(_WorldAgents):
+cdef class _WorldReplay(_WorldHolders):
     """Put recorded data into a world."""
 
     def add_replay(self, columns):

@@ -52,6 +52,7 @@ cdef class _WorldState:
         ledger_init(&state.ledger)
         accounts_init(&state.accounts)
         risk_init(&state.risk)
+        crowds_init(&state.crowds)
         queue_init(&state.queue, 0, PHASE_ORDERS, False)
         slab_init(&state.markets, sizeof(Market), 0)
         slab_init(&state.fundings, sizeof(Funding), 0)

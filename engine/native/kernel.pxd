@@ -17,6 +17,7 @@ from engine.native.agents.shock cimport *
 from engine.native.agents.value cimport *
 from engine.native.columns cimport *
 from engine.native.funding cimport *
+from engine.native.holders cimport top_up_arrives
 from engine.native.interest cimport *
 from engine.native.link cimport *
 from engine.native.margin_check cimport *
@@ -39,7 +40,7 @@ cdef extern from *:
     const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
 
 cdef enum:
-    WORLD_SLABS = 47 + 9         # the behaviours' rows last
+    WORLD_SLABS = 51 + 9         # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -99,8 +100,12 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[44] = &state.feeds.cells
     slabs[45] = &state.feeds.points
     slabs[46] = &state.fundings
+    slabs[47] = &state.crowds.rows
+    slabs[48] = &state.crowds.plans
+    slabs[49] = &state.crowds.top_ups
+    slabs[50] = &state.crowds.fired
     for behaviour in range(BEHAVIOURS):
-        slabs[47 + behaviour] = &state.rows[behaviour]
+        slabs[51 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 
@@ -202,6 +207,8 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         liquidation_cover(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_CANCEL_ACCOUNT:
         venue_cancel_account(state, event.a, event.b, event.cause)
+    elif event.kind == EVENT_TOP_UP:
+        top_up_arrives(state, event.a, event.b)
     elif event.kind == EVENT_REPLAY:
         replay_begins(state, event.a)
     elif event.kind == EVENT_REPLAY_ROWS:

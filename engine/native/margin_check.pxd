@@ -12,7 +12,9 @@ from libc.stdlib cimport qsort
 from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.arming cimport *
+from engine.native.crowd cimport Plan
 from engine.native.health cimport *
+from engine.native.holders cimport *
 from engine.native.lineage cimport *
 from engine.native.liquidation cimport *
 from engine.native.market cimport *
@@ -165,6 +167,8 @@ cdef inline outlined_int change_make(State* state, Change* change) noexcept nogi
     if action == ACTION_CANCEL and not gains:
         unit_cancels(state, unit, landmark)
     unit_arm(state, change.unit, &change.health)
+    if not gains:
+        holder_stands(state, change.unit)
     return 0
 
 
@@ -227,12 +231,27 @@ cdef inline void check_ahead(State* state, uint32_t i, uint32_t count) noexcept 
     keep()
 
 
+# Holders act on marks that have reached their plans, in the order of the plans (H-2). O(fired, and the markets of their accounts).
+cdef inline void plans_fire(State* state) noexcept nogil:
+    cdef uint32_t i
+    cdef qty_t lots = 0
+    cdef Plan* plan
+    plans_sort(state)
+    for i in range(state.crowds.fired.count):
+        plan = plan_fired(state, i, &lots)
+        if lots:
+            plan_send(state, plan, lots, publication_landmark(state, 2 * <uint32_t>plan.market + SERIES_MARK))
+    state.crowds.fired.count = 0
+
+
 # The margin check of a millisecond. O(units due, and the markets of their accounts).
 cdef inline outlined_int margin_check(State* state) noexcept nogil:
     cdef Slab changes
-    cdef uint32_t i, count = state.risk.due.count
+    cdef uint32_t i, count
     cdef uint32_t* due = <uint32_t*>state.risk.due.base
     cdef Unit* unit
+    holders_take(state)
+    count = state.risk.due.count
     state.risk.check_is_queued = 0
     slab_init(&changes, sizeof(Change), 0)
     # invariant: each unit before i that fired has been evaluated once
@@ -253,4 +272,5 @@ cdef inline outlined_int margin_check(State* state) noexcept nogil:
         change_make(state, <Change*>slab_at(&changes, i))
     state.risk.terms_kept = state.risk.terms_first = state.risk.terms_end = 0
     slab_release(&changes)
+    plans_fire(state)
     return 0

@@ -17,7 +17,7 @@ from engine.native.slab cimport *
 from engine.native.state cimport State
 
 cdef enum:
-    SNAPSHOT_VERSION = 6
+    SNAPSHOT_VERSION = 7
 
 cdef extern from *:
     """

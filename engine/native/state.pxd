@@ -12,6 +12,7 @@ from engine.native.book cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
 from engine.native.columns cimport *
+from engine.native.crowd cimport *
 from engine.native.ladder cimport *
 from engine.native.law cimport *
 from engine.native.ledger cimport *
@@ -53,6 +54,7 @@ cdef enum EventKind:
     EVENT_PREMIUM = 16           # a funding: a premium sample
     EVENT_FUNDING = 17           # a funding: its market settles
     EVENT_INTEREST = 18          # a collateral, b its venue
+    EVENT_TOP_UP = 20            # a top-up, b unit: its money comes
 
 # Event.kind: the kind, whether it stands before a gateway still, and of which venue (N-3).
 cdef enum:
@@ -260,6 +262,7 @@ cdef struct State:
     Ledger ledger
     Accounts accounts
     Risk risk
+    Crowds crowds                # holders without an agent
     Lineage lineage
     Queue queue
     Slab markets                 # Market

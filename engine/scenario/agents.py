@@ -16,6 +16,7 @@ from engine.agents import Agent, ArrayAgent
 from engine.errors import InputError
 from engine.scenario.base import Model, Named
 from engine.scenario.laws import Drawn, Law
+from engine.scenario.margins import Mode
 from engine.scenario.markets import Ref
 from engine.scenario.problems import expected_error
 from engine.scenario.quantities import (
@@ -34,7 +35,7 @@ from engine.scenario.quantities import (
 )
 
 __all__ = [
-    "POPULATION_KINDS",
+    "AGENT_KINDS",
     "Account",
     "Arbitrageur",
     "HawkesOrders",
@@ -119,6 +120,7 @@ class PopulationBase(Named):
     link: Link = Link()
     picture: Link = Field(default_factory=Link, description="the way of what they see when they wake (N-2)")
     venue: Ref | None = Field(None, description="where its accounts are; by default where its first market is")
+    margin: Mode = Field("cross", description="which money backs which positions of its accounts (C-1)")
     start: Annotated[int | str, MOMENT] = Field(0, description="when its members begin")
 
     def __rmul__(self, count: int) -> Self:
@@ -341,7 +343,7 @@ class PythonAgents(_OnSeveral):
     parameters: dict[str, Any] = Field(default_factory=dict, description="arguments of the class")
 
 
-Population = Annotated[
+AgentPopulation = (
     MarketMaker
     | ZeroIntelligence
     | PoissonOrders
@@ -353,11 +355,10 @@ Population = Annotated[
     | Holders
     | Stale
     | Account
-    | PythonAgents,
-    Field(discriminator="kind"),
-]
+    | PythonAgents
+)
 
-POPULATION_KINDS: dict[str, type[PopulationBase]] = {
+AGENT_KINDS: dict[str, type[PopulationBase]] = {
     "market-maker": MarketMaker,
     "zero-intelligence": ZeroIntelligence,
     "poisson-orders": PoissonOrders,

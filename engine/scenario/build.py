@@ -13,9 +13,11 @@ from engine.errors import InputError
 from engine.scenario.agents import Arbitrageur
 from engine.scenario.build_prices import add_oracle
 from engine.scenario.building import Building, told_at, venues_on
+from engine.scenario.crowds import Crowd
 from engine.scenario.draws import draw, shuffled
 from engine.scenario.events import OrderRow, Orders, Shock
 from engine.scenario.laws import Law
+from engine.scenario.margins import ladder_of, tiers_of, value_of
 from engine.scenario.populations import BUILDERS, SIDES
 from engine.types import Side
 
@@ -80,6 +82,7 @@ def _open_venues(building: Building) -> None:
                 stage_lots_min=venue.liquidation.stage_min,
                 stage_interval_ms=venue.liquidation.every,
                 service_us=venue.gateway.service,
+                ladder=None if venue.ladder is None else ladder_of(venue.ladder),
             )
 
 
@@ -111,6 +114,9 @@ def _open_market(building: Building, name: str, market: Any) -> None:
             tick=tick,
             lot=lot,
             maintenance=market.maintenance,
+            initial=market.initial,
+            tiers=None if market.tiers is None else tiers_of(market.tiers),
+            price_stale_ms=market.price_stale,
             taker_fee=market.taker_fee,
             maker_fee=market.maker_fee,
             venue=building.venue_of_market(name),
@@ -134,17 +140,17 @@ def _open_market(building: Building, name: str, market: Any) -> None:
 
 
 def _open_accounts(building: Building) -> None:
-    """Open the accounts of every population, then those of the events that have one of their own."""
-    for name, population in building.scenario.populations.items():
-        if population.enabled:
-            count = 1 if population.kind == "stale" else population.count
-            with told_at("populations", name):
-                at = building.venue_of(population, population.markets())
-                building.accounts[name] = _accounts(building, name, count, population.brings, at)
-                if isinstance(population, Arbitrageur):
-                    there = building.venue_of_market(population.on[1])
-                    if there != at:
-                        building.others[name] = _accounts(building, f"{name} there", count, population.brings, there)
+    """Open the accounts of every population, then those of the events that have one of their own.
+
+    Who lends at a venue comes first: what counts there is declared before anybody has a unified account.
+    """
+    lenders = {each.lender for venue in venues_on(building.scenario) for each in venue.collateral.values()}
+    on = [each for each in building.scenario.populations.values() if each.enabled]
+    for population in [each for each in on if each.name in lenders]:
+        _open_population(building, population)
+    _declare_collateral(building)
+    for population in [each for each in on if each.name not in lenders]:
+        _open_population(building, population)
     for name, event in building.scenario.events.items():
         if event.enabled and event.account is None:
             with told_at("events", name):
@@ -153,7 +159,40 @@ def _open_accounts(building: Building) -> None:
                 building.accounts[name] = _accounts(building, name, 1, event.brings, at)
 
 
-def _accounts(building: Building, name: str, count: int, brings: dict[str, Any], venue: int) -> list[int]:
+def _open_population(building: Building, population: Any) -> None:
+    """Open the accounts of one population."""
+    name, mode, count = population.name, population.margin, 1 if population.kind == "stale" else population.count
+    with told_at("populations", name):
+        at = building.venue_of(population, population.markets())
+        if isinstance(population, Crowd):
+            building.accounts[name] = building.sim.open_accounts(name, count, at, mode=mode)
+            return
+        building.accounts[name] = _accounts(building, name, count, population.brings, at, mode)
+        if isinstance(population, Arbitrageur):
+            there, own = building.venue_of_market(population.on[1]), f"{name} there"
+            if there != at:
+                building.others[name] = _accounts(building, own, count, population.brings, there, mode)
+
+
+def _declare_collateral(building: Building) -> None:
+    """Declare what counts at each venue, the unit of account before all others."""
+    for venue in venues_on(building.scenario):
+        ordered = sorted(venue.collateral.items(), key=lambda item: item[1].market is not None)
+        for asset, said in ordered:
+            with told_at("venues", venue.name, "collateral", asset):
+                building.sim.collateral(
+                    building.venues[venue.name],
+                    building.sim.assets[asset],
+                    market=None if said.market is None else building.markets[said.market],
+                    value=value_of(said.value),
+                    loan=said.loan,
+                    lender=None if said.lender is None else building.accounts[said.lender][0],
+                )
+
+
+def _accounts(
+    building: Building, name: str, count: int, brings: dict[str, Any], venue: int, mode: str = "cross"
+) -> list[int]:
     """Open a number of accounts at a venue, each with its deposits; a drawn deposit is rounded down to whole atoms."""
     deposits: dict[str, Iterator[Any]] = {}
     for k, (asset, amount) in enumerate(brings.items()):
@@ -167,7 +206,8 @@ def _accounts(building: Building, name: str, count: int, brings: dict[str, Any],
     for ordinal in range(count):
         own = name if count == 1 else f"{name} {ordinal}"
         try:
-            numbers.append(building.sim.account(own, venue, **{asset: next(each) for asset, each in deposits.items()}))
+            brought = {asset: next(each) for asset, each in deposits.items()}
+            numbers.append(building.sim.account(own, venue, mode=mode, **brought))
         except InputError as error:
             field = f"brings.{error.field}" if error.field in brings else error.field
             raise InputError(field, error.expected, error.was) from None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError
 from engine.scenario.draws import draw
 from engine.scenario.laws import Law
+from engine.scenario.margins import ladder_of
 from engine.scenario.markets import Venue
 from engine.scenario.paths import format_path
 from engine.scenario.quantities import Amount
@@ -72,17 +73,19 @@ class Building:
     """A scenario half built: its simulation, and the accounts by population or event."""
 
     def __init__(self, scenario: Scenario) -> None:
-        liquidation = venues_on(scenario)[0].liquidation
+        first = venues_on(scenario)[0]
+        liquidation = first.liquidation
         self.scenario = scenario
         self.sim = Simulation(
             seed=scenario.seed,
             stage=liquidation.stage,
             stage_lots_min=liquidation.stage_min,
             stage_interval_ms=liquidation.every,
+            ladder=None if first.ladder is None else ladder_of(first.ladder),
         )
         self.sim.plan = Plan(scenario.name, scenario.start, scenario.duration)
         self.sim.record(**scenario.record.switches())
-        self.accounts: dict[str, list[int]] = {}
+        self.accounts: dict[str, list[int] | range] = {}
         self.others: dict[str, list[int]] = {}  # accounts at the venue of an arbitrageur's second market
         self.venues: dict[str, int] = {}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.scenario.laws import Law
+from engine.scenario.margin_checks import collateral, perpetual
 from engine.scenario.population_checks import populations
 from engine.scenario.problems import NOTHING, Problem
 from engine.scenario.words import one_of
@@ -60,7 +61,7 @@ def check_whole(
     list of Problem
     """
     whole = Whole(scenario, names)
-    rules = (assets, markets, oracles, populations, events, supplies, record, parts)
+    rules = (assets, markets, collateral, oracles, populations, events, supplies, record, parts)
     problems = [problem for rule in rules for problem in rule(whole)]
     return problems + [problem for path, data in broken or () for problem in _raw_references(whole, path, data)]
 
@@ -70,6 +71,8 @@ def _raw_references(whole: Whole, path: Path, data: dict[str, Any]) -> Iterator[
         return
     for key, section in REFERENCES.items():
         value = data.get(key)
+        if data.get("kind") == "crowd" and key == "long":
+            continue  # a share there
         if isinstance(value, str):
             yield from whole.reference((*path, key), section, value)
         elif isinstance(value, (list, dict)):
@@ -200,6 +203,8 @@ def markets(whole: Whole) -> Iterator[Problem]:
             yield from whole.reference((*path, "base"), "assets", market.base_asset)
             if market.base_asset == quote:
                 yield Problem((*path, "quote"), "another asset than the base", quote)
+        if market.kind == "perp":
+            yield from perpetual(path, market)
         yield from _grids(whole, path, market)
 
 

@@ -10,13 +10,16 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
+
 from engine import _core
 from engine.errors import InputError
 from engine.scenario.laws import Choice, Exponential, Integers, Law, Lognormal, Pareto, Uniform
 
-__all__ = ["draw", "shuffled"]
+__all__ = ["draw", "draw_column", "shuffled"]
 
 SHUFFLE_PURPOSE = 1
+Array = np.ndarray[Any, Any]
 
 
 def _number(value: object) -> float:
@@ -65,6 +68,56 @@ def draw(law: Law, seed: int, population: str, count: int, k: int) -> list[Any]:
     else:
         raise InputError("law", "a known law", law)
     return values if law.max is None else [min(value, _number(law.max)) for value in values]
+
+
+def draw_column(law: Any, seed: int, population: str, count: int, k: int) -> Array:
+    """Draw one number for each member as a column: the numbers of `draw`, for very many members.
+
+    Parameters
+    ----------
+    law : Law or number
+        With its arguments read; a number is everybody's.
+    seed, population, count, k
+        As for `draw`.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (count,)
+
+    Examples
+    --------
+    >>> from engine.scenario.laws import integers
+    >>> from engine.scenario.quantities import NUMBER
+    >>> draw_column(integers(3, 6).in_units(NUMBER), 1, "loopers", 4, 0).tolist()
+    [5.0, 5.0, 3.0, 3.0]
+    """
+    if not isinstance(law, Law):
+        return np.full(count, _number(law))
+
+    def drawn(name: str, first: object, second: object) -> Array:
+        return _core.draw_column(name, _number(first), _number(second), seed, population, 0, count, k)["value"]
+
+    if isinstance(law, Lognormal):
+        values = drawn("lognormal", law.median, law.sigma)
+    elif isinstance(law, Pareto):
+        values = drawn("pareto", law.min, law.alpha)
+    elif isinstance(law, Exponential):
+        values = drawn("exponential", law.mean, 0.0)
+    elif isinstance(law, Uniform):
+        return drawn("uniform", law.low, law.high)
+    elif isinstance(law, Integers):
+        low, high = _number(law.low), _number(law.high)
+        whole: Array = low + np.floor(drawn("uniform", 0.0, 1.0) * (high - low + 1))
+        return whole
+    elif isinstance(law, Choice):
+        shares = np.array(list(accumulate(law.weights or [1.0] * len(law.values))))
+        places = np.searchsorted(shares, drawn("uniform", 0.0, 1.0) * shares[-1], side="right")
+        found: Array = np.array([_number(value) for value in law.values])[np.minimum(places, len(law.values) - 1)]
+        return found
+    else:
+        raise InputError("law", "a known law", law)
+    capped: Array = values if law.max is None else np.minimum(values, _number(law.max))
+    return capped
 
 
 def _chosen(law: Choice, uniforms: list[float]) -> list[Any]:

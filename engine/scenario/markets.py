@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from engine.scenario.base import Model, Named
+from engine.scenario.margins import Collateral, LadderField, TiersField
 from engine.scenario.quantities import CADENCE, DURATION, MOMENT, PRICE, SERVICE_US, STEP, SUPPLY, share
 
 __all__ = [
@@ -68,6 +69,13 @@ class Venue(Named):
 
     gateway: Gateway = Gateway()
     liquidation: Liquidation = Liquidation()
+    ladder: LadderField | None = Field(
+        None, description="what happens as margin falls: a venue's name or steps, best first; liquidation below 1"
+    )
+    collateral: dict[str, Collateral] = Field(
+        default_factory=dict,
+        description="what counts in unified accounts, by asset; the one without a market is the unit",
+    )
 
 
 class _Market(Named, ABC):
@@ -108,7 +116,14 @@ class Perp(_Market):
 
     kind: Literal["perp"] = "perp"
     settle: Ref = Field(description="settle, the asset of collateral and PnL")
-    maintenance: Annotated[Decimal, _SHARE] = Field(description='maintenance margin, such as "1.5%"')
+    maintenance: Annotated[Decimal, _SHARE] | None = Field(None, description='maintenance margin, such as "1.5%"')
+    initial: Annotated[Decimal, _SHARE] | None = Field(
+        None, description="initial margin; without it new positions are not gated"
+    )
+    tiers: TiersField | None = Field(
+        None, description='in place of both: "binance:ATOMUSDT", "hyperliquid:BTC", "flat:2%" or a table'
+    )
+    price_stale: Annotated[int, DURATION] = Field(0, description="a mark older than this is unknown; 0 never")
     taker_fee: Annotated[Decimal, _SHARE] = Decimal(0)
     maker_fee: Annotated[Decimal, _SHARE] = Decimal(0)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.scenario.laws import Choice, Integers, Law, Uniform
+from engine.scenario.margin_checks import crowd, mode
 from engine.scenario.problems import NOTHING, Problem
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ __all__ = ["populations"]
 DISTANCES_MAX = 64  # of a zero-intelligence flow
 LOOKS_IN_WINDOW_MAX = 16  # prices that a maker remembers, half of them for pauses that are shorter than the mean
 STOIKOV = ("risk_aversion", "decay", "sigma", "horizon")
-NEEDS_PRICE = ("market-maker", "stale", "holders", "zero-intelligence")
+NEEDS_PRICE = ("market-maker", "stale", "holders", "zero-intelligence", "crowd")
+HOLDS = ("holders", "crowd")  # perpetuals only
 
 
 def populations(whole: Whole) -> Iterator[Problem]:
@@ -36,6 +38,7 @@ def populations(whole: Whole) -> Iterator[Problem]:
             yield Problem(path, "a name that no event with an account of its own has", name, is_key=True)
         yield from _links(path, population)
         yield from _venues(whole, path, population)
+        yield from mode(whole, path, population)
         rule = _RULES.get(population.kind)
         if rule is not None:
             yield from rule(whole, path, population)
@@ -45,8 +48,9 @@ def _population_markets(whole: Whole, path: Path, population: Any) -> Iterator[P
     key = next((key for key in ("market", "on", "long", "short") if getattr(population, key, None) is not None), "on")
     traded = population.markets()
     for place, market in enumerate(traded):
-        at: Path = (*path, key, place) if key == "on" else (*path, key)
-        found = list(whole.reference(at, "markets", market, kind="perp" if population.kind == "holders" else ""))
+        within = market if isinstance(getattr(population, key), dict) else place
+        at: Path = (*path, key, within) if key == "on" else (*path, key)
+        found = list(whole.reference(at, "markets", market, kind="perp" if population.kind in HOLDS else ""))
         yield from found
         if market in traded[:place]:
             yield Problem(at, "each market once", market)
@@ -64,12 +68,13 @@ def _venues(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
     """V-8: a venue that there is; those who take the other side of positions stand there too."""
     if population.venue is not None:
         yield from whole.reference((*path, "venue"), "venues", population.venue)
-    other = whole.scenario.populations.get(getattr(population, "rest", None) or "")
-    if other is not None:
-        venue, there = whole.stands_at(population), whole.stands_at(other)
+    said = getattr(population, "rest", None) or []
+    for place, name in enumerate([said] if isinstance(said, str) else said):
+        other = whole.scenario.populations.get(name)
+        venue, there = whole.stands_at(population), None if other is None else whole.stands_at(other)
         if venue is not None and there is not None and venue != there:
-            expected = f"a population at {venue}, where these are: give it a venue"
-            yield Problem((*path, "rest"), expected, f"{other.name}, at {there}")
+            at: Path = (*path, "rest") if isinstance(said, str) else (*path, "rest", place)
+            yield Problem(at, f"a population at {venue}, where these are: give it a venue", f"{name}, at {there}")
 
 
 def _links(path: Path, population: Any) -> Iterator[Problem]:
@@ -165,6 +170,7 @@ def _hawkes(_: Whole, path: Path, orders: Any) -> Iterator[Problem]:
 
 
 _RULES: dict[str, Callable[[Whole, Path, Any], Iterator[Problem]]] = {
+    "crowd": crowd,
     "holders": _holders,
     "market-maker": _market_maker,
     "noise": _noise,

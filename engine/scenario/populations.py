@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from engine.scenario.building import Building
 
-__all__ = ["BUILDERS", "SIDES"]
+__all__ = ["BUILDERS", "SIDES", "jitter_law"]
 
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _JITTERS = {
@@ -33,7 +33,7 @@ _JITTERS = {
 }
 
 
-def _jitter(law: Law | float | None) -> tuple[Any, ...] | None:
+def jitter_law(law: Law | float | None) -> tuple[Any, ...] | None:
     """Return a link's law as the world takes it (R-7)."""
     if law is None:
         return None
@@ -56,9 +56,9 @@ def _add(building: Building, kind: str, population: Any, **columns: Any) -> int:
         [_core.member_key(population.name, ordinal) for ordinal in range(len(accounts))],
         start_ms=building.scenario.time_ms(population.start),
         latency_ms=population.link.base,
-        latency_law=_jitter(population.link.jitter),
+        latency_law=jitter_law(population.link.jitter),
         picture_ms=population.picture.base,
-        picture_law=_jitter(population.picture.jitter),
+        picture_law=jitter_law(population.picture.jitter),
         **columns,
     )
 
@@ -244,9 +244,9 @@ def _python(building: Building, population: Any) -> None:
             watches=[] if is_array else [market.number for market in markets],
             start_ms=building.scenario.time_ms(population.start),
             latency_ms=population.link.base,
-            latency_law=_jitter(population.link.jitter),
+            latency_law=jitter_law(population.link.jitter),
             picture_ms=population.picture.base,
-            picture_law=_jitter(population.picture.jitter),
+            picture_law=jitter_law(population.picture.jitter),
         )
 
 
@@ -323,6 +323,13 @@ def _stale(building: Building, stale: Any) -> None:
                 building.sim.world.send_order(account, market.number, SIDES[word], ticks, lots, at_ms=at_ms)
 
 
+def _crowd(building: Building, crowd: Any) -> None:
+    """Open a crowd's positions and declare what its members will do."""
+    from engine.scenario.holders import open_crowd
+
+    open_crowd(building, crowd)
+
+
 def _account(_: Building, __: Any) -> None:
     """Do nothing: the account is open, and others act through it."""
 
@@ -339,5 +346,6 @@ BUILDERS: dict[str, Callable[[Building, Any], None]] = {
     "holders": _holders,
     "stale": _stale,
     "account": _account,
+    "crowd": _crowd,
     "python": _python,
 }

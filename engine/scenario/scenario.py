@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from engine.agents import Agent, ArrayAgent
 from engine.errors import InputError
-from engine.scenario.agents import POPULATION_KINDS, Holders, Population, PopulationBase, PythonAgents
+from engine.scenario.agents import Holders, PopulationBase, PythonAgents
 from engine.scenario.base import Model, Named
 from engine.scenario.checks import check_whole
+from engine.scenario.crowds import POPULATION_KINDS, Crowd, Population
 from engine.scenario.events import EVENT_KINDS, Event, Orders, Shock
 from engine.scenario.markets import MARKET_KINDS, ORACLE_KINDS, Asset, Market, Oracle, Venue
 from engine.scenario.paths import SECTIONS, format_path, parse_path, set_value
@@ -321,7 +322,7 @@ class Scenario(Model):
         name : str, optional
             Its kind by default.
         rest : PopulationBase, optional
-            For `Holders`.
+            For `Holders` and `Crowd`.
         **options
             For a Python agent: fields of `PythonAgents`, such as `on`, `brings`, `link`.
 
@@ -338,10 +339,11 @@ class Scenario(Model):
             raise InputError("population", "a population such as MarketMaker(...)", population)
         own = name or self._free_name("populations", population.kind)
         if rest is not None:
-            if not isinstance(population, Holders):
-                raise InputError("rest", "nothing but for Holders", rest)
+            if not isinstance(population, (Holders, Crowd)):
+                raise InputError("rest", "nothing but for Holders and Crowd", rest)
             other = rest if rest.name in self.populations else self._hold("populations", f"rest of {own}", rest)
-            population = population.model_copy(update={"rest": other.name})
+            taker = other.name if isinstance(population, Holders) else [other.name]
+            population = population.model_copy(update={"rest": taker})
         return self._hold("populations", own, population)
 
     def at(self, at: object, event: Any, name: str | None = None) -> Any:

@@ -25,9 +25,7 @@ VALUES = st.one_of(
 def fired(waiting: dict[tuple[int, int, str], int], series: int, value: int) -> list[int]:
     """Look at everything: who waits on this series at a value that has been reached; they wait no longer."""
     reached = [
-        key
-        for key, at in waiting.items()
-        if key[1] == series and (value <= at if key[2] == "fall" else value >= at)
+        key for key, at in waiting.items() if key[1] == series and (value <= at if key[2] == "fall" else value >= at)
     ]
     for key in reached:
         del waiting[key]
@@ -44,9 +42,7 @@ class Triggers(RuleBasedStateMachine):
         self.index = TriggerIndex(2)
         self.waiting: dict[tuple[int, int, str], int] = {}
 
-    @rule(
-        unit=st.integers(0, 60), series=st.integers(0, 1), side=st.sampled_from(["fall", "rise"]), at=VALUES
-    )
+    @rule(unit=st.integers(0, 60), series=st.integers(0, 1), side=st.sampled_from(["fall", "rise"]), at=VALUES)
     def set(self, unit: int, series: int, side: str, at: int) -> None:
         """Let a unit wait, or wait elsewhere."""
         at %= self.spread
@@ -128,7 +124,12 @@ def test_a_quiet_value_reads_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "field"),
-    [((-1, 0, "fall", 1), "unit"), ((0, 2, "fall", 1), "series"), ((0, 0, "down", 1), "side"), ((0, 0, "fall", -1), "at")],
+    [
+        ((-1, 0, "fall", 1), "unit"),
+        ((0, 2, "fall", 1), "series"),
+        ((0, 0, "down", 1), "side"),
+        ((0, 0, "fall", -1), "at"),
+    ],
 )
 def test_what_is_not_there_is_refused_by_name(arguments: tuple[Any, ...], field: str) -> None:
     with pytest.raises(InputError, match=field):

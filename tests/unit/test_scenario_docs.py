@@ -10,8 +10,9 @@ from click.testing import CliRunner
 from engine import cli
 from engine.run import run_scenario
 from engine.scenario import Scenario
-from engine.scenario.agents import POPULATION_KINDS, Leaves, Link, MarketMaker, PopulationBase, Returns
+from engine.scenario.agents import Leaves, Link, MarketMaker, PopulationBase, Returns
 from engine.scenario.base import Model
+from engine.scenario.crowds import POPULATION_KINDS, Crowd, DipBuy, StopLoss, TopUp
 from engine.scenario.events import OrderRow, Orders, Shock
 from engine.scenario.laws import LAWS
 from engine.scenario.markets import (
@@ -78,7 +79,7 @@ def test_the_examples_of_kinds_run_and_say_everything_that_can_be_said():
     for kind, model in POPULATION_KINDS.items():
         missing = set(model.model_fields) - keys[model] - general
         assert missing == ({"parameters"} if kind == "python" else set()), kind
-    assert general - {"enabled", "kind"} <= keys[MarketMaker] | {"count"}
+    assert general - {"enabled", "kind"} <= keys[MarketMaker] | keys[Crowd] | {"count"}
     for model in (
         Leaves,
         Returns,
@@ -94,6 +95,9 @@ def test_the_examples_of_kinds_run_and_say_everything_that_can_be_said():
         PriceOracle,
         PriceSource,
         MarkOracle,
+        StopLoss,
+        DipBuy,
+        TopUp,
     ):
         optional = {"enabled", "kind", "sell", "maker_fee", "base", "brings", "account", "lag", "price_min", "venue"}
         optional |= {"source"} if model is PriceOracle else {"times"} if model is PriceSource else set()
@@ -117,6 +121,7 @@ def test_every_population_of_the_examples_acts():
         "believers",
         "old",
         "whale",
+        "masses",
     }
     assert kinds <= acting
 

@@ -8,7 +8,7 @@ from scenariokit import SMALL, changed
 from engine import InputError
 from engine.lineage import LandmarkKind
 from engine.scenario import Scenario
-from engine.scenario.agents import POPULATION_KINDS
+from engine.scenario.crowds import POPULATION_KINDS
 from engine.scenario.populations import BUILDERS
 
 BRINGS = 'brings = { EUR = "1M", COIN = "100k" }\n'
@@ -21,6 +21,9 @@ KINDS = {
     "hawkes-orders": 'market = "COIN-PERP"\nmu = "2/s"\nalpha = "1/s"\nbeta = "2/s"\nqty = "uniform(1, 20)"\n',
     "momentum": 'market = "COIN-PERP"\nlookback = "1s"\nthreshold = "0.1%"\nhold = "1s"\nqty = "integers(5, 10)"\n'
     'wake_every = "100ms"\n',
+    "crowd": 'on = { COIN-PERP = 1 }\nnotional = "pareto(20, 2)"\nleverage = "uniform(2, 4)"\n'
+    'rest = ["shorts"]\nlong = 0.9\n'
+    'stop_loss = { distance = "uniform(0.1%, 1%)" }\n',
     "arbitrageur": 'on = ["COIN/EUR", "COIN-PERP"]\nthreshold = "5bps"\nqty = "1 COIN"\n'
     'wake_every = "exponential(50ms)"\n',
     "value": 'market = "COIN/EUR"\nfair = "uniform(10.5, 11)"\nthreshold = "1%"\nqty = "100 EUR"\n'
@@ -32,7 +35,7 @@ KINDS = {
 def with_kind(kind, more="", count=2):
     link = 'link = { base = "1ms", jitter = "exponential(2ms)" }'
     head = f'\n[populations.new]\nkind = "{kind}"\ncount = {count}\n{link}\n'
-    return SMALL + head + more + BRINGS
+    return SMALL + head + more + ("" if kind == "crowd" else BRINGS)  # its members bring their margin
 
 
 def ran(scenario, until_ms=10_000):

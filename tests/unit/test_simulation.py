@@ -121,7 +121,7 @@ class TestMarket:
         rates = {"maintenance": "0.02", field: rate}
         refused(sim, field, lambda: sim.perpetual("NEW", sim.assets["USDT"], tick="0.001", lot="0.001", **rates))
 
-    @pytest.mark.parametrize("stage", ["0", "1.1", "0.0000001", *NOT_NUMBERS])
+    @pytest.mark.parametrize("stage", ["-0.1", "1.1", "0.0000001", *NOT_NUMBERS])
     def test_x4_the_stage_is_a_share(self, stage):
         with pytest.raises(InputError, match="stage"):
             Simulation(seed=1, stage=stage)

@@ -1,0 +1,171 @@
+# Holders: what accounts without an agent do: stop-losses, purchases of a dip, top-ups of margin (H-1 .. H-4).
+#
+#   mark reaches a plan's price -> due (phase 4) -> order over the member's link, cause = the publication -> phase 8
+#   unit stands beyond a boundary -> EVENT_TOP_UP after a delay (phase 1) -> reserve pays -> unit looks again
+#
+# Stands on: venue, funds, agent. The margin check calls it: `holders_take` parts plans from units, `holders_fire` acts when all changes of
+# the millisecond are made, `holder_stands` hears of each unit that has come to stand worse. An account in liquidation does nothing.
+
+from libc.stdlib cimport qsort
+from libc.string cimport memset
+
+from engine.native.types cimport *
+from engine.native.arith cimport *
+from engine.native.agent cimport agent_send
+from engine.native.book cimport NO_PRICE
+from engine.native.crowd cimport *
+from engine.native.funds cimport *
+from engine.native.health cimport *
+from engine.native.ledger cimport *
+from engine.native.link cimport *
+from engine.native.market cimport *
+from engine.native.orders cimport *
+from engine.native.risk cimport *
+from engine.native.rng cimport *
+from engine.native.slab cimport *
+from engine.native.state cimport *
+from engine.native.triggers cimport *
+from engine.native.unit cimport *
+from engine.native.venue cimport *
+
+
+# ---- plans ----
+
+cdef inline int compare_rows(const void* x, const void* y) noexcept nogil:
+    cdef uint32_t a = (<const uint32_t*>x)[0], b = (<const uint32_t*>y)[0]
+    return -1 if a < b else a > b
+
+
+# Part the plans that have fired from the units that are due; the units keep their order. Without memory the fault is latched. O(due).
+cdef inline void holders_take(State* state) noexcept nogil:
+    cdef Slab* fired = &state.crowds.fired
+    cdef uint32_t* due = <uint32_t*>state.risk.due.base
+    cdef uint32_t i, kept = 0
+    fired.count = 0
+    if state.crowds.plans.count == 0:
+        return
+    # invariant: due[0 .. kept) are the units among the first i
+    for i in range(state.risk.due.count):
+        if not due[i] & <uint32_t>PLAN_TAG:
+            due[kept] = due[i]
+            kept += 1
+            continue
+        if slab_reserve(fired, 1):
+            state.fault = FAULT_NO_MEMORY
+            return
+        (<uint32_t*>(fired.base))[slab_take(fired)] = due[i] & ~<uint32_t>PLAN_TAG
+    state.risk.due.count = kept
+
+
+# The lots that a plan would trade now, signed; 0 if it has nothing to do. O(markets of the account).
+cdef inline qty_t plan_lots(State* state, Plan* plan) noexcept nogil:
+    cdef slot_t slot = holding_find(&state.accounts, plan.account, plan.market)
+    cdef qty_t held = 0 if slot == NIL else holding_at(&state.accounts, slot).position_lots
+    if account_at(&state.accounts, plan.account).liquidation or (slot != NIL and is_frozen(state, plan.account, plan.market)):
+        return 0
+    if plan.kind == PLAN_DIP:
+        return plan.lots
+    if (held > 0) != (plan.kind == PLAN_STOP_LONG):
+        return 0
+    return -held
+
+
+# The member of a crowd as one who sends: its draws and its link. O(1).
+cdef inline Agent member_of(State* state, Crowd* crowd, uint32_t account) noexcept nogil:
+    cdef Agent member
+    memset(&member, 0, sizeof(Agent))
+    member.account = <int32_t>account
+    member.base_ms = crowd.base_ms
+    member.law = crowd.law
+    member.picture_law = NIL
+    member.stream = stream_of(state.seed, mix64(crowd.name + <uint64_t>(account - crowd.first) * GOLDEN))
+    return member
+
+
+# Send a plan's market order; a stop's only reduces. O(markets of the account).
+cdef inline void plan_send(State* state, Plan* plan, qty_t lots, uint32_t cause) noexcept nogil:
+    cdef Sender sender = sender_of(state, plan.account, plan.market)
+    cdef Agent member = member_of(state, crowd_at(&state.crowds, plan.crowd), plan.account)
+    cdef uint32_t flags = ORDER_IS_MARKET if plan.kind == PLAN_DIP else ORDER_IS_MARKET | ORDER_REDUCES
+    if sender.desk == NIL:
+        state.fault = FAULT_NO_MEMORY
+        return
+    state.crowds.order_count += 1
+    agent_send(state, &member, sender, SIDE_BUY if lots > 0 else SIDE_SELL, flags, 0,
+               min64(abs64(lots), market_at(state, plan.market).book.qty_max), state.now_ms, cause)
+
+
+cdef inline void plans_sort(State* state) noexcept nogil:
+    """The order of plans in a bucket of triggers is nobody's business: they act in that of their rows."""
+    if state.crowds.fired.count > 1:
+        qsort(state.crowds.fired.base, state.crowds.fired.count, 4, &compare_rows)
+
+
+# The plan that fired in place i of this check, its trigger given back; its lots in *lots, 0 if there is nothing to do. O(markets of the account).
+cdef inline Plan* plan_fired(State* state, uint32_t i, qty_t* lots) noexcept nogil:
+    cdef Plan* plan = plan_at(&state.crowds, (<uint32_t*>state.crowds.fired.base)[i])
+    trigger_drop(&state.risk.triggers, &plan.trigger)
+    lots[0] = plan_lots(state, plan)
+    return plan
+
+
+# ---- top-ups ----
+
+# A unit has come to stand worse: its holder tops it up after a while, if he does such things and it stands badly enough. O(log members).
+cdef inline void holder_stands(State* state, slot_t slot) noexcept nogil:
+    cdef Unit* unit = unit_of_state(state, slot)
+    cdef uint32_t row, crowd_row
+    cdef Crowd* crowd
+    cdef TopUp* top_up
+    if state.crowds.top_ups.count == 0 or unit.liquidation:
+        return
+    crowd_row = crowd_find(&state.crowds, unit.account)
+    if crowd_row == NIL:
+        return
+    crowd = crowd_at(&state.crowds, crowd_row)
+    if unit.state < crowd.top_up_state:
+        return
+    row = top_up_find(&state.crowds, crowd, unit.account)
+    if row == NIL:
+        return
+    top_up = top_up_at(&state.crowds, row)
+    if top_up.left == 0 or top_up.is_coming:
+        return
+    top_up.is_coming = 1
+    venue_schedule(state, state.now_ms + crowd.top_up_after_ms, PHASE_EXTERNAL, EVENT_TOP_UP, row, slot, 0)
+
+
+# Bring a top-up to its unit: out of the reserve, into the account, and where the position has money of its own into that. 0 if it was
+# paid. O(markets of both accounts).
+cdef inline int top_up_pay(State* state, TopUp* top_up, slot_t slot, uint32_t reserve) noexcept nogil:
+    cdef Unit* unit = unit_of_state(state, slot)
+    cdef uint32_t asset = unit.asset
+    cdef slot_t holding = unit.holding
+    cdef int fault = FUNDS_DONE
+    if reserve != NIL:
+        fault = funds_withdraw(state, reserve, asset, top_up.atoms)
+        if fault == FUNDS_DONE and funds_deposit(state, top_up.account, asset, top_up.atoms):
+            state.fault = FAULT_NO_MEMORY
+    if fault == FUNDS_DONE and holding != NIL:
+        fault = funds_margin(state, top_up.account, holding_at(&state.accounts, holding).market, top_up.atoms)
+    return fault
+
+
+# A top-up has come (phase 1). While the unit stands as badly the next one follows, as long as there are more. O(markets of the account).
+cdef inline void top_up_arrives(State* state, uint32_t row, slot_t slot) noexcept nogil:
+    cdef TopUp* top_up = top_up_at(&state.crowds, row)
+    cdef Crowd* crowd = crowd_at(&state.crowds, crowd_find(&state.crowds, top_up.account))
+    cdef Unit* unit = unit_of_state(state, slot)
+    cdef Health health
+    top_up.is_coming = 0
+    if unit.liquidation or account_at(&state.accounts, top_up.account).liquidation:
+        return
+    if top_up_pay(state, top_up, slot, crowd.reserve):
+        state.crowds.missing_count += 1
+        return
+    top_up.left -= 1
+    state.crowds.top_up_count += 1
+    unit_health(state, slot, &health)
+    if top_up.left and health.is_known and ladder_state(rules_of(state, top_up.account), &health) >= crowd.top_up_state:
+        top_up.is_coming = 1
+        venue_schedule(state, state.now_ms + crowd.top_up_after_ms, PHASE_EXTERNAL, EVENT_TOP_UP, row, slot, 0)

@@ -1,0 +1,245 @@
+"""Crowds in scenarios: drawn as the reference draws them, balanced, small, and refused by name (H-1, L-9)."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from engine import InputError
+from engine.reference import crowd as reference
+from engine.reference import rng
+from engine.scenario.holders import matched
+from engine.scenario.problems import ScenarioError
+from engine.scenario.scenario import Scenario
+
+BYTES_PER_ACCOUNT_MAX = 300
+HEAD = """
+name = "crowd"
+start = "2025-10-10T20:45Z"
+duration = "60s"
+seed = 20251010
+
+[assets.USDT]
+decimals = 6
+supply = "1000bn"
+
+[venues.cex]
+ladder = "binance-portfolio-margin"
+
+[markets.ATOM-PERP]
+kind = "perp"
+settle = "USDT"
+tick = "0.001"
+lot = "0.01"
+price = "4.000"
+tiers = "binance:ATOMUSDT"
+
+[markets.BTC-PERP]
+kind = "perp"
+settle = "USDT"
+tick = "0.1"
+lot = "0.001"
+price = "100000"
+maintenance = "1%"
+
+[populations.bank]
+kind = "account"
+brings = { USDT = "10bn" }
+
+[populations.hedgers]
+kind = "account"
+count = 3
+brings = { USDT = "50bn" }
+"""
+CROWD = """
+[populations.masses]
+kind = "crowd"
+count = 200
+on = { ATOM-PERP = 3, BTC-PERP = 1 }
+positions = "integers(1, 2)"
+long = "60%"
+notional = "pareto(1500, 1.4)"
+leverage = "lognormal(5, 0.5)"
+rest = ["hedgers"]
+"""
+SWITCHES = """
+stop_loss = { share = "30%", distance = "uniform(3%, 15%)" }
+top_up = { share = "20%", amount = "20%", times = 2, after = "1s", reserve = "bank" }
+dip_buy = { share = "5%", fall = "uniform(2%, 10%)", worth = "500" }
+"""
+
+
+def simulated(text):
+    return Scenario.from_toml(text).simulation()
+
+
+def members(sim, name="masses"):
+    return [number for number, own in sim.accounts.items() if own.startswith(f"{name} ")]
+
+
+class TestDrawn:
+    TERMS = reference.CrowdTerms(
+        weights=(3.0, 1.0),
+        lot_atoms=(4000 * 10, 1_000_000 * 100),  # 0.001 x 0.01 is 10 atoms of USDT, 0.1 x 0.001 is 100
+        long=0.6,
+        positions=lambda bits: 1 + int(rng.uniform(bits, 0.0, 1.0) * 2),
+        leverage=lambda bits: rng.lognormal(bits, 5.0, 0.5),
+        notional_atoms=lambda bits: rng.pareto(bits, 1500.0, 1.4) * 10.0**6,
+    )
+
+    def test_h1_every_member_is_the_reference_s(self):
+        sim = simulated(HEAD + CROWD)
+        atom, btc = sim.markets.values()
+        signs = set()
+        for ordinal, account in enumerate(members(sim)):
+            drawn = reference.member(20251010, "masses", ordinal, self.TERMS)
+            held = {each.market: each.side * each.lots for each in drawn}
+            signs.update(each.side for each in drawn)
+            positions = [sim.world.position(account, market.number)[0] for market in (atom, btc)]
+            assert positions == [held.get(0, 0), held.get(1, 0)]
+            assert sim.world.balance(account, 0)[0] == sum(each.margin_atoms for each in drawn)
+        assert signs == {1, -1}
+        sim.world.check_invariants()
+
+    def test_h1_the_rest_is_shared_evenly(self):
+        sim = simulated(HEAD + CROWD)
+        hedgers = [number for number, name in sim.accounts.items() if name.startswith("hedgers")]
+        for market in sim.markets.values():
+            gap = sum(sim.world.position(account, market.number)[0] for account in members(sim))
+            parts = [-sim.world.position(account, market.number)[0] for account in hedgers]
+            assert sum(parts) == gap != 0
+            assert max(parts) - min(parts) <= 1
+
+    def test_h1_matched_is_the_reference_s(self):
+        draws = np.random.default_rng(5)
+        for _ in range(30):
+            longs = draws.integers(1, 9, draws.integers(1, 12))
+            cuts = np.unique(draws.integers(1, longs.sum() + 1, 6))
+            shorts = np.diff(np.concatenate([[0], cuts, [longs.sum()]]))
+            shorts = shorts[shorts > 0]
+            expected = reference.matched(list(enumerate(longs.tolist())), list(enumerate(shorts.tolist())))
+            assert [tuple(row) for row in np.transpose(matched(longs, shorts)).tolist()] == expected
+
+    def test_h1_another_switch_or_another_crowd_changes_no_draw(self):
+        alone = simulated(HEAD + CROWD)
+        beside = simulated(HEAD + CROWD.replace("masses", "others") + CROWD + SWITCHES)
+        atom = alone.markets["ATOM-PERP"].number
+        assert [alone.world.position(each, atom) for each in members(alone)] == [
+            beside.world.position(each, atom) for each in members(beside)
+        ]
+
+    def test_isolated_positions_have_their_own_margin(self):
+        sim = simulated(HEAD + CROWD + 'margin = "isolated"\n')
+        atom, btc = sim.markets.values()
+        seen = 0
+        for ordinal, account in enumerate(members(sim)):
+            for each in reference.member(20251010, "masses", ordinal, self.TERMS):
+                market = (atom, btc)[each.market]
+                sim.publish(market, "4" if market is atom else "100000")
+                assert sim.margin(account, market=market).equity == market.quote.grid.value(each.margin_atoms)
+                seen += 1
+            assert sim.world.balance(account, 0)[0] == 0
+        assert seen > 250
+        sim.world.check_invariants()
+
+
+class TestSwitches:
+    def test_shares_of_the_members_do_what_is_declared(self):
+        sim = simulated(HEAD + CROWD.replace("count = 200", "count = 20000") + SWITCHES)
+        counts = sim.world.crowd_counts()
+        top_ups = sim.world.memory()["top_ups"][0]
+        dips = 20_000 * 0.05
+        stops = 20_000 * 1.5 * 0.3  # one and a half positions each
+        assert abs(counts["plans"] - stops - dips) < 5 * (stops + dips) ** 0.5
+        assert abs(top_ups - 4_000) < 5 * 4_000**0.5
+
+    def test_a_slide_fires_stops_and_calls_for_money(self):
+        sim = simulated(HEAD + CROWD.replace("count = 200", "count = 2000") + SWITCHES)
+        sim.publish(sim.markets["BTC-PERP"], "100000")
+        for step in range(20):
+            sim.run(until_ms=step * 3_000)
+            sim.publish(sim.markets["ATOM-PERP"], Decimal(4) - step * Decimal("0.04"))
+        sim.run(until_ms=60_000)
+        counts = sim.world.crowd_counts()
+        assert counts["orders"] > 200
+        assert counts["top_ups"] > 10
+        assert counts["missing"] == 0
+        sim.world.check_invariants()
+
+
+class TestMany:
+    def test_a_hundred_thousand_members_with_two_positions_and_stops_for_a_third_stay_small(self):
+        text = CROWD.replace("count = 200", "count = 100000").replace('"integers(1, 2)"', "2") + SWITCHES
+        empty = simulated(HEAD)
+        before = sum(rows * row_bytes for rows, row_bytes in empty.world.memory().values())
+        started = time.perf_counter()
+        sim = simulated(HEAD + text)
+        print(f"100,000 members opened in {time.perf_counter() - started:.1f} s")
+        memory = sim.world.memory()
+        assert memory["holdings"][0] >= 200_000
+        assert memory["agents"][0] == 0
+        assert (
+            sum(rows * row_bytes for rows, row_bytes in memory.values()) - before
+        ) / 100_000 <= BYTES_PER_ACCOUNT_MAX
+        assert len(sim.accounts) == len(empty.accounts) + 100_000
+        assert sim.accounts[members(sim)[99_999]] == "masses 99999"
+
+
+class TestRefused:
+    def test_l9_nobody_takes_the_rest(self):
+        with pytest.raises(InputError) as caught:
+            simulated(HEAD + CROWD.replace('rest = ["hedgers"]\n', ""))
+        assert caught.value.field == "populations.masses.rest"
+        gaps = {}
+        whole = simulated(HEAD + CROWD)
+        for name, market in whole.markets.items():
+            gap = sum(whole.world.position(account, market.number)[0] for account in members(whole))
+            gaps[name] = f"{market.quantity.value(abs(gap))} {'short' if gap > 0 else 'long'} of {name}"
+        assert caught.value.expected == f"populations that take what remains (L-9): {', '.join(gaps.values())}"
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ('rest = ["hedgers"]', 'rest = ["hedger"]', "populations.masses.rest[0]: expected a name of populations"),
+            ('rest = ["hedgers"]', 'rest = ["masses"]', "populations.masses.rest[0]: expected another population"),
+            ("ATOM-PERP = 3", "ATOM = 3", "populations.masses.on.ATOM: expected a name of markets"),
+            ("ATOM-PERP = 3, BTC-PERP = 1", "ATOM-PERP = 0", "populations.masses.on: expected a weight above 0"),
+            ("ATOM-PERP = 3", "ATOM-PERP = -3", "populations.masses.on.ATOM-PERP: expected a number"),
+            ('"integers(1, 2)"', '"integers(0, 2)"', "populations.masses.positions.low: expected a number"),
+            ('long = "60%"', 'long = "160%"', "populations.masses.long: expected a share"),
+            ('leverage = "lognormal(5, 0.5)"', "leverage = 0", "populations.masses.leverage: expected a number"),
+            (
+                'reserve = "bank" }',
+                'reserve = "masses" }',
+                "populations.masses.top_up.reserve: expected another population",
+            ),
+            (', reserve = "bank" }', " }", "populations.masses.top_up.reserve: expected a population that pays"),
+            ("times = 2", "times = 0", "populations.masses.top_up.times: expected at least 1"),
+            (
+                'share = "20%", amount',
+                'share = "20%", when = "cancel", amount',
+                "populations.masses.top_up.when: expected an action",
+            ),
+            ("count = 200", 'count = 200\nbrings = { USDT = "1" }', "populations.masses.brings: expected nothing"),
+            ("count = 200", 'count = 200\nmargin = "unified"', "populations.masses.margin: expected another mode"),
+            ("count = 200", 'count = 200\nmargin = "cash"', "populations.masses.margin: expected a mode that holds"),
+            ("count = 200", 'count = 200\nmargin = "crossed"', "populations.masses.margin: expected one of cash"),
+        ],
+    )
+    def test_a_mistake_is_told_where_it_stands(self, old, new, said):
+        text = HEAD + CROWD + SWITCHES
+        assert old in text
+        with pytest.raises(ScenarioError) as caught:
+            Scenario.from_toml(text.replace(old, new))
+        (line,) = caught.value.lines()
+        assert said in line
+        assert line.split(":")[1].isdecimal()  # the line of the text
+
+    def test_what_is_written_is_read(self):
+        scenario = Scenario.from_toml(HEAD + CROWD + SWITCHES)
+        again = Scenario.from_toml(scenario.to_toml())
+        assert again == scenario
+        assert again.simulation().world.digest() == scenario.simulation().world.digest()
