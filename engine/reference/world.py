@@ -261,7 +261,7 @@ class World:
         is_paid = row.number in {market.terms.venue_accounts + SystemAccount.BAD_DEBT for market in self.markets}
         if row.side:
             broken = self.funds.cover_margin(row.number, row.account, row.price, row.qty)
-            if broken is not None or not is_paid or self.markets[row.price].terms.quote_asset != row.market:
+            if broken or not is_paid or self.markets[row.price].terms.quote_asset != row.market:
                 raise InvariantError(broken or "L-10: a write-off that no bad-debt account pays", repr(row))
             return
         if self.ledger.balances[row.account][row.market].atoms != -row.qty or row.qty < 1:
