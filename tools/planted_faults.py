@@ -29,7 +29,7 @@ UNIT = [*sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit"
 UNIT.append("tests/unit/test_digest.py")
 WALKS = ["tests/properties/test_book_batches.py", "tests/properties/test_book_machine.py"]
 # Faults of the triggers (section E) are for these; tests that plant faults themselves would take the planted one away.
-MARGIN_UNIT = ["tests/unit/test_margin_world.py"]
+MARGIN_UNIT = ["tests/unit/test_margin_world.py", "tests/unit/test_margin_funds.py", "tests/unit/test_margin_bands.py"]
 MARGIN_WALKS = ["tests/properties/test_margin_walks.py"]
 WITHOUT = "not reference and not slow and not found_out"
 # The reference has no faults; a fixed seed gives the same walks each time; this file is a plugin, too.

@@ -199,13 +199,8 @@ class World:
             JournalKind.WRITE_OFF: self._write_off,
             JournalKind.INTEREST: self._interest,
             JournalKind.FUNDING: self._funding,
-            JournalKind.WITHDRAW: self._move_funds,
-            JournalKind.BORROW: self._move_funds,
-            JournalKind.REPAY: self._move_funds,
-            JournalKind.MARGIN: self._move_funds,
-            JournalKind.LEVERAGE: self._move_funds,
             JournalKind.REDUCE: self._reduce,
-        }[JournalKind(row.kind)]
+        }.get(JournalKind(row.kind), self._move_funds)
         handler(row)
 
     def _deposit(self, row: JournalRow) -> None:
@@ -266,9 +261,11 @@ class World:
         """Bring a flat account under water, or the margin of a flat position, to exactly 0 (L-10)."""
         is_paid = row.number in {market.terms.venue_accounts + SystemAccount.BAD_DEBT for market in self.markets}
         if row.side:
+            if not is_paid or self.markets[row.price].terms.quote_asset != row.market:
+                raise InvariantError("L-10: a write-off that no bad-debt account pays", repr(row))
             broken = self.funds.cover_margin(row.number, row.account, row.price, row.qty)
-            if broken is not None or not is_paid or self.markets[row.price].terms.quote_asset != row.market:
-                raise InvariantError(broken or "L-10: a write-off that no bad-debt account pays", repr(row))
+            if broken is not None:
+                raise InvariantError(broken, repr(row))
             return
         if self.ledger.balances[row.account][row.market].atoms != -row.qty or row.qty < 1:
             raise InvariantError("L-10: a write-off does not lead to exactly 0", repr(row))

@@ -224,7 +224,8 @@ class Walk:
                 native.add_margin(account, rng.choice(self.perpetuals), rng.choice((atoms, -atoms)))
         elif kind == "leverage":
             market = rng.choice(self.perpetuals) if mode is AccountMode.ISOLATED else None
-            self.world.choose(account, rng.choice((0, 1, 4, 20)), market)
+            with suppress(InputError):  # somebody who has nothing yet
+                self.world.choose(account, rng.choice((0, 1, 4, 20)), market)
 
     def withdraw(self, account: int, asset: int, atoms: int) -> None:
         """Withdraw; the scan says whether that is refused (C-6)."""

@@ -127,7 +127,7 @@ class MarginWorld(TwinWorld):
             settle,
             options.get("worth", 1),
             self.schedules[options["maintenance"]],
-            self.terms[market].initial,
+            None if options.get("initial") is None else self.schedules[options["initial"]],
             options.get("price_stale_ms", 0),
         )
         return market

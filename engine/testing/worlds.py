@@ -100,7 +100,7 @@ class TwinWorld:
     ) -> int:
         """Open a spot market whose lot is worth `worth` quote atoms at one tick."""
         fees_to = self.venue_accounts[venue]
-        terms = MarketTerms(quote, worth, base, base_atoms_per_lot, venue_accounts=fees_to, **bounds)
+        terms = MarketTerms(quote, worth, base, base_atoms_per_lot, venue_accounts=fees_to, **bounds)  # type: ignore[arg-type]
         self.terms.append(terms)
         return self.native.add_spot(
             base, quote, atoms_per_tick_lot=worth, base_atoms_per_lot=base_atoms_per_lot, venue=venue, **bounds

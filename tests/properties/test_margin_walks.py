@@ -10,8 +10,25 @@ from engine.testing.margin_walks import ORDINARY, TINY, Walk
 SHAPES = {"ordinary": ORDINARY, "tiny": TINY}
 STEPS = 60
 
-# For each simpler rule that fails (a planted fault, docs/planted-faults.md) a walk on which it does.
-EXAMPLES: dict[str, tuple[str, int]] = {}
+# For each simpler rule that fails (a planted fault, docs/planted-faults.md) a walk on which it does. ATOM_OF_TODAY and
+# LENDER_UNSEEN have examples of their own (unit/test_margin_bands.py, unit/test_margin_funds.py).
+EXAMPLES: dict[str, tuple[str, int]] = {
+    "SLACK_LEFT_OUT": ("tiny", 4),
+    "DEBT_UNROUNDED": ("tiny", 18),
+    "GAIN_UNROUNDED": ("tiny", 1),
+    "SHUT_ONE_WAY": ("tiny", 17),
+    "STEP_AT_NOTHING": ("tiny", 16),
+    "LOWEST_OF_TODAY": ("ordinary", 0),
+    "HIGHEST_OF_TODAY": ("tiny", 2),
+    "HAIRCUT_OF_TODAY": ("tiny", 2),
+    "RISE_LEFT_OPEN": ("ordinary", 1),
+    "PRODUCT_AS_ONE": ("tiny", 1),
+    "BOX_NOT_HELD": ("ordinary", 0),
+    "BAND_LATE": ("tiny", 0),
+    "ONE_BAND_SET": ("ordinary", 1),
+    "WRITE_UNSEEN": ("tiny", 1),
+    "CHECKED_BETWEEN": ("ordinary", 2),
+}
 IS_CHECKED = "SLACK_LEFT_OUT" in _core.planted_faults()
 
 
