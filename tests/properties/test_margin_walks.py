@@ -48,9 +48,9 @@ def test_e1_e2_e4_every_millisecond_is_that_of_a_scan(shape, seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("block", range(20))
+@pytest.mark.parametrize("block", range(4))
 def test_e1_e2_e4_many_walks(shape, block):
-    found = {seed: walked(shape, seed, 150) for seed in range(1_000 + 50 * block, 1_050 + 50 * block)}
+    found = {seed: walked(shape, seed, 150) for seed in range(1_000 + 25 * block, 1_025 + 25 * block)}
     assert {seed: lines for seed, lines in found.items() if lines} == {}
 
 
