@@ -262,12 +262,11 @@ class MarginWorld(TwinWorld):
         """Return the initial requirement of a known unit, no less than what it must keep (C-6)."""
         holdings = marked(unit, prices)
         if unit.mode is not AccountMode.UNIFIED:
-            own = list(holdings.values())
-            return max(sum(map(initial_requirement, own)), requirement(own))
+            return initial_or_kept(list(holdings.values()))
         assets = self.assets(unit, holdings, prices)
 
         def needed(asset: UnifiedAsset) -> int:
-            return max(sum(map(initial_requirement, asset.holdings)), requirement(asset.holdings))
+            return initial_or_kept(asset.holdings)
 
         return unified_requirement(assets, needed)
 
@@ -424,6 +423,12 @@ class MarginWorld(TwinWorld):
         if worse < 0 or better >= 0:
             name = f"unit {row['unit']} ({unit.mode.name}) in state {state}"
             yield f"{name} at {at}: to the worse {worse}, to the better {better}"
+
+
+def initial_or_kept(holdings: Sequence[Holding]) -> int:
+    """Return the initial requirement, no less than maintenance; orders where no mark is published reserve nothing yet."""
+    known = [holding for holding in holdings if holding.mark_ticks is not None]
+    return max(sum(map(initial_requirement, known)), requirement(known))
 
 
 def marked(unit: Unit, prices: Prices) -> dict[int, Holding]:
