@@ -11,11 +11,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.reference.ledger import PPM, Position
+from engine.reference.margin import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from engine.reference.margin import Health, Holding
+    from engine.reference.margin import Holding
 
 _SUPPLY_MAX = 2**61  # U-4
 _RICH = 2**59
@@ -154,12 +155,17 @@ class ReferenceBooks:
 
 
 def native_health(books: Books, holdings: Sequence[Holding]) -> Health | None:
-    """Return what a native world itself says of the account's cross unit, or None if it has no say yet.
+    """Return what a native world itself says of the account's cross unit at the holdings' marks (C-2).
 
-    This is the one place to fill when a world can be told marks and asked for the health of a unit: if the books are
-    native and `has_whole_rates`, publish the mark of each holding (they stand in the order in which the books opened
-    their markets, the spare one before them) and return what the world says. Until then the reference computes both
-    from the world's positions and balance.
+    None where it has no say: other books, a maintenance rate that is no whole ppm, no position, a mark that no market publishes.
     """
-    del books, holdings
-    return None
+    marks = [holding.mark_ticks for holding in holdings]
+    if not isinstance(books, NativeBooks) or not books.has_whole_rates or not marks:
+        return None
+    if any(mark is None or mark < 1 for mark in marks):
+        return None
+    # The holdings stand in the order in which the books opened their markets, the spare one before them.
+    for market, mark in enumerate(marks, start=1):
+        books.world.publish(market, mark)
+    told = books.world.margin(books.account, asset=books.asset)
+    return Health(told.equity, told.requirement)
