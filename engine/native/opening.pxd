@@ -61,7 +61,7 @@ cdef inline int opening_side(State* state, uint32_t market_id, uint32_t account,
 
 # Why a trade cannot be opened, OPENING_GOOD if it can; *seller_is_wrong says which side an account's fault is of. O(markets of both).
 cdef inline outlined_int opening_fault(State* state, uint32_t market_id, uint32_t buyer, uint32_t seller, qty_t lots, int64_t price,
-                              bint* seller_is_wrong) noexcept nogil:
+                                       bint* seller_is_wrong) noexcept nogil:
     cdef Market* market
     cdef int64_t product
     cdef int fault

@@ -157,7 +157,8 @@ class ReferenceBooks:
 def native_health(books: Books, holdings: Sequence[Holding]) -> Health | None:
     """Return what a native world itself says of the account's cross unit at the holdings' marks (C-2).
 
-    None where it has no say: other books, a maintenance rate that is no whole ppm, no position, a mark that no market publishes.
+    None where it has no say: other books, a maintenance rate that is no whole ppm, no position, a mark that no market
+    publishes.
     """
     marks = [holding.mark_ticks for holding in holdings]
     if not isinstance(books, NativeBooks) or not books.has_whole_rates or not marks:

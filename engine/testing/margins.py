@@ -426,7 +426,7 @@ class MarginWorld(TwinWorld):
 
 
 def initial_or_kept(holdings: Sequence[Holding]) -> int:
-    """Return the initial requirement, no less than maintenance; orders where no mark is published reserve nothing yet."""
+    """Return the initial requirement, no less than maintenance; without a mark orders reserve nothing yet."""
     known = [holding for holding in holdings if holding.mark_ticks is not None]
     return max(sum(map(initial_requirement, known)), requirement(known))
 
