@@ -124,6 +124,7 @@ cdef inline void order_to_command(State* state, slot_t slot, PlaceCommand* comma
     command.flags = command.self_trade = 0
     command.stop_ticks = 0
     command.display_lots = command.expires_ms = 0
+    command.home = 0
 
 
 cdef inline bint is_frozen(State* state, uint32_t account, uint32_t market_id) noexcept nogil:
