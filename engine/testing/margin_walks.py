@@ -357,24 +357,34 @@ class Walk:
         for market, value in ticks.items():
             self.ticks[market] = min(max(1, value), 40 * self.shape.ticks[1])
 
+    def advance(self) -> list[str]:
+        """Move prices, perhaps after a write, for a millisecond; return the differences that it shows."""
+        self.now_ms = self.native.now_ms
+        self.step()
+        return self.world.differences() or self.corners()
+
+    def trade(self) -> list[str]:
+        """Let the house quote or somebody order, and the next check pass; return the differences that it shows."""
+        self.rng.choice((self.quote, self.order, self.order))()
+        self.native.run(self.native.now_ms + 1, check=True)
+        return self.world.differences()
+
+    def end(self) -> list[str]:
+        """Return how the reference that has replayed the journal differs."""
+        self.native.check_invariants()
+        return self.world.disagreements()
+
     def run(self, steps: int) -> list[str]:
         """Walk, and return the first differences that a millisecond shows; empty if none did."""
         if self.begun:
             return self.begun
         for _ in range(steps):
-            self.now_ms = self.native.now_ms
-            self.step()
-            found = self.world.differences() or self.corners()
+            found = self.advance()
+            if not found and self.rng.random() < 0.3:
+                found = self.trade()
             if found:
                 return found
-            if self.rng.random() < 0.3:
-                self.rng.choice((self.quote, self.order, self.order))()
-                self.native.run(self.native.now_ms + 1, check=True)
-                found = self.world.differences()
-                if found:
-                    return found
-        self.native.check_invariants()
-        return self.world.disagreements()
+        return self.end()
 
     def corners(self) -> list[str]:
         """Try the boxes of a few units."""
