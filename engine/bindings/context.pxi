@@ -457,7 +457,7 @@ cdef class ArrayContext(_ContextBase):
             return False
         if order.leaves_lots == 0:               # on its way
             return order.level == market
-        return page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1 == market
+        return order_market(state, order) == market
 
     def cancel(self, market, members, tickets):
         """Send cancels.

@@ -132,10 +132,9 @@ cdef class _WorldDeclaring(_WorldTables):
     cdef uint32_t trader_number(self, object account, str field="account") except? 0xFFFFFFFF:
         """An account that may trade: not one of the venue's own (V-7)."""
         cdef State* state = &self.world.state
-        cdef uint32_t number = <uint32_t>border_int(account, field, SYSTEM_ACCOUNTS, <int64_t>state.ledger.account_count - 1), i
-        for i in range(1, state.venues.count):
-            if number - venue_at(state, i).accounts < SYSTEM_ACCOUNTS:
-                raise bad_input(field, "an account of a trader, not one of a venue's own", account)
+        cdef uint32_t number = <uint32_t>border_int(account, field, SYSTEM_ACCOUNTS, <int64_t>state.ledger.account_count - 1)
+        if not is_trader(state, number):
+            raise bad_input(field, "an account of a trader, not one of a venue's own", account)
         return number
 
     cdef uint32_t asset_number(self, object asset, str field) except? 0xFFFFFFFF:

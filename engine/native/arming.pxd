@@ -38,12 +38,6 @@ cdef inline int32_t term_pace(State* state, Term* term, bint gains) noexcept nog
     return series_at(&state.risk.triggers, term.series).pace[TRIGGER_FALL if falls != gains else TRIGGER_RISE]
 
 
-# What a full relative move of one series can take from a surplus, at most, each way. Atoms.
-cdef struct Pull:
-    atoms_t fall
-    atoms_t rise
-
-
 cdef inline atoms_t part_up(atoms_t amount, int64_t ppm) noexcept nogil:
     """amount * ppm / 10^6 rounded up, 0 for a share below 0, held at MONEY_BOUND."""
     cdef atoms_t out
@@ -54,41 +48,33 @@ cdef inline atoms_t part_up(atoms_t amount, int64_t ppm) noexcept nogil:
     return min64(out, MONEY_BOUND)
 
 
-# Adverse slopes of a position at a requirement ratio, with `rate_ppm` the highest rate that it can reach in the box: a falling long
+# Adverse slopes of a position at a requirement ratio, with its rate the highest that it can reach in the box: a falling long
 # loses what its notional loses, less the requirement that goes at the lowest rate; a rising short also needs more. A long whose
 # requirement grows faster than its gain in some tier above fears a rise, even if no tier of this box does that.
-cdef inline Pull position_pull(Term* term, int64_t ratio_ppm, int64_t rate_ppm) noexcept nogil:
-    cdef Pull pull
-    cdef int64_t most = ceil_div(ratio_ppm * rate_ppm, 1000000)
+cdef inline void position_pull(Term* term, int64_t ratio_ppm) noexcept nogil:
+    cdef int64_t most = ceil_div(ratio_ppm * term.rate_ppm, 1000000)
     if term.kind == TERM_LONG:
-        pull.fall = part_up(term.amount, 1000000 - floor_div(ratio_ppm * (rate_ppm if planted(SLIP_LOWEST_OF_TODAY) else term.lowest_ppm), 1000000))
-        pull.rise = part_up(term.amount, most - term.floor_ppm)
-        if pull.rise == 0 and ratio_ppm * term.highest_ppm > 1000000 * <int64_t>term.floor_ppm and not planted(SLIP_RISE_LEFT_OPEN):
-            pull.rise = 1            # nothing inside this box, but beyond it: a band that holds the box shut
+        term.fall = part_up(term.amount, 1000000 - floor_div(ratio_ppm * (term.rate_ppm if planted(SLIP_LOWEST_OF_TODAY) else term.lowest_ppm), 1000000))
+        term.rise = part_up(term.amount, most - term.floor_ppm)
+        if term.rise == 0 and ratio_ppm * term.highest_ppm > 1000000 * <int64_t>term.floor_ppm and not planted(SLIP_RISE_LEFT_OPEN):
+            term.rise = 1            # nothing inside this box, but beyond it: a band that holds the box shut
     else:
-        pull.rise = part_up(term.amount, 1000000 + most)
-        pull.fall = 0
-    return pull
+        term.rise = part_up(term.amount, 1000000 + most)
+        term.fall = 0
 
 
 # Adverse slopes of what one index prices: its net value at the highest share that counts, and the requirements in it. Where
 # positions can turn the net value's sign inside the box, both ways.
-cdef inline Pull collateral_pull(Term* term, int64_t ratio_ppm) noexcept nogil:
-    cdef Pull pull
+cdef inline void collateral_pull(Term* term, int64_t ratio_ppm) noexcept nogil:
     cdef atoms_t turn = term.exposure >> BOX_SHIFT
-    pull.rise = part_up(term.requirement, ratio_ppm)
+    term.rise = part_up(term.requirement, ratio_ppm)
     if term.is_negative:
-        pull.rise = add_saturating(pull.rise, term.amount)
-        pull.fall = part_up(turn - term.amount + 1, term.rate_ppm) if turn >= term.amount else 0
+        term.rise = add_saturating(term.rise, term.amount)
+        term.fall = part_up(turn - term.amount + 1, term.rate_ppm) if turn >= term.amount else 0
     else:
-        pull.fall = part_up(term.amount, term.rate_ppm)
+        term.fall = part_up(term.amount, term.rate_ppm)
         if turn >= term.amount:
-            pull.rise = add_saturating(pull.rise, turn - term.amount + 1)
-    return pull
-
-
-cdef inline Pull term_pull(Term* term, int64_t ratio_ppm, int64_t rate_ppm) noexcept nogil:
-    return collateral_pull(term, ratio_ppm) if term.kind == TERM_COLLATERAL else position_pull(term, ratio_ppm, rate_ppm)
+            term.rise = add_saturating(term.rise, turn - term.amount + 1)
 
 
 # Give every term its weight: the pace of its series in the direction that the boundary is afraid of (losing) or hopes for (gaining),
@@ -106,18 +92,34 @@ cdef inline void terms_weigh(State* state, bint gains) noexcept nogil:
             term.weight += <uint8_t>floor_div(<int64_t>term_pace(state, term, gains) * (WEIGHT_MOST - WEIGHT_LEAST), most)
 
 
-cdef inline bint pull_add(int64_t* sum, Term* term, Pull pull) noexcept nogil:
+cdef inline bint pull_add(int64_t* sum, Term* term) noexcept nogil:
     """Add a term to A in eighths, weighted; 1 if the sum is beyond all bounds."""
     cdef int64_t weighted
-    return mul_overflows(max64(pull.fall, pull.rise),
+    return mul_overflows(max64(term.fall, term.rise),
                          term.weight * (PULL_PRODUCT if term.is_product and not planted(SLIP_PRODUCT_AS_ONE) else PULL_ONE), &weighted) \
         or add_overflows(sum[0], weighted, sum)
+
+
+# Pull of every term at the rates that stand in them, and eight times A: 0 if nothing moves it, -1 beyond all bounds. O(terms).
+cdef inline int64_t pulls_sum(State* state, int64_t ratio_ppm) noexcept nogil:
+    cdef uint32_t i
+    cdef int64_t sum = 0
+    cdef bint is_beyond = 0
+    cdef Term* term
+    for i in range(state.risk.terms_first, state.risk.terms_end):
+        term = term_at(&state.risk, i)
+        if term.kind == TERM_COLLATERAL:
+            collateral_pull(term, ratio_ppm)
+        else:
+            position_pull(term, ratio_ppm)
+        is_beyond |= pull_add(&sum, term)
+    return -1 if is_beyond else sum
 
 
 # Highest maintenance rate that a position can reach while no price moves by more than budget / sum (both in eighths of A).
 cdef inline int64_t rate_reached(State* state, Term* term, Health* health, atoms_t budget, int64_t sum) noexcept nogil:
     cdef atoms_t more, weighted
-    if term.rate_ppm == schedule_row(&state.risk.schedules, term.schedule).highest_ppm or planted(SLIP_HIGHEST_OF_TODAY):
+    if term.rate_ppm == term.highest_ppm or planted(SLIP_HIGHEST_OF_TODAY):
         return term.rate_ppm
     if sum <= 0 or mul_overflows(term.notional, term.weight, &weighted) or mul_div_ceil(weighted, 8 * budget, sum, &more):
         more = MONEY_BOUND
@@ -126,29 +128,27 @@ cdef inline int64_t rate_reached(State* state, Term* term, Health* health, atoms
     return schedule_rate(&state.risk.schedules, term.schedule, add_saturating(term.notional, min64(more, MONEY_BOUND)) + 1)
 
 
-# Eight times A for losing surplus (or, mirrored, for gaining it), 0 if nothing moves it, -1 beyond all bounds. `reached` keeps the rates:
-# first with those of today, which gives too large a box, then with those that this box can reach, which is a smaller one.
+cdef inline bint fears_a_climb(Term* term, int64_t ratio_ppm) noexcept nogil:
+    """Whether a higher tier in the box would take more of a surplus: a short's does, a long's where its requirement may outgrow its gain."""
+    return term.kind == TERM_SHORT or (term.kind == TERM_LONG and (ratio_ppm > 1000000 or term.floor_ppm < 1000000))
+
+
+# Eight times A for losing surplus (or, mirrored, for gaining it): first with the rates of today, which gives too large a box, then with
+# those that this box can reach, which is a smaller one. A position that gains only comes down the tiers. O(terms).
 cdef inline int64_t box_sum(State* state, Health* health, int64_t ratio_ppm, atoms_t budget, bint gains) noexcept nogil:
     cdef uint32_t i
-    cdef int64_t sum = 0, first
+    cdef int64_t sum = pulls_sum(state, ratio_ppm)
     cdef bint again = 0
     cdef Term* term
     for i in range(state.risk.terms_first, state.risk.terms_end):
-        term = term_at(&state.risk, i)
-        if pull_add(&sum, term, term_pull(term, ratio_ppm, term.rate_ppm)):
-            return -1
-        again = again or (term.kind != TERM_COLLATERAL and (term.kind == TERM_SHORT or ratio_ppm > 1000000 or term.floor_ppm < 1000000))
-    if gains or not again:                   # a position that gains only comes down the tiers
+        again |= fears_a_climb(term_at(&state.risk, i), ratio_ppm)
+    if sum < 0 or gains or not again:
         return sum
-    first = sum
-    sum = 0
     for i in range(state.risk.terms_first, state.risk.terms_end):
         term = term_at(&state.risk, i)
         if term.kind != TERM_COLLATERAL:
-            term.rate_ppm = <int32_t>rate_reached(state, term, health, budget, first)
-        if pull_add(&sum, term, term_pull(term, ratio_ppm, term.rate_ppm)):
-            return -1
-    return sum
+            term.rate_ppm = <int32_t>rate_reached(state, term, health, budget, sum)
+    return pulls_sum(state, ratio_ppm)
 
 
 # Ticks that a series may move with this budget: floor(ticks * rho). O(1).
@@ -168,16 +168,14 @@ cdef inline void bands_narrow(State* state, Health* health, int64_t ratio_ppm, a
     cdef int64_t sum, ticks
     cdef uint32_t i
     cdef Term* term
-    cdef Pull pull
     terms_weigh(state, gains)
     sum = box_sum(state, health, ratio_ppm, budget, gains)
     for i in range(state.risk.terms_first, state.risk.terms_end):
         term = term_at(&state.risk, i)
-        pull = term_pull(term, ratio_ppm, term.rate_ppm)
         ticks = box_ticks(term, health, budget, sum)
-        if (pull.rise if gains else pull.fall) > 0:
+        if (term.rise if gains else term.fall) > 0:
             term.low = <int32_t>max64(term.low, max64(term.ticks - ticks - 1, TRIGGER_NONE_DOWN))
-        if (pull.fall if gains else pull.rise) > 0:
+        if (term.fall if gains else term.rise) > 0:
             term.high = <int32_t>min64(term.high, min64(term.ticks + ticks + 1, TRIGGER_NONE_UP))
 
 

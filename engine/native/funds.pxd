@@ -32,16 +32,6 @@ cdef enum FundsFault:
     FUNDS_BOUND = 8              # beyond the bound of an amount
 
 
-# What an account has free of an asset: neither reserved by spot orders (V-1) nor promised to isolated positions (L-11). O(1), ISOLATED: O(its
-# positions).
-cdef inline atoms_t funds_free(State* state, uint32_t account, uint32_t asset) noexcept nogil:
-    cdef Balance* balance = balance_at(&state.ledger, account, asset)
-    cdef atoms_t free = balance.atoms - balance.reserved
-    if account_at(&state.accounts, account).mode == MODE_ISOLATED:
-        free -= isolated_promised(state, account, asset)
-    return free
-
-
 # What an account may take out of its balance of an asset: what is free, and no more than leaves its unit its initial requirement.
 # Returns FundsFault for taking `atoms`. O(markets of the account).
 cdef inline outlined_int funds_check(State* state, uint32_t account, uint32_t asset, atoms_t atoms) noexcept nogil:

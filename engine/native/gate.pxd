@@ -46,10 +46,9 @@ cdef inline bint is_affordable(State* state, Market* market, Holding* holding, P
     cdef Desk* desk = desk_at(&state.accounts, holding.desk)         # it has sent this order
     cdef qty_t* lots = &desk.bid_lots if command.side == SIDE_BUY else &desk.ask_lots
     cdef qty_t before = lots_with_orders(state, holding)
-    cdef Balance* balance
     cdef Health health
     cdef atoms_t free
-    if market.initial == NIL and unit.leverage_ppm == 0:
+    if not is_gated(market, unit):
         return 1
     lots[0] += command.qty_lots
     if lots_with_orders(state, holding) <= before:
@@ -59,8 +58,7 @@ cdef inline bint is_affordable(State* state, Market* market, Holding* holding, P
         lots[0] -= command.qty_lots
         return 0
     if unit.holding != NIL:
-        balance = balance_at(&state.ledger, unit.account, unit.asset)
-        free = balance.atoms - balance.reserved - isolated_promised(state, unit.account, unit.asset)
+        free = funds_free(state, unit.account, unit.asset)
         lots[0] -= command.qty_lots
         return free >= open_loss(market, command)
     unit_health(state, holding.unit, &health)

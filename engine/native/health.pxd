@@ -74,12 +74,13 @@ cdef inline qty_t lots_with_orders(State* state, Holding* holding) noexcept nogi
     return max64(abs64(holding.position_lots + desk.bid_lots), abs64(holding.position_lots - desk.ask_lots))
 
 
-cdef inline atoms_t initial_of(State* state, Market* market, qty_t lots, int64_t leverage_ppm) noexcept nogil:
-    """Initial requirement of so many lots at the mark (C-6)."""
-    cdef atoms_t notional = notional_atoms(market, lots, market.mark_ticks), needed, chosen = 0
-    needed = schedule_ceil(&state.risk.schedules, market.initial, notional) if market.initial != NIL else 0
-    if leverage_ppm:
-        mul_div_ceil(notional, leverage_ppm, 1000000, &chosen)
+cdef inline atoms_t initial_at(State* state, Market* market, Unit* unit, qty_t lots, int64_t price) noexcept nogil:
+    """Initial requirement of so many lots at a price: the market's, and at least what the chosen leverage asks (C-6)."""
+    cdef atoms_t notional = notional_atoms(market, lots, price), needed = 0, chosen = 0
+    if market.initial != NIL:
+        needed = schedule_ceil(&state.risk.schedules, market.initial, notional)
+    if unit.leverage_ppm:
+        mul_div_ceil(notional, unit.leverage_ppm, 1000000, &chosen)
     return max64(needed, chosen)
 
 
@@ -110,7 +111,7 @@ cdef inline atoms_t unit_add_position(State* state, Unit* unit, Holding* holding
     term.floor_ppm = 1000000
     requirement[0] = add_saturating(requirement[0], schedule_ceil(&state.risk.schedules, market.maintenance, term.notional))
     if is_gated(market, unit):
-        initial[0] = add_saturating(initial[0], initial_of(state, market, lots_with_orders(state, holding), unit.leverage_ppm))
+        initial[0] = add_saturating(initial[0], initial_at(state, market, unit, lots_with_orders(state, holding), market.mark_ticks))
     return value - holding.cost_atoms
 
 
@@ -137,10 +138,10 @@ cdef inline void own_health(State* state, Unit* unit, Health* out) noexcept nogi
                 pnl = unit_add_position(state, unit, holding, slot, out, &out.requirement, &out.initial)
                 out.equity = add_saturating(out.equity, pnl)
                 out.requirement_rounds += 1
-                if market.mark_ticks != NO_PRICE:
-                    largest_note(out, abs64(notional_atoms(market, holding.position_lots, market.mark_ticks)), slot, &largest)
+                if market.mark_ticks != NO_PRICE and likely(state.risk.terms.count > 0):
+                    largest_note(out, term_at(&state.risk, state.risk.terms.count - 1).notional, slot, &largest)
             elif is_gated(market, unit) and holding.desk != NIL and market.mark_ticks != NO_PRICE:
-                out.initial = add_saturating(out.initial, initial_of(state, market, lots_with_orders(state, holding), unit.leverage_ppm))
+                out.initial = add_saturating(out.initial, initial_at(state, market, unit, lots_with_orders(state, holding), market.mark_ticks))
         if unit.holding != NIL:
             return
         slot = holding.next_of_account
@@ -253,7 +254,7 @@ cdef inline void collateral_count(State* state, Collateral* row, Health* out) no
     out.equity = add_saturating(out.equity, value)
 
 
-# Turn the positions' terms into the unit of account. Needs: `first` is the number of terms before the collateral's. O(terms).
+# Turn the positions' terms, the first `count`, into the unit of account. Needs: the collateral's are not there yet. O(terms).
 cdef inline void terms_convert(State* state, Health* out, uint32_t count) noexcept nogil:
     cdef uint32_t i
     cdef Term* term = NULL
@@ -297,7 +298,7 @@ cdef inline void unified_health(State* state, Unit* unit, Health* out) noexcept 
             row.positions += 1
         elif is_gated(market, unit) and holding.desk != NIL and market.mark_ticks != NO_PRICE:
             row = collateral_touch(state, unit, market.settles, &touched)
-            row.initial = add_saturating(row.initial, initial_of(state, market, lots_with_orders(state, holding), unit.leverage_ppm))
+            row.initial = add_saturating(row.initial, initial_at(state, market, unit, lots_with_orders(state, holding), market.mark_ticks))
         slot = holding.next_of_account
     terms_convert(state, out, state.risk.terms.count)
     while touched != NIL:

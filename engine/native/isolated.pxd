@@ -30,12 +30,9 @@ cdef inline bint isolated_is_under(State* state, Unit* unit) noexcept nogil:
 
 cdef inline atoms_t isolated_need(State* state, Market* market, Unit* unit, qty_t lots, int64_t price) noexcept nogil:
     """Margin of so many lots at a price: the initial requirement, the share that the chosen leverage asks; with neither, all of it."""
-    cdef atoms_t notional = notional_atoms(market, lots, price), needed, chosen = 0
-    if market.initial == NIL and unit.leverage_ppm == 0:
-        return notional
-    needed = schedule_ceil(&state.risk.schedules, market.initial, notional) if market.initial != NIL else 0
-    mul_div_ceil(notional, unit.leverage_ppm, 1000000, &chosen)
-    return max64(needed, chosen)
+    if is_gated(market, unit):
+        return initial_at(state, market, unit, lots, price)
+    return notional_atoms(market, lots, price)
 
 
 cdef inline void isolated_move(State* state, Unit* unit, atoms_t atoms) noexcept nogil:
@@ -81,3 +78,13 @@ cdef inline atoms_t isolated_promised(State* state, uint32_t account, uint32_t a
         promised = add_saturating(promised, isolated_need(state, market, unit, lots_with_orders(state, holding), mark)
                                   - isolated_need(state, market, unit, abs64(holding.position_lots), mark))
     return promised
+
+
+# What an account has free of an asset: neither reserved by spot orders (V-1) nor promised to isolated positions (L-11). O(1), ISOLATED: O(its
+# positions).
+cdef inline atoms_t funds_free(State* state, uint32_t account, uint32_t asset) noexcept nogil:
+    cdef Balance* balance = balance_at(&state.ledger, account, asset)
+    cdef atoms_t free = balance.atoms - balance.reserved
+    if account_at(&state.accounts, account).mode == MODE_ISOLATED:
+        free -= isolated_promised(state, account, asset)
+    return free

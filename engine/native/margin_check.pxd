@@ -92,16 +92,19 @@ cdef inline uint32_t term_published(State* state, Change* change) noexcept nogil
     return NIL
 
 
-# The heaviest term of a change, NIL if no move took anything; *total: what all of them took. Ties: the lower series. O(terms).
+# Note in every term of a change what its move took; *total: all of it. Returns the heaviest, ties: the lower series; where nothing took
+# anything, one that has just been published, NIL without. O(terms).
 cdef inline uint32_t heaviest_term(State* state, Change* change, bint gains, atoms_t* total) noexcept nogil:
     cdef uint32_t i, heaviest = NIL
-    cdef atoms_t took, most = 0
+    cdef atoms_t most = 0
+    cdef Term* term
     total[0] = 0
     for i in range(change.terms_first, change.terms_end):
-        took = term_took(state, term_at(&state.risk, i), gains)
-        total[0] = add_saturating(total[0], took)
-        if took > most or (took and took == most and term_at(&state.risk, i).series < term_at(&state.risk, heaviest).series):
-            most = took
+        term = term_at(&state.risk, i)
+        term.took = term_took(state, term, gains)
+        total[0] = add_saturating(total[0], term.took)
+        if term.took > most or (term.took and term.took == most and term.series < term_at(&state.risk, heaviest).series):
+            most = term.took
             heaviest = i
     return heaviest if heaviest != NIL else term_published(state, change)
 
@@ -113,7 +116,7 @@ cdef inline uint32_t change_landmark(State* state, Change* change, uint16_t kind
     cdef uint32_t i, heaviest = heaviest_term(state, change, gains, &total), parent = 0, landmark, shares = 0
     cdef uint32_t market = 0
     for i in range(change.terms_first, change.terms_end):        # causes are recorded before what they caused
-        if shares < CAUSES_MOST and term_took(state, term_at(&state.risk, i), gains):
+        if shares < CAUSES_MOST and term_at(&state.risk, i).took:
             publication_landmark(state, term_at(&state.risk, i).series)
             shares += 1
     shares = 0
@@ -127,7 +130,7 @@ cdef inline uint32_t change_landmark(State* state, Change* change, uint16_t kind
     for i in range(change.terms_first, change.terms_end):
         if i == heaviest or shares == CAUSES_MOST or landmark == 0:
             continue
-        mul_div_floor(term_took(state, term_at(&state.risk, i), gains), WEIGHT_ONE_PPM, max64(1, total), &weight)
+        mul_div_floor(term_at(&state.risk, i).took, WEIGHT_ONE_PPM, max64(1, total), &weight)
         if weight:
             parent = publication_landmark(state, term_at(&state.risk, i).series)
             if lineage_share(&state.lineage, landmark, shares, parent, <uint32_t>weight):

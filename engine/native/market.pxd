@@ -72,6 +72,7 @@ cdef struct Market:
     uint32_t kind                # MarketKind
     uint32_t venue               # its venue
     slot_t watchers              # first Watcher of its touch, NIL none
+    uint32_t reduces             # a reduce-only order has rested there (C-7)
 
 # What an account does in a market: its orders, and its link there (N-1). One cache line.
 cdef struct Desk:

@@ -90,6 +90,9 @@ cdef struct Term:
     atoms_t notional             # position: |notional| in settlement atoms, where its tier is looked up
     atoms_t requirement          # collateral: requirement that its index prices, at ratio 1
     atoms_t exposure             # collateral: |positions| that settle in it: its net may change sign with them
+    atoms_t fall                 # what a full relative fall of the series can take from the surplus, at most (arming.pxd)
+    atoms_t rise                 # and a rise
+    atoms_t took                 # what its move since the bands were set has taken (margin_check.pxd)
     slot_t holding
     uint32_t series
     int32_t ticks                # value of the series now

@@ -303,6 +303,11 @@ cdef inline Market* market_at(State* state, uint32_t market) noexcept nogil:
     return <Market*>(state.markets.base) + market
 
 
+cdef inline uint32_t order_market(State* state, Order* order) noexcept nogil:
+    """The market where an order rests."""
+    return page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1
+
+
 cdef inline Venue* venue_at(State* state, uint32_t venue) noexcept nogil:
     return <Venue*>(state.venues.base) + venue
 

@@ -183,7 +183,7 @@ cdef inline void touch_follows(State* state, Market* market, uint32_t kind, int3
 # Take a resting order off, release its reservation, note the mover; `hears`: who is told of it. Needs: it rests. Cannot fail. O(1).
 cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause, uint32_t hears) noexcept nogil:
     cdef Order* order = order_at(&state.pools, slot)
-    cdef uint32_t market_id = page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1
+    cdef uint32_t market_id = order_market(state, order)
     cdef Market* market = market_at(state, market_id)
     cdef bint asks = order.flags & ORDER_SELL
     cdef int8_t side = SIDE_SELL if asks else SIDE_BUY
@@ -210,7 +210,7 @@ cdef inline void venue_cancel_account(State* state, uint32_t account, uint32_t m
     cdef slot_t slot = head_at(&state.pools, <int32_t>account)[0], next_slot
     while slot != NIL:
         next_slot = cold_at(&state.pools, slot).owner_next
-        if market_id == NIL or page_at(&state.pools.ladders, order_at(&state.pools, slot).level >> 8).ladder_tag >> 1 == market_id:
+        if market_id == NIL or order_market(state, order_at(&state.pools, slot)) == market_id:
             venue_remove(state, slot, cause, HEARS_ENDS)
         slot = next_slot
 
@@ -269,7 +269,7 @@ cdef inline void venue_defund(State* state, Market* market, PlaceCommand* comman
 cdef inline void venue_shorten(State* state, slot_t slot, qty_t lots, uint32_t cause) noexcept nogil:
     """Take lots off a resting order of a perpetual, which keeps its place. Needs: more are open. Cannot fail."""
     cdef Order* order = order_at(&state.pools, slot)
-    cdef uint32_t market_id = page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1
+    cdef uint32_t market_id = order_market(state, order)
     cdef Market* market = market_at(state, market_id)
     cdef int8_t side = SIDE_SELL if order.flags & ORDER_SELL else SIDE_BUY
     cdef int64_t number = cold_at(&state.pools, slot).id
@@ -294,7 +294,7 @@ cdef inline outlined_int trim_orders(State* state, uint32_t account, uint32_t ma
     while slot != NIL:
         order = order_at(&state.pools, slot)
         following = cold_at(&state.pools, slot).owner_next
-        if order.flags & ORDER_REDUCES and page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1 == market_id:
+        if order.flags & ORDER_REDUCES and order_market(state, order) == market_id:
             is_sell = order.flags & ORDER_SELL
             excess = (desk.ask_lots if is_sell else desk.bid_lots) - max64(0, holding.position_lots if is_sell else -holding.position_lots)
             if excess >= order.leaves_lots:
@@ -314,8 +314,8 @@ cdef inline void venue_trim(State* state, uint32_t account, uint32_t market_id, 
         trim_orders(state, account, market_id, cause)
 
 
-cdef inline void venue_trim_fills(State* state, Market* market, uint32_t market_id, PlaceCommand* command, int64_t first) noexcept nogil:
-    """venue_trim for the sender of a command and the makers that it met."""
+cdef inline void venue_trim_fills(State* state, uint32_t market_id, PlaceCommand* command, int64_t first) noexcept nogil:
+    """venue_trim for the sender of a command and the makers that it met. Fetches nothing where no order was ever reduce-only."""
     cdef int64_t row
     for row in range(first, state.pools.fills.row_count):
         venue_trim(state, <uint32_t>(<int32_t*>table_cell(&state.pools.fills, row, FILL_MAKER_OWNER))[0], market_id, command.cause)
@@ -354,6 +354,7 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
         if unlikely(flags & ORDER_REDUCES):
             order_at(&state.pools, slot).flags |= ORDER_REDUCES
             holding_at(&state.accounts, holding_find(&state.accounts, command.owner, market_id)).reduces = 1
+            market.reduces = 1
     if out.filled_lots:
         set_mover(state, &market.last_mover, MOVER_TRADE, command.owner, command.name, command.cause)
         extremes_note(&market.last_moves, &market.last_mover, last, market.book.last_price)
@@ -370,8 +371,8 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
              out.cancelled_lots, 0, command.cause, 0)
     if out.filled_lots and market.kind == MARKET_PERPETUAL:
         venue_defund(state, market, &command, first)
-    if market.kind == MARKET_PERPETUAL:
-        venue_trim_fills(state, market, market_id, &command, first)
+    if unlikely(market.reduces):
+        venue_trim_fills(state, market_id, &command, first)
     if not state.records_trades:
         state.pools.fills.row_count = first
 

@@ -65,7 +65,7 @@ cdef inline int64_t reserved_by_orders(State* state, uint32_t account, uint32_t 
     cdef int64_t total = 0
     while slot != NIL:
         order = order_at(&state.pools, slot)
-        market = market_at(state, page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1)
+        market = market_at(state, order_market(state, order))
         if market.kind == MARKET_SPOT:
             if order.flags & ORDER_SELL and market.base_asset == asset:
                 total += spot_reservation(market, SIDE_SELL, order.leaves_lots, order.price_ticks)
@@ -143,7 +143,7 @@ cdef inline int verify_working(State* state) noexcept nogil:
         slot = head_at(&state.pools, <int32_t>holding.account)[0] if market.kind == MARKET_PERPETUAL else NIL
         while slot != NIL:
             order = order_at(&state.pools, slot)
-            market_id = page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1
+            market_id = order_market(state, order)
             if market_id == holding.market:
                 if order.flags & ORDER_SELL:
                     desk.ask_lots -= order.leaves_lots
