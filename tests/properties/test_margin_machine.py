@@ -1,4 +1,4 @@
-"""Margin of the native world against the reference, as a state machine: Hypothesis chooses what happens and in which order.
+"""Margin of the native world against the reference, as a state machine: Hypothesis chooses what happens.
 
 The judge after every step is `MarginWorld`: the state, equity and requirement of every unit are what the reference
 computes from positions, balances and prices (C-2 .. C-6, E-1), some boxes are tried at their corners (E-2), and in the
