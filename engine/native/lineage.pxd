@@ -18,6 +18,9 @@ cdef enum LandmarkKind:
     LANDMARK_STEP = 6
     LANDMARK_BAD_DEBT = 7
     LANDMARK_MARGIN_STATE = 8    # a unit stands beyond another boundary of its ladder (C-4); value: how many it is beyond
+    LANDMARK_TAKEOVER = 9        # a backstop took a unit's positions (X-8); value: its worth, atoms
+    LANDMARK_ADL = 10            # a position is closed against others (X-11); value: lots
+    LANDMARK_SHARED_LOSS = 11    # a loss is shared (X-10); value: atoms
 
 cdef enum MoverKind:
     MOVER_NONE = 0

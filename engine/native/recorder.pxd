@@ -78,6 +78,11 @@ cdef enum MovementKind:
     MOVEMENT_REPAYMENT = 10
     MOVEMENT_FUNDING = 11        # between an account and its market's funding pool (F-3), which stands as CLEARING
     MOVEMENT_INTEREST = 12       # of a liability that nobody lent, to the insurance fund (L-13)
+    MOVEMENT_TRANSFER = 13       # realised PnL of a transfer against the market's clearing account (L-14)
+    MOVEMENT_TAKEOVER = 14       # what an account had or lacked, to or from the backstop (X-8)
+    MOVEMENT_FUND = 15           # the insurance fund pays (X-10)
+    MOVEMENT_SHARED_LOSS = 16    # X-10
+    MOVEMENT_CLEARANCE = 17      # X-14
 
 cdef enum MovementColumn:
     MOVEMENT_TIME = 0            # int64
@@ -88,6 +93,35 @@ cdef enum MovementColumn:
     MOVEMENT_MARKET = 5          # uint16, NO_MARKET for none
     MOVEMENT_WHY = 6             # uint8 MovementKind
     MOVEMENT_COLUMNS = 7
+
+# What a row of the waterfall table is (X-15).
+cdef enum WaterfallKind:
+    WATERFALL_STEP = 1           # an order of a step is sent: its lots; equity and requirement before it
+    WATERFALL_FILLED = 2         # it has arrived: lots and quote atoms that traded; equity and requirement after it
+    WATERFALL_TAKEOVER = 3       # a position moves to the backstop, atoms its value
+    WATERFALL_ADL = 4            # or to a candidate, the counterparty
+    WATERFALL_REST = 5           # or to the backstop, because nobody took it
+    WATERFALL_BALANCE = 6        # money to the backstop, below 0 from it
+    WATERFALL_FUND = 7           # the insurance fund pays
+    WATERFALL_CLEARANCE = 8      # it is paid
+    WATERFALL_SHARE = 9          # the counterparty pays a part of the loss
+    WATERFALL_BAD_DEBT = 10
+
+cdef enum WaterfallColumn:
+    WATERFALL_TIME = 0           # int64
+    WATERFALL_LOTS = 1           # int64
+    WATERFALL_ATOMS = 2          # int64: value of the lots, signed like the position; money paid
+    WATERFALL_MARK = 3           # int64 ticks, NO_PRICE for none
+    WATERFALL_EQUITY = 4         # int64: of the account's unit
+    WATERFALL_REQUIREMENT = 5    # int64
+    WATERFALL_NOTIONAL = 6       # int64
+    WATERFALL_ACCOUNT = 7        # int32: whose liquidation
+    WATERFALL_COUNTERPARTY = 8   # int32, -1 for none
+    WATERFALL_LANDMARK = 9       # uint32: STEP, TAKEOVER, ADL, ... that it belongs to
+    WATERFALL_MARKET = 10        # uint16, NO_MARKET for none
+    WATERFALL_ASSET = 11         # uint16: of the atoms
+    WATERFALL_KIND = 12          # uint8 WaterfallKind
+    WATERFALL_COLUMNS = 13
 
 # The series of the prices table; the first three are OracleKind.
 cdef enum PriceKind:

@@ -55,6 +55,11 @@ cdef enum EventKind:
     EVENT_FUNDING = 17           # a funding: its market settles
     EVENT_INTEREST = 18          # a collateral, b its venue
     EVENT_TOP_UP = 20            # a top-up, b unit: its money comes
+    EVENT_TAKEOVER = 21          # a unit
+    EVENT_ADL = 22               # a unit
+    EVENT_UNWIND = 23            # a venue: its backstop trades out
+    EVENT_BACKSTOP = 24          # a venue: is its backstop worth enough?
+    EVENT_RELIEF = 25            # a venue, b asset: its backstop is relieved of what settles there
 
 # Event.kind: the kind, whether it stands before a gateway still, and of which venue (N-3).
 cdef enum:
@@ -107,6 +112,19 @@ cdef enum JournalKind:
     JOURNAL_FUNDING = 14         # market, rate in `number` (ppb), price; 0 and 0: an interval was skipped
     JOURNAL_REDUCE = 15          # as CANCEL, of `qty` lots
     JOURNAL_LEVERAGE = 16        # of an isolated position: account, market, 10^6 / leverage in `qty`, 0 none
+    JOURNAL_TRANSFER = 17        # L-14: giver in `account`, receiver in `number`, market, lots in `qty`, value in `price`, sign in `side`, why in `order_type`
+    JOURNAL_PAYMENT = 18         # payer in `account`, receiver in `number`, asset in `market`, atoms in `qty`, why in `order_type`; of an isolated margin: side 1 the
+                                 # receiver's, 2 the payer's, its market in `price`
+
+# Why the venue moved a position, or money.
+cdef enum TransferReason:
+    TRANSFER_TAKEOVER = 1        # to the backstop (X-8)
+    TRANSFER_ADL = 2             # to a candidate (X-11)
+    TRANSFER_REST = 3            # to the backstop: nobody else could take it (X-11)
+    PAYMENT_BALANCE = 4          # what an account had or lacked, to or from the backstop (X-8)
+    PAYMENT_FUND = 5             # of the insurance fund (X-10)
+    PAYMENT_SHARE = 6            # of a loss that is shared (X-10)
+    PAYMENT_CLEARANCE = 7        # fee to the insurance fund (X-14)
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64
@@ -194,6 +212,7 @@ cdef enum NoticeKind:
     NOTICE_BOOK = 5              # the touch of a market has changed
     NOTICE_LIQUIDATION = 6       # the account's liquidation has begun
     NOTICE_MARGIN = 7            # it stands beyond another boundary of its venue's ladder than before
+    NOTICE_TRANSFER = 8          # the venue has moved a position of it (L-14): `side` and `lots` as of a trade, `reason` a TransferReason
 
 # What a venue tells an agent; on its way until its event (N-4).
 cdef struct Notice:
