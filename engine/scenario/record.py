@@ -33,6 +33,7 @@ class Record(Model):
     accounts_every: Annotated[int, DURATION] = Field(0, description="table accounts: cadence; 0ms: none")
     accounts: Literal["positions", "all"] = Field("positions", description="which accounts it shows")
     movements: bool = Field(False, strict=True, description="table movements: each move of atoms")
+    waterfall: bool = Field(False, strict=True, description="table waterfall: what liquidations did, row by row")
     spill: int = Field(
         SPILL_ROWS,
         strict=True,
@@ -43,5 +44,6 @@ class Record(Model):
 
     def switches(self) -> dict[str, Any]:
         """Return the parameters of the world's `record`."""
-        names = [name for name in type(self).model_fields if name != "spill"]
+        off = {"spill"} if self.waterfall else {"spill", "waterfall"}
+        names = [name for name in type(self).model_fields if name not in off]
         return {f"{name}_ms" if name in CADENCES else name: getattr(self, name) for name in names}
