@@ -101,7 +101,8 @@ class Policy:
         Rule of auto-deleveraging: a name of `engine.adl.ADL_RULES`, or a function that is given the candidates' columns
         and returns their indices, best first. None: there is none.
     close : str
-        Auto-deleveraging closes at the ``"bankruptcy"`` value, or at ``"mark"``.
+        Auto-deleveraging of what is worth less than nothing closes at the ``"bankruptcy"`` value, or at ``"mark"`` as
+        everything else does.
     cancels_orders : bool
         It also takes off the orders of those whom it meets.
     rank_for : int or str
@@ -109,7 +110,8 @@ class Policy:
     shares_losses : bool
         What lacks after all that is shared by those with a profit in the market.
     backstop_least : number
-        A backstop worth less is relieved of its positions by auto-deleveraging, money.
+        A backstop worth less is relieved of its positions by auto-deleveraging, money; 0: when it is worth less than
+        nothing.
     unwind_every, unwind, unwind_band
         A backstop trades out: cadence, share of a position, distance from the mark.
     sells : str
@@ -180,10 +182,11 @@ was binance
         for field in _SWITCHES:
             if not isinstance(getattr(self, field), bool):
                 raise InputError(field, "True or False", getattr(self, field))
-        for field in ("spread", "takeover"):
-            if getattr(self, field) is not None or field == "spread":
-                _ratio_ppm(getattr(self, field), field)
-                self._keep(field, exact(getattr(self, field), field))
+        _ratio_ppm(self.spread, "spread")
+        self._keep("spread", exact(self.spread, "spread"))
+        if self.takeover is not None:
+            share_ppm(self.takeover, "takeover")
+            self._keep("takeover", exact(self.takeover, "takeover"))
         checked_rule(self.adl)
         self._keep("sell_order", _names(self.sell_order))
         self._check_sense()
@@ -205,6 +208,8 @@ was binance
             raise InputError(
                 "adl", "none, or a takeover that can be due (takeover, steps_most or tier_least)", self.adl
             )
+        if self.is_takeover_due and self.adl is None and not self.takes_over:
+            raise InputError("takes_over", "a backstop or a rule of ADL, since a takeover can be due", self.takes_over)
         if not share_ppm(self.unwind, "unwind"):
             raise InputError("unwind", "a share above 0", self.unwind)
         if bool(self.sell_order) != (self.sells == "custom"):
@@ -333,7 +338,7 @@ was binance
             "band_ppm": share_ppm(self.band, "band"),
             "spread_ppm": _ratio_ppm(self.spread, "spread"),
             "steps_most": self.steps_most,
-            "takeover_ppm": None if self.takeover is None else _ratio_ppm(self.takeover, "takeover"),
+            "takeover_ppm": None if self.takeover is None else share_ppm(self.takeover, "takeover"),
             "tier_least": self.tier_least,
             "takes_over": self.takes_over,
             "fee_ppm": share_ppm(self.fee, "fee"),

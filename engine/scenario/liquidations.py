@@ -66,7 +66,7 @@ class Liquidation(Model):
     band: _Share | None = Field(None, description="of band: distance from the mark")
     spread: _Ratio | None = Field(None, description="of fillable: distance at no health, in maintenance ratios")
     steps_most: int | None = Field(None, strict=True, ge=0, le=65535, description="then takeover is due; 0 never so")
-    takeover: _Ratio | None = Field(None, description="it is due below this share of the requirement")
+    takeover: _Share | None = Field(None, description="it is due below this share of the requirement")
     tier_least: int | None = Field(None, strict=True, ge=0, le=64, description="lower tiers are taken over at once")
     takes_over: bool | None = Field(None, strict=True, description="the fund, or a backstop, takes positions")
     fee: _Share | None = Field(None, description="clearance fee to the fund")

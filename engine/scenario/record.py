@@ -44,6 +44,5 @@ class Record(Model):
 
     def switches(self) -> dict[str, Any]:
         """Return the parameters of the world's `record`."""
-        off = {"spill"} if self.waterfall else {"spill", "waterfall"}
-        names = [name for name in type(self).model_fields if name not in off]
+        names = [name for name in type(self).model_fields if name != "spill"]
         return {f"{name}_ms" if name in CADENCES else name: getattr(self, name) for name in names}

@@ -3,9 +3,10 @@
 Stands on `engine.adl`, `engine.bankruptcy`, the grids of `margin_vectors`, and `waterfall_worlds`.
 
 What a kind is run on. By closed forms, exactly: all. On a world of one account that is liquidated, where it can be
-liquidated at all and the engine has the rule: ``perp_bankruptcy_quote`` (the value of an auto-deleveraged part, X-7 and
-X-11), ``perp_fillable_price`` (the limit of a step, X-5), ``perp_liquidation_fill`` (a step, its fee and the fund, X-10
-and X-14; of a whole position), ``perp_adl`` (X-12), ``perp_socialised_loss`` (X-10).
+liquidated at all and the engine has the rule: ``perp_bankruptcy_quote`` (X-7: the limit of a step at bankruptcy, and of
+an account that is worth less than nothing the value of an auto-deleveraged part), ``perp_fillable_price`` (the limit of
+a step, X-5), ``perp_liquidation_fill`` (a step, its fee and the fund, X-10 and X-14; of a whole position), ``perp_adl``
+(X-12), ``perp_socialised_loss`` (X-10).
 
 Promises: a grid is chosen so fine that every number and every result is whole on it. What was not run on the world, and
 what was compared less than exactly, is said in the outcome's note.
@@ -97,8 +98,22 @@ def quote_outcome(vector: Vector, world: World | None) -> Outcome:
     grid = _grid(lcm(has.position.denominator, delta.denominator), has.price.denominator, has.quote, has.notional, was)
     if grid is None or not has.is_liquidated_at(Fraction(1)):
         return compared.outcome("by closed form only: no world liquidates it")
-    compared.exactly("bankruptcy_quote_delta", Fraction(_native_quote(has, delta, world, grid), grid.atoms))
+    if has.equity < 0:
+        compared.exactly("bankruptcy_quote_delta", Fraction(_native_quote(has, delta, world, grid), grid.atoms))
+    ticks = denominator([has.price, was / delta])
+    grid = _grid(has.position.denominator, ticks, has.quote, has.notional)
+    if was / delta < 0 and grid is not None:  # else its price is no price, or does not fit
+        limit = Fraction(_native_limit(has, world, grid), grid.ticks)
+        compared.exactly("bankruptcy_quote_delta", -delta * limit)
     return compared.outcome()
+
+
+def _native_limit(has: _Given, world: World, grid: Grid) -> int:
+    """Liquidate the account by an order at its bankruptcy price; nobody is there to trade."""
+    stage, account, other, ticks = has.opened(world, grid, ALL_PPM, order="bankruptcy")
+    stage.opened(account, other, grid.lots_of(has.position), ticks)
+    stage.run(ticks)
+    return stage.placed_ticks(account)[0]
 
 
 def _native_quote(has: _Given, delta: Fraction, world: World, grid: Grid) -> int:

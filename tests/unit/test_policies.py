@@ -40,6 +40,7 @@ class TestPolicy:
             ("steps_most", 65_536),
             ("takeover", -1),
             ("takeover", "0.0000001"),
+            ("takeover", "1.000001"),
             ("tier_least", True),
             ("takes_over", None),
             ("fee", 2),
@@ -68,6 +69,7 @@ class TestPolicy:
         for field, values in (
             ("step_most", {"step_least": 10, "step_most": 9}),
             ("spread", {"order": "fillable"}),
+            ("takes_over", {"steps_most": 1}),
             ("sell_order", {"sells": "custom"}),
             ("sell_order[1]", {"sells": "custom", "sell_order": ["A", "A"]}),
         ):
