@@ -204,14 +204,3 @@ class TestSimulation:
             other.perpetual("B", coin, **sizes)
         assert list(other.markets) == ["A"]
         assert sim.settles[venue].name == "USDT"
-
-    @pytest.mark.parametrize("name", POLICIES)
-    def test_the_world_takes_every_preset(self, name):
-        sim, usdt, venue, perp, trader, vault = venue_world(name)
-        sim.fund(venue, usdt, 10)
-        sim.world.open_trade(perp, trader, vault, perp.lots("100"), perp.ticks("100"))
-        sim.publish(perp, "100")
-        sim.run(until_ms=10, check=True)
-        sim.publish(perp, "89")  # 1000 of 1100 lost
-        sim.run(until_ms=5_000, check=True)
-        assert sim.world.now_ms == 5_000
