@@ -186,6 +186,7 @@ def waterfall_counts(rows: Columns, liquidations: int) -> dict[str, int]:
         "adl_lots": int(lots[kind == ADL].sum()),
         "left_to_backstop": number(REST),
         "fund_payments": number(PAID),
+        "shared_losses": number(SHARED),
         "bad_debts": number(BAD_DEBT),
         "bad_debt_atoms": int(rows["atoms"][kind == BAD_DEBT].sum()),
     }
