@@ -34,6 +34,7 @@ from liquidation_worlds import (
     crash_seconds,
     crash_world,
     even_bids,
+    first_differences,
     flat_differences,
     following_bids,
     forced_differences,
@@ -86,7 +87,7 @@ CRASH_POLICY: dict[str, Any] = {
     "unwind_ms": 1_000,
 }
 GAP_ACCOUNTS, GAP_MARKETS, GAP_ROUNDS = 20_000, 20, 4  # 5 % a mark: many are worth less than nothing when it comes
-# By what must have come out: one closes against others what its fund cannot bear, one sells all and shares what is lacking.
+# By what must have come out: one closes against others what its fund cannot bear, one sells and shares what is lacking.
 GAP_POLICIES: dict[str, dict[str, Any]] = {
     "adl_lots": {**CRASH_POLICY, "takes_over": False},
     "shared_losses": {"stage_ppm": 10**6, "interval_ms": 100, "shares_losses": True},
@@ -134,6 +135,19 @@ def run_book(book: Book) -> tuple[float, list[str], dict[str, Any]]:
     return seconds, differences, {"liquidations": len(liquidated), "trades": len(trades["qty_lots"]), "lots": lots}
 
 
+def run_lrvx(book: Book) -> tuple[float, list[str]]:
+    """Send lrvx the same fall; return marks a second, and whether it has liquidated as many.
+
+    Everything is divided by BOOK_FINER, which changes no liquidation and is exact in binary: values above 2^40 or so
+    overflow the numbers of lrvx, and it then liquidates the healthy.
+    """
+    coarse = book.accounts._replace(marks=book.accounts.marks / BOOK_FINER, deposit=book.accounts.deposit / BOOK_FINER)
+    engine = lrvx_engine(coarse)
+    rate = len(book.slide) / lrvx_seconds(engine, (book.slide[:, 0] / BOOK_FINER).tolist())
+    expected, was = int((book.breaches != NEVER).sum()), engine.liquidations_count()
+    return rate, [] if was == expected else [f"lrvx, liquidations: expected {expected}, was {was}"]
+
+
 def book_lines(options: argparse.Namespace, judged: bool) -> list[Line]:
     """Measure whole positions sold as market orders into the makers' book, next to lrvx, which has none."""
     size, levels = (QUICK_BOOK_ACCOUNTS, QUICK_BOOK_LEVELS) if options.quick else (BOOK_ACCOUNTS, BOOK_LEVELS)
@@ -142,10 +156,9 @@ def book_lines(options: argparse.Namespace, judged: bool) -> list[Line]:
     seconds, theirs, differences, peer, more = [], [], [], [], {}
     for _ in range(min(runs_of(options), RUNS_MAX) if absent is None else runs_of(options)):
         if absent is None:
-            engine = lrvx_engine(book.accounts)
-            theirs.append(SLIDE_ROUNDS / lrvx_seconds(engine, book.slide[:, 0].tolist()))
-            count = (int((book.breaches != NEVER).sum()), engine.liquidations_count())
-            peer += [] if count[0] == count[1] else [f"lrvx, liquidations: expected {count[0]}, was {count[1]}"]
+            rate, found = run_lrvx(book)
+            theirs.append(rate)
+            peer += found
         taken, found, more = run_book(book)
         seconds.append(taken)
         differences += found
@@ -174,6 +187,7 @@ class Crash(NamedTuple):
     accounts: Accounts
     start: bytes
     slide: Array  # marks (rounds, markets)
+    breaches: Array  # by account: round in which it first breaches, if nobody writes to it before
 
 
 def make_crash(size: int, markets: int, rounds: int, policy: dict[str, Any]) -> Crash:
@@ -182,7 +196,8 @@ def make_crash(size: int, markets: int, rounds: int, policy: dict[str, Any]) -> 
     slide = slide_marks(accounts.marks, SLIDE_ROUNDS)
     bids: Bids = following_bids(accounts, slide, Scan(accounts, slide).run().round, CRASH_SHARE, CRASH_BAND)
     start = crash_world(accounts, bids, CRASH_FUND_EACH * size, **policy)
-    return Crash(accounts, start, slide[SLIDE_ROUNDS // rounds - 1 :: SLIDE_ROUNDS // rounds])
+    lived = slide[SLIDE_ROUNDS // rounds - 1 :: SLIDE_ROUNDS // rounds]
+    return Crash(accounts, start, lived, Scan(accounts, lived).run().round)
 
 
 def run_crash(crash: Crash, *, waterfall: bool = False) -> tuple[float, World, dict[str, int]]:
@@ -200,10 +215,12 @@ def waterfall_check(crash: Crash, digest: int | None, least: dict[str, int]) -> 
     _, world, _ = run_crash(crash, waterfall=True)
     world.check_invariants()
     rows = world.table("waterfall")
+    rounds = rounds_after(World.restore(crash.start), crash.slide)
     counts = waterfall_counts(rows, liquidation_count(world))
     fund = world.balance(FUND, ASSET)[0]
     differences = [] if digest in (None, world.digest()) else ["digest with the waterfall recorded: another one"]
     differences += [] if fund >= 0 else [f"insurance fund: expected 0 or more, was {fund}"]
+    differences += first_differences(world, rounds, crash.accounts, crash.breaches, rows)
     differences += beyond_differences(world.margin_units())
     differences += step_differences(rows) + order_differences(rows)
     differences += least_differences(counts, least)
@@ -230,7 +247,12 @@ def crash_lines(options: argparse.Namespace, judged: bool) -> list[Line]:
     differences += [] if len(set(digests)) == 1 else [f"digests: expected one, was {len(set(digests))}"]
     differences += gap_differences(min(size, GAP_ACCOUNTS), min(markets, GAP_MARKETS))
     name = f"crash of 20 % in {SLIDE_ROUNDS} marks, {size_text(size)} accounts, {markets:,} markets"
-    more = {**counts, **done, "accounts": size, "each_us": round(min(seconds) * 1e6 / max(1, counts["liquidations"]), 2)}
+    more = {
+        **counts,
+        **done,
+        "accounts": size,
+        "each_us": round(min(seconds) * 1e6 / max(1, counts["liquidations"]), 2),
+    }
     bar = CRASH_BAR.judged_if(judged and size >= CRASH_ACCOUNTS)
     lines = [figure_line(name, "s", seconds, check=check_text(differences), bar=bar, more=more)]
     for line in lines:

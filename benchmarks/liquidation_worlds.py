@@ -1,7 +1,8 @@
-"""The worlds of the liquidation benchmark: leveraged accounts, makers' resting orders, a slide; and what must have come out.
+"""The worlds of the liquidation benchmark: leveraged accounts, makers' resting orders, a slide; what must come out.
 
-The accounts are those of the risk benchmark (`risk_workloads.py`); the makers are accounts of their own behind them, with more money than any fall takes, whose
-resting bids are real orders in the book. Bids lie below the first mark, so nothing trades before somebody has to sell.
+The accounts are those of the risk benchmark (`risk_workloads.py`). The makers are accounts of their own behind them,
+with more money than any fall takes; their resting bids are real orders in the book. Bids lie below the first mark, so
+nothing trades before somebody has to sell.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from risk_scan import NEVER
-from risk_workloads import Accounts, Array
 from risk_worlds import ASSET, FIRST, Clock, Rounds, breach_differences, breach_rounds, build_world
 
-from engine._core import World
 from engine.forest import LandmarkKind
 from engine.types import Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from risk_workloads import Accounts, Array
+
+    from engine._core import World
 
 Columns = "Mapping[str, Array]"
 
@@ -29,7 +32,7 @@ NOTHING = 2**62
 
 # Rows of the waterfall table (X-15).
 STEP, FILLED, TAKEOVER, ADL, REST, BALANCE, PAID, CLEARANCE, SHARED, BAD_DEBT = range(1, 11)
-# Within a millisecond of one account: takeover or the fund's payment, then ADL, what nobody took, shared loss, bad debt.
+# In a millisecond of one account: takeover or the fund's payment, then ADL, what nobody took, shared loss, bad debt.
 ORDER = {TAKEOVER: 0, BALANCE: 0, PAID: 0, ADL: 1, REST: 2, SHARED: 3, BAD_DEBT: 4}
 
 
@@ -48,10 +51,10 @@ def even_bids(mark: int, lots: int, levels: int, depth: float) -> Bids:
 
 
 def following_bids(accounts: Accounts, slide: Array, breaches: Array, share: float, band: int) -> Bids:
-    """Bid in each market, at the mark of each `band`-th round, for a share of the longs that breach in the rounds up to it.
+    """Bid in each market, at the mark of each `band`-th round, for a share of the longs that breach up to it.
 
-    So an order that closes at the bankruptcy price finds some lots, but not all: what is not sold at one level is bid for
-    still when marks are lower.
+    So an order that closes at the bankruptcy price finds some lots, but not all. What is not sold at one level is bid
+    for still when marks are lower.
     """
     breach = breaches[accounts.owner()]
     rows = np.flatnonzero((breach != NEVER) & (accounts.lots > 0))
@@ -102,6 +105,15 @@ def round_differences(world: World, rounds: Rounds, accounts: Accounts, expected
     return breach_differences(breach_rounds(world, rounds, accounts.total), expected, len(begun))
 
 
+def first_differences(world: World, rounds: Rounds, accounts: Accounts, expected: Array, rows: Columns) -> list[str]:
+    """Compare each account's first liquidation with the scan, but of those whom ADL or a shared loss has met."""
+    met = rows["counterparty"][np.isin(rows["kind"], (ADL, SHARED))].astype(np.int64) - FIRST
+    met = np.unique(met[(met >= 0) & (met < accounts.total)])
+    found, known = breach_rounds(world, rounds, accounts.total), expected.copy()
+    found[met] = known[met] = NEVER
+    return breach_differences(found, known, int((found != NEVER).sum()))
+
+
 def flat_differences(world: World, accounts: Array) -> list[str]:
     """Compare the positions of liquidated accounts in the one market with 0."""
     held = [account for account in (FIRST + accounts).tolist() if world.position(account, 0)[0]]
@@ -119,7 +131,9 @@ def forced_differences(trades: Columns, accounts: Accounts, breaches: Array) -> 
     held = np.add.reduceat(accounts.lots, accounts.first[:-1])
     expected = np.where(breaches != NEVER, -held, 0)
     others = np.flatnonzero(found != expected)
-    differences = [] if inside.all() else [f"forced trades of others than clients: expected 0, was {int((~inside).sum())}"]
+    differences = (
+        [] if inside.all() else [f"forced trades of others than clients: expected 0, was {int((~inside).sum())}"]
+    )
     if len(others):
         first = int(others[0])
         text = f"account {first} of {len(others)}: expected {expected[first]}, was {found[first]}"
@@ -133,7 +147,9 @@ def beyond_differences(units: Columns) -> list[str]:
     idle = np.flatnonzero(beyond & (units["is_known"] != 0) & (units["liquidation"] == 0))
     if len(idle) == 0:
         return []
-    return [f"beyond the boundary and not in liquidation: expected 0, was {len(idle)}, first {units['account'][idle[0]]}"]
+    return [
+        f"beyond the boundary and not in liquidation: expected 0, was {len(idle)}, first {units['account'][idle[0]]}"
+    ]
 
 
 def step_differences(rows: Columns) -> list[str]:
