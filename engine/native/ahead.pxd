@@ -11,9 +11,11 @@ from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.ladder cimport *
 from engine.native.ledger cimport *
+from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.orders cimport *
 from engine.native.queue cimport *
+from engine.native.risk cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 
@@ -75,13 +77,32 @@ cdef inline void ahead_cancel(State* state, slot_t slot) noexcept nogil:
         prefetch(order_at(&state.pools, cold.owner_prev))
 
 
+cdef inline bint is_of_unit(Event* event) noexcept nogil:
+    return event.kind == EVENT_STEP or event.kind == EVENT_TAKEOVER
+
+
+cdef inline void ahead_unit(State* state, slot_t slot) noexcept nogil:
+    """Fetch what a step of a liquidation reads of its account. Its unit has been fetched."""
+    cdef uint32_t account = unit_at(&state.risk, slot).account
+    keep()
+    prefetch(account_at(&state.accounts, account))
+    prefetch(purse_at(&state.ledger, account))
+    prefetch(landmark_at(&state.lineage, unit_at(&state.risk, slot).liquidation))
+
+
 cdef inline void ahead_wakes(State* state) noexcept nogil:
-    """Fetch record and account of the agent that the rare heap wakes next, and the heads of those near its top."""
+    """Fetch record and account of whoever the rare heap wakes next, and the heads of those near its top."""
     cdef Event* top = <Event*>state.queue.rare.base
     cdef Agent* agent
     cdef int i
     if state.queue.rare.count < 8:
         return
+    for i in range(3):
+        if is_of_unit(&top[i]):
+            ahead_unit(state, top[i].a)
+    for i in range(3, 15):
+        if i < <int>state.queue.rare.count and is_of_unit(&top[i]):
+            prefetch(unit_at(&state.risk, top[i].a))
     if top.kind == EVENT_WAKE:
         agent = agent_at(state, top.a)
         prefetch(slab_at(&state.rows[agent.behaviour], agent.row))

@@ -27,6 +27,7 @@ from engine.native.venue cimport *
 cdef enum:
     CHECK_FEW = 16               # terms of a unit that loses its allowance when a price makes it due
     CHECK_AHEAD = 8              # units fetched ahead: an evaluation is two misses long
+    CHANGE_AHEAD = 4             # changes fetched ahead
     CAUSES_MOST = 64             # publications named by one change: those that weigh most come first in the terms
 
 # A unit that stands elsewhere on its ladder than before, with the evaluation that says so.
@@ -247,6 +248,22 @@ cdef inline void plans_fire(State* state) noexcept nogil:
     state.crowds.fired.count = 0
 
 
+cdef inline void change_ahead(State* state, Slab* changes, uint32_t i) noexcept nogil:
+    """Fetch what the changes after this one write: units and accounts, then the holdings that their triggers hang from."""
+    cdef Change* change
+    if i + 2 * CHANGE_AHEAD < changes.count:
+        change = <Change*>slab_at(changes, i + 2 * CHANGE_AHEAD)
+        prefetch(unit_of_state(state, change.unit))
+        prefetch(account_at(&state.accounts, change.account))
+    if i + CHANGE_AHEAD < changes.count:
+        change = <Change*>slab_at(changes, i + CHANGE_AHEAD)
+        if account_at(&state.accounts, change.account).holdings != NIL:
+            prefetch(holding_at(&state.accounts, account_at(&state.accounts, change.account).holdings))
+        if change.health.largest != NIL:
+            prefetch(holding_at(&state.accounts, change.health.largest))
+    keep()
+
+
 # The margin check of a millisecond. O(units due, and the markets of their accounts).
 cdef inline outlined_int margin_check(State* state) noexcept nogil:
     cdef Slab changes
@@ -272,6 +289,7 @@ cdef inline outlined_int margin_check(State* state) noexcept nogil:
     if changes.count > 1:
         qsort(changes.base, changes.count, sizeof(Change), &compare_changes)
     for i in range(changes.count):
+        change_ahead(state, &changes, i)
         change_make(state, <Change*>slab_at(&changes, i))
     state.risk.terms_kept = state.risk.terms_first = state.risk.terms_end = 0
     slab_release(&changes)
