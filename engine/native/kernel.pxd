@@ -9,6 +9,7 @@ from engine.native.types cimport *
 from engine.native.ahead cimport *
 from engine.native.agents.arbitrage cimport *
 from engine.native.agents.flow cimport *
+from engine.native.agents.hedge cimport *
 from engine.native.agents.maker cimport *
 from engine.native.agents.momentum cimport *
 from engine.native.agents.noise cimport *
@@ -40,7 +41,7 @@ cdef extern from *:
     const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
 
 cdef enum:
-    WORLD_SLABS = 51 + 9         # the behaviours' rows last
+    WORLD_SLABS = 51 + 10        # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -139,6 +140,8 @@ cdef inline void agent_wake(State* state, uint32_t number, uint32_t token) noexc
         arbitrage_wake(state, number)
     elif behaviour == BEHAVIOUR_VALUE:
         value_wake(state, number)
+    elif behaviour == BEHAVIOUR_HEDGE:
+        hedge_wake(state, number)
     elif behaviour == BEHAVIOUR_SHOCK:
         shock_fire(state, number)
     else:
@@ -157,6 +160,8 @@ cdef inline void agent_hear(State* state, slot_t slot) noexcept nogil:
         arbitrage_hear(state, notice)
     elif behaviour == BEHAVIOUR_VALUE:
         value_hear(state, notice)
+    elif behaviour == BEHAVIOUR_HEDGE:
+        hedge_hear(state, notice)
     notice_done(state, slot)
 
 
