@@ -304,6 +304,32 @@ cdef class _WorldAgents(_WorldWhatIf):
             found["limit_rates"] = found["cancel_rates"] = (None, None, None)
         return found
 
+    def accounts_of(self, kind):
+        """Return the accounts of the agents of a behaviour, in the order in which they were added.
+
+        Parameters
+        ----------
+        kind : str
+            As for `add_agents`.
+
+        Returns
+        -------
+        list of int
+            Of a hedger with two accounts both. O(agents).
+        """
+        cdef State* state = self.enter()
+        cdef uint32_t number
+        if not isinstance(kind, str) or kind not in _BEHAVIOURS:
+            raise bad_input("kind", "one of " + ", ".join(sorted(_BEHAVIOURS)), kind)
+        cdef uint32_t behaviour = _BEHAVIOURS[kind][0]
+        found = []
+        for number in range(state.agents.count):
+            if agent_at(state, number).behaviour == behaviour:
+                found.append(agent_at(state, number).account)
+                if behaviour == BEHAVIOUR_HEDGE and hedge_at(state, agent_at(state, number).row).other_account != found[len(found) - 1]:
+                    found.append(hedge_at(state, agent_at(state, number).row).other_account)
+        return found
+
     cdef int8_t side_of(self, object side) except 0:
         cdef int64_t number = border_int(side, "side", -1, 1)
         if number == 0:

@@ -62,7 +62,11 @@ cdef inline void hedge_trade(State* state, Agent* agent, Hedge* row) noexcept no
     cdef uint32_t account = <uint32_t>(row.other_account if leg else agent.account)
     cdef qty_t gap = hedge_gap(row), lots
     cdef slot_t slot
-    lots = abs64(gap) if leg else round_half_up(<double>abs64(gap) / row.lots_ratio)
+    lots = abs64(gap)
+    if not leg:
+        lots = round_half_up(<double>lots / row.lots_ratio)
+        if round_half_up(<double>lots * row.lots_ratio) > abs64(gap):
+            lots -= 1                    # beyond the gap it would trade back and forth for ever
     lots = min64(lots, market_at(state, market).book.qty_max)
     if lots < 1:
         return
