@@ -295,9 +295,7 @@ class Hedgers(PopulationBase):
     qty: DrawnQty = Field(description='qty, what each holds, such as "10 COIN"')
     rest: Ref | None = Field(None, description="population that takes the other side of the positions")
     react: DrawnCadence = Field(2000, description="mean time between hearing of a difference and trading it")
-    tolerance: DrawnQty = Field(
-        Amount(Decimal(1), "lots"), description="difference that it acts on, of the perpetual"
-    )
+    tolerance: DrawnQty = Field(Amount(Decimal(1), "lots"), description="difference that it acts on, of the perpetual")
     mode: Literal["rehedge", "unwind"] = Field("rehedge", description="trades the leg that was taken, or the other")
 
     def markets(self) -> list[str]:

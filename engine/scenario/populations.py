@@ -93,7 +93,8 @@ def _leaving(building: Building, makers: Any) -> dict[str, Any]:
     found: dict[str, Any] = {name: _floats(building.members(makers, path)) for name, path in given.items()}
     if leaves.latency is not None:
         found["slow_ms"] = _times(building.members(makers, "leaves.latency"))
-    return {**found, "window_ms": leaves.within, "leaves_both": int(leaves.sides == "both"), "leaves_adl": int(leaves.adl)}
+    found |= {"leaves_both": int(leaves.sides == "both"), "leaves_adl": int(leaves.adl)}
+    return {**found, "window_ms": leaves.within}
 
 
 def _market_makers(building: Building, makers: Any) -> None:

@@ -1,4 +1,4 @@
-"""Hedgers as stories: what breaks a hedge, who trades it again and for what cause, on both sides of each bound (A-9)."""
+"""Hedgers as stories: what breaks a hedge, who trades it again, on both sides of each bound (A-9)."""
 
 from __future__ import annotations
 
