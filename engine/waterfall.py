@@ -51,7 +51,7 @@ class Waterfall:
 
     @cached_property
     def haircuts(self) -> Haircuts:
-        """What ADL and loss sharing cost each counterparty against the mark of the moment; see `engine.bearing.haircuts`."""
+        """What ADL and loss sharing cost each counterparty against the mark of the moment."""
         return self.haircuts_at(None)
 
     def haircuts_at(self, marks_ticks: Mapping[int, int] | None) -> Haircuts:
@@ -98,7 +98,7 @@ class Waterfall:
         return bearing.first_adl_after_ms(self.table)
 
     def fund_path(self, account: int, asset: int) -> Path:
-        """Return the balance of an insurance fund by time, from the recorded movements; see `engine.bearing.fund_path`."""
+        """Return the balance of an insurance fund by time, from the recorded movements."""
         return bearing.fund_path(self._movements, account, asset)
 
     def forced_volume(self, window: int | str = "1s") -> ForcedVolume:
