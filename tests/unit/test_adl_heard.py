@@ -22,7 +22,7 @@ ADL, BY_ADL = 10, 2
 
 
 class Story:
-    """A long of 100 lots that ADL closes at 900 against whoever is short; the book of the perpetual is the outside's."""
+    """A long of 100 lots that ADL closes at 900 against whoever is short; the book is the outside's."""
 
     def __init__(self, **policy):
         self.twin = twin = opened()
@@ -148,18 +148,17 @@ class TestMaker:
         assert [row for row in landmark_rows(story.native) if row[1] == WITHDRAWAL] == []
 
     def test_a10_the_lots_count_in_its_inventory(self):
-        # It takes a hundred lots back and sells ten or twenty: with a lower bound it bids no more on that market.
-        for inventory_max, bids in ((60, 0), (LOTS + 1, 1)):
+        # It takes a hundred lots back and sells ten or twenty: with a lower bound it sends no bid anew.
+        for inventory_max, moves in ((60, False), (LOTS + 1, True)):
             story, account = self.story(inventory_max=inventory_max)
             story.native.run(AT_MS - 1)
             story.fall(AT_MS + 1)
             story.native.run(AT_MS + 3)
-            # The quotes that stand are moved on: those of a full side are not sent anew.
             story.book(at_ms=AT_MS + 4, price=PRICE + 300, lots=1)
             story.native.send_order(story.outside, story.perp, BUY, PRICE + 200, 30, at_ms=AT_MS + 5)
             story.native.run(AT_MS + 200)
             own = [order for order in story.native.orders(story.perp) if order.owner == account and order.side == BUY]
-            assert len(own) == bids, inventory_max
+            assert (own[0].price_ticks > PRICE) is moves
 
 
 class TestTraders:
