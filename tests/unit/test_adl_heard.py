@@ -1,4 +1,4 @@
-"""Those whom ADL meets hear of it, count it, and answer: makers, traders, hedgers, Python agents (A-2, A-10, N-4, X-11)."""
+"""Those whom ADL meets hear of it and answer: makers, traders, hedgers, Python agents (A-2, A-10, N-4, X-11)."""
 
 from __future__ import annotations
 
