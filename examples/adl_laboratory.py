@@ -4,8 +4,8 @@ Leveraged longs fall with the price, makers withdraw their bids, a small fund ta
 left, and then ADL closes them against those who are short: bears, and hedgers who hold the coin itself. A hedger who
 loses its short is naked, and sells its coin: ADL sends forced sales back into the books.
 
-At the bankruptcy value ADL takes what was missing, whatever the rule: an overshoot of 1. The rule decides from whom: how
-many, how much from one, whose hedges, and how much profit the shorts would still have made down to the low.
+At the bankruptcy value ADL takes what was missing, whatever the rule: an overshoot of 1. The rule decides from whom:
+how many, how much from one, whose hedges, and how much the shorts would still have earned down to the low.
 """
 
 from __future__ import annotations

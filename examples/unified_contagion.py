@@ -44,8 +44,8 @@ maker = leveraged("maker", "140000", SICK="1000", SOUND="1000")
 others = [leveraged(f"holder {n}", str(6_200 + 100 * n), SOUND="100") for n in range(10)]
 seller = sim.account("seller", SICK="900")
 sim.world.add_agents(
-    "shock", seller, member_key("seller", 0), market=spots[sick].number, side=Side.SELL, qty_lots=spots[sick].lots("900"),
-    slices=9, every_ms=500, start_ms=5_000,
+    "shock", seller, member_key("seller", 0), market=spots[sick].number, side=Side.SELL,
+    qty_lots=spots[sick].lots("900"), slices=9, every_ms=500, start_ms=5_000,
 )  # fmt: skip
 
 
