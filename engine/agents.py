@@ -79,6 +79,10 @@ class Agent:
         """Be told that the liquidation of this agent's account has begun."""
 
     @_default
+    def on_transfer(self, context: Context, transfer: AgentNotice) -> None:
+        """Be told that the venue has moved a position of this agent: by ADL, to or from a backstop (L-14)."""
+
+    @_default
     def on_end(self, context: Context) -> None:
         """Be called when the run has ended; nothing can be sent any more."""
 
@@ -93,6 +97,10 @@ class ArrayAgent:
     @_default
     def on_wake(self, context: ArrayContext) -> None:
         """Be called when a time asked for with `wake_in` or `wake_at` has come."""
+
+    @_default
+    def on_transfer(self, context: ArrayContext, member: int, transfer: AgentNotice) -> None:
+        """Be told that the venue has moved a position of a member: by ADL, to or from a backstop (L-14)."""
 
     @_default
     def on_end(self, context: ArrayContext) -> None:

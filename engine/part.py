@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.scenario import Scenario
     from engine.simulation import Market, Simulation
     from engine.tables import Tables
+    from engine.waterfall import Waterfall
 
 __all__ = ["Part", "Recorded", "build_part"]
 
@@ -118,6 +119,13 @@ class Part(Recorded):
         from engine.lineage import Lineage
 
         return Lineage(self.simulation)
+
+    @property
+    def waterfall_figures(self) -> Waterfall:
+        """Who bore what of the losses, up to now; needs the table ``waterfall`` (rule X-15)."""
+        from engine.waterfall import Waterfall
+
+        return Waterfall(self.simulation)
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -77,6 +77,7 @@ cdef dict _BEHAVIOURS = {
         _float("margin_ratio", <size_t>&(<Maker*>NULL).margin_ratio, 0.0, _HUGE, 0.0),
         _int("slow_ms", <size_t>&(<Maker*>NULL).latency_ms, 0, _MS_MOST, 0),
         _int("leaves_both", <size_t>&(<Maker*>NULL).leaves_both, 0, 1, 0),
+        _int("leaves_adl", <size_t>&(<Maker*>NULL).leaves_adl, 0, 1, 0),
         _int("return_after_ms", <size_t>&(<Maker*>NULL).return_after_ms, 1, _MS_MOST, 1000),
         _float("return_size", <size_t>&(<Maker*>NULL).return_size, 0.0, 1.0, 1.0),
         _float("return_spread", <size_t>&(<Maker*>NULL).return_spread, 1.0, 1e6, 1.0),
@@ -130,6 +131,15 @@ cdef dict _BEHAVIOURS = {
         _int("fair_ticks", <size_t>&(<Value*>NULL).fair_ticks, 1, 0x7FFFFFFF),
         _int("qty_lots", <size_t>&(<Value*>NULL).qty_lots, 1, _LOTS_MOST),
         _int("inventory_max", <size_t>&(<Value*>NULL).inventory_max, 1, _LOTS_MOST, _LOTS_MOST),
+    )),
+    "hedge": (BEHAVIOUR_HEDGE, sizeof(Hedge), HEARS_FILLS | HEARS_ENDS | HEARS_ACKS, (
+        _market("market", <size_t>&(<Hedge*>NULL).market),
+        _market("other", <size_t>&(<Hedge*>NULL).other),
+        _int("react_ms", <size_t>&(<Hedge*>NULL).react_ms, 1, _MS_MOST),
+        _int("tolerance_lots", <size_t>&(<Hedge*>NULL).tolerance_lots, 1, _LOTS_MOST, 1),
+        _int("mode", <size_t>&(<Hedge*>NULL).mode, HEDGE_REOPENS, HEDGE_UNWINDS, HEDGE_REOPENS),
+        _float("lots_ratio", <size_t>&(<Hedge*>NULL).lots_ratio, 1e-12, 1e12, 1.0),
+        _int("other_account", <size_t>&(<Hedge*>NULL).other_account, -1, 0x7FFFFFFF, -1),
     )),
     "shock": (BEHAVIOUR_SHOCK, sizeof(Shock), 0, (
         _market("market", <size_t>&(<Shock*>NULL).market),

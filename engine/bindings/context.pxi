@@ -75,15 +75,15 @@ cdef class AgentNotice:
     Attributes
     ----------
     kind : int
-        1 fill, 2 refused, 3 taken off, 6 liquidation has begun.
+        1 fill, 2 refused, 3 taken off, 6 liquidation has begun, 8 the venue moved a position (L-14).
     time_ms : int
         When it happened, ms; it is heard of later.
     order : SentOrder or None
         The agent's order, already brought up to date.
     market, side, price_ticks, lots : int
-        Where, and of a fill the agent's side, price and quantity.
+        Where, and of a fill or a transfer the agent's side, price and quantity.
     reason : int
-        `RejectReason` of a refusal.
+        `RejectReason` of a refusal; of a transfer 1 to the backstop, 2 by ADL, 3 what nobody else took.
     cause : int
         Landmark behind it, 0 background.
     """
@@ -104,6 +104,21 @@ cdef class AgentNotice:
 
     def __reduce__(self):
         return _agent_notice, (self.time_ms, self.lots, self.price_ticks, self.order, self.kind, self.market, self.side, self.reason, self.cause)
+
+
+cdef AgentNotice notice_told(Notice* notice, SentOrder order):
+    """The notice as a Python agent gets it."""
+    cdef AgentNotice told = AgentNotice.__new__(AgentNotice)
+    told.time_ms = notice.time_ms
+    told.kind = notice.kind
+    told.market = notice.market
+    told.side = notice.side
+    told.lots = notice.lots
+    told.price_ticks = notice.price_ticks
+    told.reason = notice.reason
+    told.cause = notice.cause
+    told.order = order
+    return told
 
 
 def _agent_notice(time_ms, lots, price_ticks, order, kind, market, side, reason, cause):
@@ -308,18 +323,9 @@ cdef class Context(_ContextBase):
 
     cdef AgentNotice hear(self, Notice* notice):
         """Bring the order of a notice up to date, and make the notice."""
-        cdef AgentNotice told = AgentNotice.__new__(AgentNotice)
         cdef int64_t key = (<int64_t>notice.market << 48) | notice.number
-        cdef SentOrder order = self.open.get(key)
-        told.time_ms = notice.time_ms
-        told.kind = notice.kind
-        told.market = notice.market
-        told.side = notice.side
-        told.lots = notice.lots
-        told.price_ticks = notice.price_ticks
-        told.reason = notice.reason
-        told.cause = notice.cause
-        told.order = order
+        cdef SentOrder order = None if notice.kind == NOTICE_TRANSFER else self.open.get(key)
+        cdef AgentNotice told = notice_told(notice, order)
         if order is not None and notice.kind != NOTICE_ACK:
             order.leaves_lots -= notice.lots
             if notice.kind != NOTICE_FILL or order.leaves_lots <= 0:

@@ -45,7 +45,7 @@ cdef class _WorldAgents(_WorldWhatIf):
         Parameters
         ----------
         kind : str
-            ``maker``, ``noise``, ``point``, ``flow``, ``momentum``, ``arbitrage``, ``value`` or ``shock`` (rules A-1 .. A-8).
+            ``maker``, ``noise``, ``point``, ``flow``, ``momentum``, ``arbitrage``, ``value``, ``hedge`` or ``shock`` (rules A-1 .. A-9).
         accounts, keys : int or sequence of int, shape (n,)
             Account and `member_key` of each; an account has one agent at most.
         start_ms : int, optional
@@ -137,12 +137,15 @@ cdef class _WorldAgents(_WorldWhatIf):
                 agent_at(state, number_).hears |= HEARS_ACKS
             if hears:
                 account_at(&state.accounts, <uint32_t>head.account).agent = number_
+            if behaviour == BEHAVIOUR_HEDGE:     # it hears of both legs
+                account_at(&state.accounts, <uint32_t>hedge_at(state, head.row).other_account).agent = number_
             venue_schedule(state, first, phase, EVENT_WAKE, number_, 0, 0)
         return agent
 
     cdef int complete_rows(self, int behaviour, char* rows, uint32_t stride, list numbers, dict parameters) except -1:
         """Check what concerns several fields of a record, and fill in what is not a field."""
         cdef int64_t i
+        cdef set heard = set(numbers)
         for i in range(len(numbers)):
             if behaviour == BEHAVIOUR_MAKER:
                 (<Maker*>(rows + i * stride)).quotes = NIL
@@ -160,6 +163,8 @@ cdef class _WorldAgents(_WorldWhatIf):
                 self.fill_rates(<Flow*>(rows + i * stride), parameters)
             elif behaviour == BEHAVIOUR_ARBITRAGE:
                 self.complete_arbitrage(<Arbitrage*>(rows + i * stride), numbers[i])
+            elif behaviour == BEHAVIOUR_HEDGE:
+                self.complete_hedge(<Hedge*>(rows + i * stride), numbers[i], heard)
             elif behaviour == BEHAVIOUR_SHOCK and (<Shock*>(rows + i * stride)).slices_left > (<Shock*>(rows + i * stride)).left_lots:
                 raise bad_input("slices", f"at most the {(<Shock*>(rows + i * stride)).left_lots} lots", (<Shock*>(rows + i * stride)).slices_left)
         return 0
@@ -171,6 +176,22 @@ cdef class _WorldAgents(_WorldWhatIf):
         if row.other_account < 0:
             row.other_account = account
         self.check_venue(self.trader_number(row.other_account, "other_account"), row.other)
+        return 0
+
+    cdef int complete_hedge(self, Hedge* row, uint32_t account, set heard) except -1:
+        """A perpetual against another market, each with an account at its venue that nobody else hears of."""
+        cdef State* state = &self.world.state
+        if row.market == row.other:
+            raise bad_input("other", "another market than the first", row.other)
+        if market_at(state, row.other).kind != MARKET_PERPETUAL:
+            raise bad_input("other", "a perpetual: the hedge may be short", row.other)
+        if row.other_account < 0:
+            row.other_account = account
+        self.check_venue(self.trader_number(row.other_account, "other_account"), row.other)
+        if row.other_account != account:
+            if row.other_account in heard or account_at(&state.accounts, <uint32_t>row.other_account).agent != NIL:
+                raise bad_input("other_account", "an account without an agent that hears of fills", row.other_account)
+            heard.add(row.other_account)
         return 0
 
     cdef int check_lots(self, uint32_t market, qty_t least, qty_t most) except -1:
@@ -281,6 +302,32 @@ cdef class _WorldAgents(_WorldWhatIf):
             found[name] = (*bounds, None if default is _MISSING else default)
         if kind == "flow":
             found["limit_rates"] = found["cancel_rates"] = (None, None, None)
+        return found
+
+    def accounts_of(self, kind):
+        """Return the accounts of the agents of a behaviour, in the order in which they were added.
+
+        Parameters
+        ----------
+        kind : str
+            As for `add_agents`.
+
+        Returns
+        -------
+        list of int
+            Of a hedger with two accounts both. O(agents).
+        """
+        cdef State* state = self.enter()
+        cdef uint32_t number
+        if not isinstance(kind, str) or kind not in _BEHAVIOURS:
+            raise bad_input("kind", "one of " + ", ".join(sorted(_BEHAVIOURS)), kind)
+        cdef uint32_t behaviour = _BEHAVIOURS[kind][0]
+        found = []
+        for number in range(state.agents.count):
+            if agent_at(state, number).behaviour == behaviour:
+                found.append(agent_at(state, number).account)
+                if behaviour == BEHAVIOUR_HEDGE and hedge_at(state, agent_at(state, number).row).other_account != found[len(found) - 1]:
+                    found.append(hedge_at(state, agent_at(state, number).row).other_account)
         return found
 
     cdef int8_t side_of(self, object side) except 0:

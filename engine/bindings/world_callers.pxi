@@ -8,10 +8,16 @@ cdef class _Caller:
     cdef object agent
     cdef str name
     cdef _ContextBase context
-    cdef object on_start, on_wake, on_book, on_fill, on_cancel, on_reject, on_liquidation, on_end
+    cdef object on_start, on_wake, on_book, on_fill, on_cancel, on_reject, on_liquidation, on_transfer, on_end
 
 
-cdef tuple _CALLBACKS = ("on_start", "on_wake", "on_book", "on_fill", "on_cancel", "on_reject", "on_liquidation", "on_end")
+cdef tuple _CALLBACKS = ("on_start", "on_wake", "on_book", "on_fill", "on_cancel", "on_reject", "on_liquidation", "on_transfer", "on_end")
+
+
+cdef bint hears_transfers(object agent):
+    """Whether an agent has an `on_transfer` of its own."""
+    own = getattr(agent, "on_transfer", None)
+    return own is not None and not getattr(getattr(own, "__func__", None), "is_default", False)
 
 
 cdef class _WorldCallers(_WorldReplay):
@@ -40,7 +46,8 @@ cdef class _WorldCallers(_WorldReplay):
             inherited = getattr(own, "__func__", None)
             bound[method] = None if own is None or getattr(inherited, "is_default", False) else own
         caller.on_start, caller.on_wake, caller.on_book, caller.on_fill = (bound[method] for method in _CALLBACKS[:4])
-        caller.on_cancel, caller.on_reject, caller.on_liquidation, caller.on_end = (bound[method] for method in _CALLBACKS[4:])
+        caller.on_cancel, caller.on_reject, caller.on_liquidation = (bound[method] for method in _CALLBACKS[4:7])
+        caller.on_transfer, caller.on_end = (bound[method] for method in _CALLBACKS[7:])
         return caller
 
     def add_python(self, agent, accounts, keys, *, name="", as_array=False, watches=(), start_ms=None, latency_ms=1, latency_law=None,
@@ -50,14 +57,15 @@ cdef class _WorldCallers(_WorldReplay):
         Parameters
         ----------
         agent : object
-            With some of `on_start`, `on_wake`, `on_book`, `on_fill`, `on_cancel`, `on_reject`, `on_liquidation`, `on_end`; see `engine.Agent`
-            and `engine.ArrayAgent`.
+            With some of `on_start`, `on_wake`, `on_book`, `on_fill`, `on_cancel`, `on_reject`, `on_liquidation`, `on_transfer`, `on_end`; see
+            `engine.Agent` and `engine.ArrayAgent`.
         accounts, keys : int or sequence of int
             Account and `member_key` of the agent, or of each member.
         name : str
             Stands in errors.
         as_array : bool
-            A population: one call for all of its members, with an `ArrayContext`; it hears of nothing.
+            A population: one call for all of its members, with an `ArrayContext`; it hears of nothing but transfers, and of these
+            only if it has an `on_transfer`.
         watches : sequence of int
             Markets whose touch it is told of (`on_book`, rule N-6).
         start_ms : int, optional
@@ -86,14 +94,19 @@ cdef class _WorldCallers(_WorldReplay):
             raise bad_input("watches", "none for an array: it hears of nothing", watches)
         if len(set(markets)) != len(markets):
             raise bad_input("watches", "markets that differ", watches)
-        if not as_array and account_at(&state.accounts, numbers[0]).agent != NIL:
-            raise bad_input("accounts", "an account without an agent that hears of fills", accounts)
+        cdef bint hears = not as_array or hears_transfers(agent)
+        if hears:
+            for number_ in numbers:
+                if account_at(&state.accounts, number_).agent != NIL:
+                    raise bad_input("accounts", "an account without an agent that hears of fills", number_ if as_array else accounts)
         head.base_ms = border_int(latency_ms, "latency_ms", 0, _MS_MOST)
         head.picture_ms = border_int(picture_ms, "picture_ms", 0, _MS_MOST)
         head.law = self.law_slot(latency_law, "latency_law")
         head.picture_law = self.law_slot(picture_law, "picture_law")
         head.behaviour = BEHAVIOUR_PYTHON
-        head.hears = 0 if as_array else HEARS_FILLS | HEARS_ENDS | HEARS_ACKS
+        head.hears = HEARS_FILLS | HEARS_ENDS | HEARS_ACKS
+        if as_array:
+            head.hears = HEARS_TRANSFERS if hears else 0
         cdef uint32_t first = state.agents.count, number
         cdef _Caller caller = self.new_caller(agent, name, first, count, as_array)
         if slab_reserve(&state.agents, <uint32_t>count) or slab_reserve(&state.watchers, <uint32_t>len(markets)):
@@ -107,7 +120,7 @@ cdef class _WorldCallers(_WorldReplay):
             head.stream = stream_of(state.seed, streams[i])
             number = slab_take(&state.agents)
             agent_at(state, number)[0] = head
-            if not as_array:
+            if hears:
                 account_at(&state.accounts, <uint32_t>head.account).agent = number
         for market in markets:
             self.new_watcher(first, numbers[0], market)
@@ -154,7 +167,10 @@ cdef class _WorldCallers(_WorldReplay):
                     called(context)
             else:
                 method = "a notice"
-                self.call_notice(caller, <Context>context, &notice)
+                if isinstance(context, ArrayContext):
+                    caller.on_transfer(context, <int64_t>(number - context.first), notice_told(&notice, None))
+                else:
+                    self.call_notice(caller, <Context>context, &notice)
         except Exception as error:
             raise _agent_error(caller.name, number, state.now_ms, error) from error
         finally:
@@ -177,6 +193,8 @@ cdef class _WorldCallers(_WorldReplay):
             called = caller.on_reject
         elif notice.kind == NOTICE_LIQUIDATION:
             called = caller.on_liquidation
+        elif notice.kind == NOTICE_TRANSFER:
+            called = caller.on_transfer
         else:
             return 0
         if called is not None:

@@ -6,6 +6,7 @@
 # with what its bankruptcy value leaves.
 
 from libc.stdlib cimport qsort
+from libc.string cimport memset
 
 from engine.native.types cimport *
 from engine.native.arith cimport *
@@ -41,6 +42,7 @@ cdef struct Closing:
     uint32_t asset
     uint32_t parent
     uint32_t landmark            # 0 until somebody takes something
+    Health* said                 # its rows of the table say this of the giver
 
 # A share of a position by capped water-filling.
 cdef struct Share:
@@ -75,7 +77,8 @@ cdef inline void adl_fill(State* state, Closing* closing, slot_t slot, qty_t lot
         closing.landmark = venue_landmark(state, LANDMARK_ADL, closing.market, closing.giver, closing.parent, closing.left)
     if lots < closing.left:
         mul_div_floor(closing.value, lots, closing.left, &value)
-    note_waterfall(state, WATERFALL_ADL, closing.market, closing.asset, closing.giver, <int32_t>account, lots, value, NULL, closing.landmark)
+    note_waterfall(state, WATERFALL_ADL, closing.market, closing.asset, closing.giver, <int32_t>account, lots, value, closing.said,
+                   closing.landmark)
     transfer(state, closing.market, closing.holding, slot, closing.sign, lots, value, closing.landmark, TRANSFER_ADL)
     closing.value -= value
     closing.left -= lots
@@ -208,7 +211,7 @@ cdef inline void adl_pro_rata(State* state, Closing* closing, Policy* policy) no
 # ---- a position, an account ----
 
 # Close one position by ADL; what is left over moves to the backstop at mark, unless it is the backstop's own. O(candidates).
-cdef inline void adl_position(State* state, Part* part, uint32_t asset, Policy* policy, uint32_t venue, uint32_t parent) noexcept nogil:
+cdef inline void adl_position(State* state, Part* part, uint32_t asset, Policy* policy, uint32_t venue, Health* said, uint32_t parent) noexcept nogil:
     cdef Holding* holding = holding_at(&state.accounts, part.holding)
     cdef uint32_t giver = holding.account
     cdef Closing closing
@@ -222,6 +225,7 @@ cdef inline void adl_position(State* state, Part* part, uint32_t asset, Policy* 
     closing.asset = asset
     closing.parent = parent
     closing.landmark = 0
+    closing.said = said
     if policy.adl == ADL_CONTRACTS or policy.adl == ADL_PNL:
         adl_pro_rata(state, &closing, policy)
     elif policy.adl != ADL_NONE:
@@ -234,7 +238,7 @@ cdef inline void adl_position(State* state, Part* part, uint32_t asset, Policy* 
     if receiver == NIL:
         return
     closing.value = notional_atoms(market_at(state, part.market), closing.sign * closing.left, market_at(state, part.market).mark_ticks)
-    note_waterfall(state, WATERFALL_REST, part.market, asset, <int32_t>giver, <int32_t>backstop_of(state, venue), closing.left, closing.value, NULL, parent)
+    note_waterfall(state, WATERFALL_REST, part.market, asset, <int32_t>giver, <int32_t>backstop_of(state, venue), closing.left, closing.value, said, parent)
     transfer(state, part.market, part.holding, receiver, closing.sign, closing.left, closing.value, parent, TRANSFER_REST)
     backstop_settles(state, venue, asset, parent)
 
@@ -243,13 +247,16 @@ cdef inline void adl_position(State* state, Part* part, uint32_t asset, Policy* 
 cdef inline void adl_positions(State* state, uint32_t account, slot_t only, uint32_t asset, atoms_t equity, bint at_mark, uint32_t parent) noexcept nogil:
     cdef uint32_t venue, i
     cdef Slab parts
+    cdef Health said
+    memset(&said, 0, sizeof(Health))
+    said.equity = equity
     slab_init(&parts, sizeof(Part), 0)
     if parts_collect(state, account, only, asset, &parts) and parts.count:
         venue = market_at(state, part_at(&parts, 0).market).venue
         if not at_mark:
             parts_share(&parts, equity)
         for i in range(parts.count):
-            adl_position(state, part_at(&parts, i), asset, policy_at(state, venue), venue, parent)
+            adl_position(state, part_at(&parts, i), asset, policy_at(state, venue), venue, &said, parent)
     slab_release(&parts)
 
 
@@ -285,7 +292,7 @@ cdef inline outlined_int unit_adl(State* state, slot_t slot, uint32_t cause) noe
     for asset in range(state.ledger.assets.count if is_unified else 1):
         if not is_unified:
             asset = unit.asset
-        adl_positions(state, account, unit.holding, asset, worth, policy.closes_at_mark or worth >= 0 or asset != unit.asset, cause)
+        adl_positions(state, account, unit.holding, asset, worth if asset == unit.asset else 0, policy.closes_at_mark or worth >= 0 or asset != unit.asset, cause)
     if is_unified and had_positions:
         venue_schedule(state, state.now_ms, PHASE_LIQUIDATION, EVENT_STEP, slot, 0, cause)
         return 0

@@ -69,6 +69,13 @@ cdef inline void agent_sleep(State* state, Agent* agent, uint32_t number, time_m
         draw_bits(agent.stream, PURPOSE_WAKE, state.now_ms, 0), 0.5 * <double>every_ms, 1.5 * <double>every_ms))), 1)
 
 
+# ---- what it is told ----
+
+cdef inline bint moves_lots(Notice* notice) noexcept nogil:
+    """Whether a notice changes what the account holds: a fill, or a transfer by the venue (L-14). Both say side and lots."""
+    return notice.kind == NOTICE_FILL or notice.kind == NOTICE_TRANSFER
+
+
 # ---- what it sees ----
 
 cdef inline int64_t believed_half_ticks(Market* market) noexcept nogil:

@@ -10,6 +10,7 @@ from engine.native.adl cimport *
 from engine.native.ahead cimport *
 from engine.native.agents.arbitrage cimport *
 from engine.native.agents.flow cimport *
+from engine.native.agents.hedge cimport *
 from engine.native.agents.maker cimport *
 from engine.native.agents.momentum cimport *
 from engine.native.agents.noise cimport *
@@ -44,7 +45,7 @@ cdef extern from *:
     const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
 
 cdef enum:
-    WORLD_SLABS = 55 + 9         # the behaviours' rows last
+    WORLD_SLABS = 55 + 10        # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -147,6 +148,8 @@ cdef inline void agent_wake(State* state, uint32_t number, uint32_t token) noexc
         arbitrage_wake(state, number)
     elif behaviour == BEHAVIOUR_VALUE:
         value_wake(state, number)
+    elif behaviour == BEHAVIOUR_HEDGE:
+        hedge_wake(state, number)
     elif behaviour == BEHAVIOUR_SHOCK:
         shock_fire(state, number)
     else:
@@ -165,6 +168,8 @@ cdef inline void agent_hear(State* state, slot_t slot) noexcept nogil:
         arbitrage_hear(state, notice)
     elif behaviour == BEHAVIOUR_VALUE:
         value_hear(state, notice)
+    elif behaviour == BEHAVIOUR_HEDGE:
+        hedge_hear(state, notice)
     notice_done(state, slot)
 
 

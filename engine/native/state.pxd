@@ -185,13 +185,15 @@ cdef enum Behaviour:
     BEHAVIOUR_ARBITRAGE = 6
     BEHAVIOUR_VALUE = 7
     BEHAVIOUR_PYTHON = 8
-    BEHAVIOURS = 9
+    BEHAVIOUR_HEDGE = 9
+    BEHAVIOURS = 10
 
 cdef enum:
     HEARS_FILLS = 1
     HEARS_ENDS = 2               # refusals, and cancels that it did not send
     HEARS_ACKS = 4               # acceptances and its own cancels
     HEARS_BOOK = 8               # changes of a touch, where it subscribed
+    HEARS_TRANSFERS = 16         # positions that the venue moved; who hears of fills hears of these too
 
 # The head of every agent: who it is and how far away. Its behaviour's record stands in a slab of that behaviour.
 cdef struct Agent:

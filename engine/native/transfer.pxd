@@ -111,7 +111,7 @@ cdef inline void transfer_take(State* state, uint32_t market_id, slot_t slot, in
 
 cdef inline void transfer_tell(State* state, uint32_t market_id, slot_t slot, int8_t side, qty_t lots, int64_t price, uint32_t cause, uint8_t why) noexcept nogil:
     cdef Holding* holding = holding_at(&state.accounts, slot)
-    tell(state, HEARS_FILLS, NOTICE_TRANSFER, holding.account, market_id, NIL, 0, 0, side, price, lots, 0, cause, why)
+    tell(state, HEARS_FILLS | HEARS_TRANSFERS, NOTICE_TRANSFER, holding.account, market_id, NIL, 0, 0, side, price, lots, 0, cause, why)
 
 
 # Move `lots` of a position, whose sign is `sign`, from one holding to another at a value (L-14). The receiver opens only where its holding

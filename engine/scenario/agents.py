@@ -39,6 +39,7 @@ __all__ = [
     "Account",
     "Arbitrageur",
     "HawkesOrders",
+    "Hedgers",
     "Holders",
     "Leaves",
     "Link",
@@ -279,6 +280,29 @@ class Value(_OnOne):
     inventory_max: Annotated[Amount, QTY] | None = Field(None, description="the most that it is long or short")
 
 
+class Hedgers(PopulationBase):
+    """Hold one market, be short as much of a perpetual, and trade again when a leg is taken (A-9).
+
+    Both legs stand at the start: of a spot market each is given its lots of the base asset, and positions are opened
+    as balanced trades against another population (L-9). What it brings is the margin.
+    """
+
+    DRAWN = ("qty", "react", "tolerance")
+    kind: Literal["hedgers"] = "hedgers"
+    on: list[Ref] = Field(
+        min_length=2, max_length=2, description="on, the market that it holds and the perpetual that hedges it"
+    )
+    qty: DrawnQty = Field(description='qty, what each holds, such as "10 COIN"')
+    rest: Ref | None = Field(None, description="population that takes the other side of the positions")
+    react: DrawnCadence = Field(2000, description="mean time between hearing of a difference and trading it")
+    tolerance: DrawnQty = Field(Amount(Decimal(1), "lots"), description="difference that it acts on, of the perpetual")
+    mode: Literal["rehedge", "unwind"] = Field("rehedge", description="trades the leg that was taken, or the other")
+
+    def markets(self) -> list[str]:
+        """Names of the markets on which its members trade."""
+        return list(self.on)
+
+
 class Holders(PopulationBase):
     """Hold a leveraged position on a perpetual, opened as a balanced trade against another population (L-9).
 
@@ -352,6 +376,7 @@ AgentPopulation = (
     | Momentum
     | Arbitrageur
     | Value
+    | Hedgers
     | Holders
     | Stale
     | Account
@@ -367,6 +392,7 @@ AGENT_KINDS: dict[str, type[PopulationBase]] = {
     "momentum": Momentum,
     "arbitrageur": Arbitrageur,
     "value": Value,
+    "hedgers": Hedgers,
     "holders": Holders,
     "stale": Stale,
     "account": Account,

@@ -46,6 +46,8 @@ FIELDS = {
     "horizon_s": "horizon",
     "fair_ticks": "fair",
     "lookback_ms": "lookback",
+    "react_ms": "react",
+    "tolerance_lots": "tolerance",
     "hold_ms": "hold",
     "qty_min": "qty",
     "qty_max": "qty",

@@ -22,7 +22,7 @@ __all__ = ["populations"]
 DISTANCES_MAX = 64  # of a zero-intelligence flow
 LOOKS_IN_WINDOW_MAX = 16  # prices that a maker remembers, half of them for pauses that are shorter than the mean
 STOIKOV = ("risk_aversion", "decay", "sigma", "horizon")
-NEEDS_PRICE = ("market-maker", "stale", "holders", "zero-intelligence", "crowd")
+NEEDS_PRICE = ("market-maker", "stale", "holders", "hedgers", "zero-intelligence", "crowd")
 HOLDS = ("holders", "crowd")  # perpetuals only
 
 
@@ -94,6 +94,10 @@ def _holders(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
     """L-9: positions are opened as balanced trades, so somebody takes the other side."""
     if (holders.long is None) == (holders.short is None):
         yield Problem(path, "one of long and short", "both" if holders.long else "neither")
+    yield from _rest(whole, path, holders)
+
+
+def _rest(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
     if holders.rest is None:
         expected = "the population that takes the other side: positions are opened as balanced trades (L-9)"
         yield Problem((*path, "rest"), expected, NOTHING)
@@ -101,6 +105,12 @@ def _holders(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
         yield Problem((*path, "rest"), "another population than itself", holders.rest)
     else:
         yield from whole.reference((*path, "rest"), "populations", holders.rest)
+
+
+def _hedgers(whole: Whole, path: Path, hedgers: Any) -> Iterator[Problem]:
+    """A-9: the hedge is a perpetual, for it is short."""
+    yield from whole.reference((*path, "on", 1), "markets", hedgers.on[1], kind="perp")
+    yield from _rest(whole, path, hedgers)
 
 
 def _market_maker(_: Whole, path: Path, makers: Any) -> Iterator[Problem]:
@@ -111,8 +121,6 @@ def _market_maker(_: Whole, path: Path, makers: Any) -> Iterator[Problem]:
                 yield Problem((*path, field), f"a value, which {makers.mode} needs", NOTHING)
     if makers.leaves is None:
         return
-    if makers.leaves.adl:
-        yield Problem((*path, "leaves", "adl"), "false: nobody is auto-deleveraged yet", "true")
     every = _least(makers.wake_every)
     if every is not None and makers.leaves.within > LOOKS_IN_WINDOW_MAX * every:
         expected = f"at most {LOOKS_IN_WINDOW_MAX} times wake_every, {LOOKS_IN_WINDOW_MAX * every:g}ms"
@@ -171,6 +179,7 @@ def _hawkes(_: Whole, path: Path, orders: Any) -> Iterator[Problem]:
 
 _RULES: dict[str, Callable[[Whole, Path, Any], Iterator[Problem]]] = {
     "crowd": crowd,
+    "hedgers": _hedgers,
     "holders": _holders,
     "market-maker": _market_maker,
     "noise": _noise,

@@ -88,14 +88,13 @@ def _leaving(building: Building, makers: Any) -> dict[str, Any]:
     leaves = makers.leaves
     if leaves is None:
         return {"window_ms": [min(16 * every, 1000) for every in _times(building.members(makers, "wake_every"))]}
-    if leaves.adl:
-        raise InputError("leaves.adl", "false: nobody is auto-deleveraged yet", leaves.adl)
     rules = {name: f"leaves.{name}" for name in ("drawdown", "volatility", "inventory", "margin_ratio")}
     given = {name: path for name, path in rules.items() if getattr(leaves, name) is not None}
     found: dict[str, Any] = {name: _floats(building.members(makers, path)) for name, path in given.items()}
     if leaves.latency is not None:
         found["slow_ms"] = _times(building.members(makers, "leaves.latency"))
-    return {**found, "window_ms": leaves.within, "leaves_both": int(leaves.sides == "both")}
+    found |= {"leaves_both": int(leaves.sides == "both"), "leaves_adl": int(leaves.adl)}
+    return {**found, "window_ms": leaves.within}
 
 
 def _market_makers(building: Building, makers: Any) -> None:
@@ -226,6 +225,34 @@ def _value(building: Building, traders: Any) -> None:
     )
 
 
+def _hedgers(building: Building, hedgers: Any) -> None:
+    """Open both legs of each member, the same quantity long and short (L-9), and add the agents that keep them even."""
+    first, second = (building.markets[name] for name in hedgers.on)
+    ratio = first.quantity.step / second.quantity.step
+    others = building.accounts[hedgers.rest]
+    world, price = building.sim.world, building.price_ticks(hedgers.on[1])
+    for ordinal, (account, qty) in enumerate(
+        zip(building.accounts[hedgers.name], building.members(hedgers, "qty"), strict=True)
+    ):
+        lots, other = building.lots(qty, hedgers.on[0]), others[ordinal % len(others)]
+        if first.base is None:
+            world.open_trade(first.number, account, other, lots, building.price_ticks(hedgers.on[0]))
+        else:
+            world.deposit(account, first.base.number, lots * first.base.grid.count(first.quantity.step, "lot"))
+        world.open_trade(second.number, other, account, max(1, round(lots * ratio)), price)
+    _add(
+        building,
+        "hedge",
+        hedgers,
+        market=first.number,
+        other=second.number,
+        lots_ratio=float(ratio),
+        react_ms=_times(building.members(hedgers, "react")),
+        tolerance_lots=[building.lots(amount, hedgers.on[1]) for amount in building.members(hedgers, "tolerance")],
+        mode=int(hedgers.mode == "unwind"),
+    )
+
+
 def _python(building: Building, population: Any) -> None:
     """Make an agent for each member, or one array for all; it finds its markets in `markets`."""
     accounts, markets = building.accounts[population.name], [building.markets[name] for name in population.on]
@@ -343,6 +370,7 @@ BUILDERS: dict[str, Callable[[Building, Any], None]] = {
     "momentum": _momentum,
     "arbitrageur": _arbitrageurs,
     "value": _value,
+    "hedgers": _hedgers,
     "holders": _holders,
     "stale": _stale,
     "account": _account,

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from engine._core import World
 
 
+TRANSFER, BY_ADL = 17, 2  # journal kind and reason of a position that the venue moved (J-1, L-14)
+
+
 class Arrival(NamedTuple):
     """Hold one message as it reaches a book."""
 
@@ -119,6 +122,9 @@ class Follower:
         for time_ms, kind, account, market, number, side, qty, order_type, tif in zip(*new, strict=True):
             if kind == JournalKind.CANCEL:
                 self._notice(account, time_ms, Told(ToldKind.END, market, number, side, qty), hears_acks=True)
+            if kind == TRANSFER:
+                for holder, own in ((account, -side), (number, side)):
+                    self._notice(holder, time_ms, Told(ToldKind.TRANSFER, market, 0, own, qty, order_type == BY_ADL))
             if kind != JournalKind.PLACE:
                 continue
             left = qty

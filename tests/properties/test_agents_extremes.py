@@ -10,7 +10,7 @@ from engine import InputError, _core
 from engine.testing.village import PERPETUAL, PRICE, RICH, SPOT, Village
 from engine.types import Side
 
-KINDS = ("maker", "noise", "point", "flow", "momentum", "arbitrage", "value", "shock")
+KINDS = ("maker", "noise", "point", "flow", "momentum", "arbitrage", "value", "hedge", "shock")
 LAWS = (
     None,
     ("fixed", 1e9),
@@ -29,7 +29,7 @@ def populations(draw):
     found = {}
     for name, (low, high, default) in _core.World.agent_parameters(kind).items():
         if name in ("market", "other"):
-            found[name] = PERPETUAL if name == "market" else SPOT
+            found[name] = PERPETUAL if (name == "market") != (kind == "hedge") else SPOT
         elif name in ("limit_rates", "cancel_rates"):
             rates = st.sampled_from([0.0, 1e-300, 0.05, 1e6])
             found[name] = draw(st.lists(rates, min_size=2, max_size=2))

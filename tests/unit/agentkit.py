@@ -43,6 +43,9 @@ class Scripted(Agent):
     def on_liquidation(self, context, notice):
         self._called("liquidation", context, notice)
 
+    def on_transfer(self, context, transfer):
+        self._called("transfer", context, transfer)
+
     def on_end(self, context):
         self._called("end", context)
 

@@ -181,7 +181,7 @@ class TestRefused:
         [
             ("kind", {"kind": []}),
             ("kind", {"kind": [K.SHOCK, *KINDS[1:]]}),
-            ("kind", {"kind": [*KINDS[:-1], 12]}),
+            ("kind", {"kind": [*KINDS[:-1], max(K) + 1]}),
             ("kind", {"kind": [float(kind) for kind in KINDS]}),
             ("time_ms", {"time_ms": TIMES_MS[1:]}),
             ("time_ms", {"time_ms": [TIMES_MS]}),

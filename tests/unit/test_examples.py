@@ -14,12 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A line that each must print: its shape, not its figures, which change with the rules.
 EXPECTED = {
+    "adl_laboratory.py": r"hyperliquid_adjusted  \d\.\d+ +\d+ +\d+  +1\.000 +[\d,]+ +[\d,]+ +\d+ +\d+ of \d+",
     "find_a_bug.py": r"Draw \d \(commands\): \[Row\(kind=1, side=-?1, .*\)\]",
     "hundred_futures.py": r"  50 % are at or below \d+\.\d\d\d",
     "lineage_of_a_crash.py": r"  \d+\.\d %  SHOCK by 'whale' at 60\.0 s",
     "passive_leverage.py": r"L' = 2\.000 / \(1 - 0\.800 x 0\.\d+\) = (3\.\d+), in the book \1",
     "python_agent.py": r"bought [1-9]\d* lots of a fall; at the end [\d,]+\.\d\d USD and \d+\.\d+ COIN",
     "replay_a_flow.py": r"200,000 commands: [\d,]+ accepted, [\d,]+ fills of [\d,]+ lots",
+    "unified_contagion.py": r"the root of it: SHOCK by 'seller' at 5\.0 s",
     "why_did_it_fall.py": r"\d+ causes back: SHOCK by 'whale' at 60\.0 s",
 }
 

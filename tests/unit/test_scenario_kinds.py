@@ -28,6 +28,7 @@ KINDS = {
     'wake_every = "exponential(50ms)"\n',
     "value": 'market = "COIN/EUR"\nfair = "uniform(10.5, 11)"\nthreshold = "1%"\nqty = "100 EUR"\n'
     'wake_every = "200ms"\n',
+    "hedgers": 'on = ["COIN/EUR", "COIN-PERP"]\nqty = "5 COIN"\nrest = "opener"\nreact = "50ms"\ntolerance = 2\n',
     "python": 'on = ["COIN/EUR"]\nagent = "scenarioagents:Buyer"\nparameters = { lots = 5 }\n',
 }
 
@@ -150,10 +151,6 @@ class TestMakers:
         late = {"populations.makers.picture": {"base": "20ms", "jitter": "lognormal(5ms, 0.5)"}}
         sims = [ran(Scenario.from_toml(SMALL).but(each), 8_000) for each in ({}, late)]
         assert sims[0].world.digest() != sims[1].world.digest()
-
-    def test_only_adl_is_refused(self):
-        with pytest.raises(InputError, match=r"populations.makers.leaves.adl: expected false"):
-            Scenario.from_toml(SMALL).but({"populations.makers.leaves.adl": True})
 
 
 TWO = """

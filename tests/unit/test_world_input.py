@@ -42,6 +42,7 @@ KINDS = {
     },
     "arbitrage": {"market": 0, "other": 1, "wake_every_ms": 5, "threshold": 0.1, "qty_lots": 1, "inventory_max": 5},
     "value": {"market": 0, "wake_every_ms": 5, "threshold": 0.1, "fair_ticks": 10, "qty_lots": 1, "inventory_max": 5},
+    "hedge": {"market": 0, "other": 1, "react_ms": 5, "tolerance_lots": 2, "mode": 1, "lots_ratio": 1.0},
     "shock": {"market": 0, "side": 1, "qty_lots": 10, "slices": 2, "every_ms": 1},
 }  # fmt: skip
 COMMON = {"keys": 1, "start_ms": 20, "latency_ms": 1, "picture_ms": 0}

@@ -62,7 +62,7 @@ cdef inline void arbitrage_wake(State* state, uint32_t number) noexcept nogil:
 
 
 cdef inline void arbitrage_hear(State* state, Notice* notice) noexcept nogil:
-    """It is told of a fill."""
+    """It is told of a fill or a transfer."""
     cdef Arbitrage* row = arbitrage_at(state, agent_at(state, notice.agent).row)
-    if notice.kind == NOTICE_FILL and notice.market == row.market:
+    if moves_lots(notice) and notice.market == row.market:
         row.known_lots += notice.side * notice.lots

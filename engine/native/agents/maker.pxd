@@ -66,6 +66,7 @@ cdef struct Maker:
     int64_t level_count
     int64_t leaves_both          # it takes its asks off too
     int64_t sends_mass_quotes    # one event for a market's messages (N-5)
+    int64_t leaves_adl           # leaves: lots of it were closed by ADL
     uint32_t state               # MakerState
     uint32_t has_returned
     slot_t quotes                # its first Quote
@@ -92,6 +93,8 @@ cdef struct Quote:
     slot_t desk                  # its Desk there
     slot_t next                  # next market of the maker
     uint32_t sample_count        # samples written
+    uint32_t adl_landmark        # ADL that it has heard of here and not answered yet
+    uint32_t is_closed           # it has heard of one
     Quoted order[2][MAKER_LEVELS_MAX]    # [0] bids, [1] asks
     time_ms_t sample_ms[MAKER_SAMPLES]
     int64_t sample_half_ticks[MAKER_SAMPLES]
@@ -147,14 +150,14 @@ cdef inline double window_volatility(State* state, Maker* maker, Quote* quote) n
     return sqrt(total)
 
 
-# Look at one market: fair value and samples. Returns whether a rule about its price or inventory fires. O(samples) if such a rule is on.
+# Look at one market: fair value and samples. Returns whether a rule about its price, its inventory or ADL there fires. O(samples) if such a rule is on.
 cdef inline bint maker_look(State* state, Agent* agent, Maker* maker, Quote* quote) noexcept nogil:
     cdef int64_t seen
     prefetch(desk_at(&state.accounts, quote.desk))       # on its way while the market is looked at
     seen = believed_half_ticks(market_at(state, quote.market))
     quote.left_ms = picture_left_ms(state, agent, quote.market)
     if seen == NO_PRICE or seen <= 0:
-        return 0
+        return quote.is_closed
     if quote.fair == 0.0:
         quote.fair = 0.5 * <double>seen
     elif maker.anchor > 0.0:
@@ -163,6 +166,8 @@ cdef inline bint maker_look(State* state, Agent* agent, Maker* maker, Quote* quo
     # What it sees is remembered whichever rule fires: the next look compares with it.
     if maker.drawdown > 0.0 or maker.volatility > 0.0:
         remember(state, quote, seen)
+    if quote.is_closed:
+        return 1
     if maker.inventory > 0.0 and <double>abs64(quote.known_lots) >= maker.inventory * <double>quote.inventory_max:
         return 1
     if maker.drawdown > 0.0 and window_fall(state, maker, quote, seen) >= maker.drawdown:
@@ -291,10 +296,11 @@ cdef inline void maker_withdraw(State* state, Agent* agent, Maker* maker, Quote*
     cdef slot_t slot = maker.quotes
     cdef Quote* quote
     cdef int level, side
+    cdef uint32_t cause = seen.adl_landmark if seen.is_closed else market_at(state, seen.market).touch_mover.cause    # G-5
     maker.state = MAKER_WITHDRAWN
     maker.return_at_ms = state.now_ms + maker.return_after_ms
-    agent.landmark = venue_landmark(state, LANDMARK_WITHDRAWAL, seen.market, agent.account,
-                                    market_at(state, seen.market).touch_mover.cause, believed_half_ticks(market_at(state, seen.market)) >> 1)
+    agent.landmark = venue_landmark(state, LANDMARK_WITHDRAWAL, seen.market, agent.account, cause,
+                                    believed_half_ticks(market_at(state, seen.market)) >> 1)
     while slot != NIL:
         quote = quote_at(state, slot)
         for side in range(2 if maker.leaves_both else 1):
@@ -303,10 +309,19 @@ cdef inline void maker_withdraw(State* state, Agent* agent, Maker* maker, Quote*
         slot = quote.next
 
 
+cdef inline void maker_forget_adl(State* state, Maker* maker) noexcept nogil:
+    """What ADL took before it came back makes it leave no more. O(markets)."""
+    cdef slot_t slot = maker.quotes
+    while slot != NIL:
+        quote_at(state, slot).is_closed = 0
+        slot = quote_at(state, slot).next
+
+
 cdef inline void maker_return(State* state, Agent* agent, Maker* maker) noexcept nogil:
     maker.state = MAKER_QUOTING
     maker.has_returned = 1
     maker.is_slow = 0
+    maker_forget_adl(state, maker)
     maker.returned_ms = state.now_ms
     agent.landmark = venue_landmark(state, LANDMARK_RETURN, quote_at(state, maker.quotes).market, agent.account, agent.landmark, 0)
 
@@ -348,7 +363,7 @@ cdef inline Quoted* quoted_find(Maker* maker, Quote* quote, int8_t side, int64_t
     return NULL
 
 
-# A notice reaches a maker (phase 9): a fill changes what it holds, an order that has ended is quoted anew at its next look. O(markets + levels).
+# A notice reaches a maker (phase 9): a fill or a transfer changes what it holds, an order that has ended is quoted anew at its next look. O(markets + levels).
 cdef inline void maker_hear(State* state, Notice* notice) noexcept nogil:
     cdef Maker* maker = maker_at(state, agent_at(state, notice.agent).row)
     cdef slot_t slot = maker.quotes
@@ -359,6 +374,12 @@ cdef inline void maker_hear(State* state, Notice* notice) noexcept nogil:
     if slot == NIL:
         return
     quote = quote_at(state, slot)
+    if notice.kind == NOTICE_TRANSFER:
+        quote.known_lots += notice.side * notice.lots
+        if maker.leaves_adl and notice.reason == TRANSFER_ADL:
+            quote.is_closed = 1
+            quote.adl_landmark = notice.cause
+        return
     order = quoted_find(maker, quote, notice.side, notice.number)
     if notice.kind == NOTICE_FILL:
         quote.known_lots += notice.side * notice.lots

@@ -74,6 +74,6 @@ cdef inline void momentum_wake(State* state, uint32_t number) noexcept nogil:
 
 
 cdef inline void momentum_hear(State* state, Notice* notice) noexcept nogil:
-    """It is told of a fill."""
-    if notice.kind == NOTICE_FILL:
+    """It is told of a fill or a transfer."""
+    if moves_lots(notice) and notice.market == momentum_at(state, agent_at(state, notice.agent).row).market:
         momentum_at(state, agent_at(state, notice.agent).row).known_lots += notice.side * notice.lots

@@ -48,6 +48,6 @@ cdef inline void value_wake(State* state, uint32_t number) noexcept nogil:
 
 
 cdef inline void value_hear(State* state, Notice* notice) noexcept nogil:
-    """It is told of a fill."""
-    if notice.kind == NOTICE_FILL:
+    """It is told of a fill or a transfer."""
+    if moves_lots(notice) and notice.market == value_at(state, agent_at(state, notice.agent).row).market:
         value_at(state, agent_at(state, notice.agent).row).known_lots += notice.side * notice.lots

@@ -56,6 +56,7 @@ class ToldKind(IntEnum):
     FILL = 1
     END = 2  # refused, or taken off
     ACK = 4
+    TRANSFER = 8  # the venue has moved lots (L-14)
 
 
 class Told(NamedTuple):
@@ -66,6 +67,12 @@ class Told(NamedTuple):
     number: int
     side: int
     lots: int
+    by_adl: bool = False  # of a transfer
+
+    @property
+    def moves_lots(self) -> bool:
+        """Whether it changes what the account holds (A-10)."""
+        return self.kind in (ToldKind.FILL, ToldKind.TRANSFER)
 
 
 class Agent(ABC):

@@ -53,6 +53,7 @@ class MakerTerms:
     margin_ratio: float = 0.0
     slow_ms: int = 0
     leaves_both: int = 0
+    leaves_adl: int = 0
     return_after_ms: int = 1000
     return_size: float = 1.0
     return_spread: float = 1.0
@@ -80,6 +81,7 @@ class Quote:
     fair: float = 0.0  # 0 before the first look
     seen_ms: int = 0
     known_lots: int = 0
+    was_closed: bool = False  # ADL took lots of it, and it has not answered yet
     samples: list[tuple[int, int]] = field(default_factory=list)  # time, price in half ticks
     orders: dict[tuple[int, int], Standing] = field(default_factory=dict)  # by side and level
 
@@ -136,6 +138,8 @@ class Maker(Agent):
             self._withdraw(now_ms, worried[0] if worried else self.quotes[0].market)
         elif self.is_withdrawn and now_ms >= self.return_at_ms:
             self.is_withdrawn = self.is_slow = False
+            for quote in self.quotes:
+                quote.was_closed = False
             self.returned_ms = now_ms
             self.returns_ms.append(now_ms)
         for quote in self.quotes:
@@ -146,7 +150,7 @@ class Maker(Agent):
         """Update the fair value and the samples of a market; return whether one of its rules fires."""
         terms = self.terms
         if price is None or price <= 0:
-            return False
+            return quote.was_closed
         if quote.fair == 0.0:
             quote.fair = 0.5 * price
         elif terms.anchor > 0.0:
@@ -157,7 +161,7 @@ class Maker(Agent):
         is_full = terms.inventory > 0.0 and abs(quote.known_lots) >= terms.inventory * quote.inventory_max
         has_fallen = terms.drawdown > 0.0 and (max(window) - price) / max(window) >= terms.drawdown
         is_wild = terms.volatility > 0.0 and volatility_of(window) >= terms.volatility
-        return is_full or has_fallen or is_wild
+        return quote.was_closed or is_full or has_fallen or is_wild
 
     def _is_pressed(self) -> bool:
         """Return whether a rule about the whole account fires."""
@@ -262,9 +266,14 @@ class Maker(Agent):
 
     def hear(self, now_ms: int, told: Told, /) -> None:
         """Note a fill; forget an order that has ended; note how long an order took."""
-        quote = next(quote for quote in self.quotes if quote.market == told.market)
-        if told.kind is ToldKind.FILL:
+        quote = next((quote for quote in self.quotes if quote.market == told.market), None)
+        if quote is None:
+            return
+        if told.moves_lots:
             quote.known_lots += told.side * told.lots
+        if told.kind is ToldKind.TRANSFER:
+            quote.was_closed |= told.by_adl and bool(self.terms.leaves_adl)
+            return
         cell = next((cell for cell, standing in quote.orders.items() if standing.number == told.number), None)
         if told.kind is ToldKind.ACK:
             self.is_slow = cell is not None and now_ms - quote.orders[cell].left_ms > self.terms.slow_ms

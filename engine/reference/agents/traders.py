@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.reference import rng
-from engine.reference.agents.base import Agent, Told, ToldKind, Touch
+from engine.reference.agents.base import Agent, Told, Touch
 from engine.reference.links import WAKE
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Momentum(Agent):
 
     def hear(self, _now_ms: int, told: Told, /) -> None:
         """Count what it got."""
-        if told.kind is ToldKind.FILL:
+        if told.moves_lots and told.market == self.market:
             self.known_lots += told.side * told.lots
 
 
@@ -105,7 +105,7 @@ class Value(Agent):
 
     def hear(self, _now_ms: int, told: Told, /) -> None:
         """Count what it holds."""
-        if told.kind is ToldKind.FILL:
+        if told.moves_lots and told.market == self.market:
             self.known_lots += told.side * told.lots
 
 
@@ -156,7 +156,7 @@ class Arbitrage(Agent):
 
     def hear(self, _now_ms: int, told: Told, /) -> None:
         """Count what it holds of the first market."""
-        if told.kind is ToldKind.FILL and told.market == self.market:
+        if told.moves_lots and told.market == self.market:
             self.known_lots += told.side * told.lots
 
 
