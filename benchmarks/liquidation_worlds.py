@@ -199,7 +199,7 @@ def waterfall_counts(rows: Columns, liquidations: int) -> dict[str, int]:
         "filled_ppm": int(filled * 10**6 // max(int(sent), 1)),
         "takeovers": number(TAKEOVER),
         "adl_fills": number(ADL),
-        "adl_lots": int(lots[kind == ADL].sum()),
+        "adl_lots": int(abs(lots[kind == ADL]).sum()),
         "left_to_backstop": number(REST),
         "fund_payments": number(PAID),
         "shared_losses": number(SHARED),

@@ -195,10 +195,9 @@ def haircuts(
         if market not in worth_atoms or (marks_ticks is not None and market not in marks_ticks):
             raise InputError("worth_atoms", "a value for every market with ADL", market)
         mark = mark_ticks if marks_ticks is None else marks_ticks[market]
-        sign = -1 if atoms < 0 or qty_lots < 0 else 1
         key = (account, asset)
         lots[key] = lots.get(key, 0) + abs(qty_lots)
-        cut[key] = cut.get(key, 0) + atoms - sign * abs(qty_lots) * mark * worth_atoms[market]
+        cut[key] = cut.get(key, 0) + atoms - qty_lots * mark * worth_atoms[market]
     paid = [column.tolist() for column in chosen(columns, [WaterfallKind.SHARE], "counterparty", "asset", "atoms")]
     for account, asset, atoms in zip(*paid, strict=True):
         shared[account, asset] = shared.get((account, asset), 0) + atoms

@@ -442,6 +442,9 @@ cdef class _WorldMargin(_WorldPricing):
         for i in range(state.agents.count):
             if agent_at(state, <uint32_t>i).behaviour == BEHAVIOUR_PYTHON:
                 raise bad_input("times_ms", "a world without Python agents: publish and run there", "one with them")
+        for i in range(state.policies.count):
+            if policy_at(state, <uint32_t>i).adl == ADL_PYTHON:
+                raise bad_input("times_ms", "a world without ADL by a Python function: publish and run there", f"one at venue {i}")
         i = wrong_mark(state, when_, market_, price_, when.length)
         if i < when.length:
             self.perpetual_number(market_[i])

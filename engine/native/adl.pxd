@@ -77,7 +77,7 @@ cdef inline void adl_fill(State* state, Closing* closing, slot_t slot, qty_t lot
         closing.landmark = venue_landmark(state, LANDMARK_ADL, closing.market, closing.giver, closing.parent, closing.left)
     if lots < closing.left:
         mul_div_floor(closing.value, lots, closing.left, &value)
-    note_waterfall(state, WATERFALL_ADL, closing.market, closing.asset, closing.giver, <int32_t>account, lots, value, closing.said,
+    note_waterfall(state, WATERFALL_ADL, closing.market, closing.asset, closing.giver, <int32_t>account, closing.sign * lots, value, closing.said,
                    closing.landmark)
     transfer(state, closing.market, closing.holding, slot, closing.sign, lots, value, closing.landmark, TRANSFER_ADL)
     closing.value -= value
@@ -238,7 +238,7 @@ cdef inline void adl_position(State* state, Part* part, uint32_t asset, Policy* 
     if receiver == NIL:
         return
     closing.value = notional_atoms(market_at(state, part.market), closing.sign * closing.left, market_at(state, part.market).mark_ticks)
-    note_waterfall(state, WATERFALL_REST, part.market, asset, <int32_t>giver, <int32_t>backstop_of(state, venue), closing.left, closing.value, said, parent)
+    note_waterfall(state, WATERFALL_REST, part.market, asset, <int32_t>giver, <int32_t>backstop_of(state, venue), closing.sign * closing.left, closing.value, said, parent)
     transfer(state, part.market, part.holding, receiver, closing.sign, closing.left, closing.value, parent, TRANSFER_REST)
     backstop_settles(state, venue, asset, parent)
 

@@ -113,7 +113,7 @@ cdef inline void take_positions(State* state, Unit* unit, uint32_t asset, atoms_
                 break
             lots = abs64(holding_at(&state.accounts, part.holding).position_lots)
             sign = 1 if holding_at(&state.accounts, part.holding).position_lots > 0 else -1
-            note_waterfall(state, WATERFALL_TAKEOVER, part.market, asset, <int32_t>unit.account, <int32_t>backstop_of(state, venue), lots, part.value, health, landmark)
+            note_waterfall(state, WATERFALL_TAKEOVER, part.market, asset, <int32_t>unit.account, <int32_t>backstop_of(state, venue), sign * lots, part.value, health, landmark)
             transfer(state, part.market, part.holding, receiver, sign, lots, part.value, landmark, TRANSFER_TAKEOVER)
     slab_release(&parts)
 
