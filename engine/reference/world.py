@@ -37,6 +37,7 @@ from engine.reference.funds import Funds
 from engine.reference.ledger import Ledger, Position, SystemAccount
 from engine.reference.market import EXPOSURE_MAX, NUMBER_BITS, NUMBER_MASK, Market
 from engine.reference.order import Naming
+from engine.reference.transfers import TransferReason, pay, transfer
 from engine.reference.words import price_word
 from engine.reference.world_invariants import first_broken
 from engine.types import CommandKind, OrderType, RejectReason, Side
@@ -90,6 +91,8 @@ class JournalKind(IntEnum):
     FUNDING = 14  # rate in `number`; both 0: skipped
     REDUCE = 15  # as CANCEL, of `qty` lots
     LEVERAGE = 16  # of an isolated position: account; market; 10^6 / leverage in `qty`
+    TRANSFER = 17  # giver; receiver in `number`; market; lots in `qty`; value in `price`; sign in `side`; why in `order_type`
+    PAYMENT = 18  # payer; receiver in `number`; asset in `market`; atoms in `qty`; why; isolated: `Holder` in `side`
 
 
 class JournalRow(NamedTuple):
@@ -200,6 +203,8 @@ class World:
             JournalKind.INTEREST: self._interest,
             JournalKind.FUNDING: self._funding,
             JournalKind.REDUCE: self._reduce,
+            JournalKind.TRANSFER: self._transfer,
+            JournalKind.PAYMENT: self._pay,
         }.get(JournalKind(row.kind), self._move_funds)
         handler(row)
 
@@ -275,6 +280,25 @@ class World:
         if not is_paid:
             raise InvariantError("L-10: a write-off that no bad-debt account pays", repr(row))
         self.ledger.move(row.number, row.account, row.market, row.qty)
+
+    def _transfer(self, row: JournalRow) -> None:
+        """Move a position outside the book (L-14)."""
+        broken = transfer(self.funds, row.market, row.account, row.number, row.side, row.qty, row.price)
+        if broken is not None or row.order_type not in (
+            TransferReason.TAKEOVER,
+            TransferReason.ADL,
+            TransferReason.REST,
+        ):
+            raise InvariantError(broken or "L-14: a transfer without a reason", repr(row))
+        self._owe_cancels(self.markets[row.market], (row.account, row.number))
+
+    def _pay(self, row: JournalRow) -> None:
+        """Move money that the venue takes or gives (X-8, X-10, X-14)."""
+        broken = pay(
+            self.funds, row.account, row.number, row.market, row.qty, margin_of=row.side, number=row.price
+        )
+        if broken is not None or row.order_type < TransferReason.BALANCE:
+            raise InvariantError(broken or "X-10: a payment without a reason", repr(row))
 
     def _funding(self, row: JournalRow) -> None:
         """Settle a market's funding; payers left with less than they have promised lose their orders (F-5, V-6)."""
