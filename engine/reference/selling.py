@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.reference.journal import JournalKind
 from engine.reference.ledger import ceil_div
-from engine.reference.world import JournalKind
 from engine.types import Side
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.margin import AccountMode
+from engine.reference.journal import JournalKind
 from engine.reference.transfers import TransferReason
-from engine.reference.world import JournalKind
 
 if TYPE_CHECKING:
     from engine.reference.units import Run, Unit

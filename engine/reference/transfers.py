@@ -62,7 +62,7 @@ def give(position: Position, lots: int, value: int) -> int:
 
 
 def take(position: Position, sign: int, lots: int, value: int) -> int:
-    """Put lots of a sign into a position at a value, closing what is on the other side first; return what that realises.
+    """Put lots of a sign into a position at a value, closing the other side first; return what that realises.
 
     Examples
     --------

@@ -24,11 +24,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.errors import InvariantError
 from engine.margin import AccountMode, MarginAction
 from engine.reference.deleveraging import Rankings, backstop_is_looked_at
+from engine.reference.journal import JournalKind, JournalRow
 from engine.reference.ledger import Position, SystemAccount
 from engine.reference.liquidating import step
 from engine.reference.shortfall import cover
 from engine.reference.units import Run, Standing, Unit, Units
-from engine.reference.world import JournalKind, JournalRow, World
+from engine.reference.world import World
 from engine.types import OrderType, Side, TimeInForce
 
 if TYPE_CHECKING:
@@ -95,8 +96,6 @@ class WaterfallWorld(World):
         What counts in unified accounts, by asset.
     seed : int
         Key of the draw of ADL without a ranking.
-    named : iterable of (int, str, int)
-        The market of each LIQUIDATION and MARGIN_STATE to come, as (account, kind, market), in order.
     """
 
     def __init__(
@@ -110,7 +109,6 @@ class WaterfallWorld(World):
         ladder: Ladder,
         collateral: Mapping[int, Collateral] | None = None,
         seed: int = 0,
-        named: Iterable[tuple[int, str, int]] = (),
     ) -> None:
         super().__init__(supplies, account_count, markets, modes)
         self.policy = policy
@@ -123,7 +121,8 @@ class WaterfallWorld(World):
         self.units = Units(self, ladder, collateral or {}, outsiders)
         self.rankings = Rankings(self)
         self.landmarks: list[Landmark] = []
-        self.named = deque(named)
+        # The market of each LIQUIDATION and MARGIN_STATE of the next run, as (account, kind, market), in order.
+        self.named: deque[tuple[int, str, int]] = deque()
         self.phase = 0
         self.feed: deque[JournalRow] = deque()
         self._queue: list[Event] = []
@@ -170,6 +169,8 @@ class WaterfallWorld(World):
             self.now_ms, self.phase = event.due_ms, event.phase
             event.act()
         self.now_ms, self.phase = until_ms, OBSERVERS
+        if self.named:
+            raise InvariantError("C-4: the run has a change of a unit that the scan does not find", repr(self.named[0]))
 
     def _comes_first(self, row: JournalRow, event: Event | None) -> bool:
         if event is None:

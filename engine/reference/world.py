@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from engine.reference.journal import Columns
     from engine.reference.market import MarketTerms
 
+__all__ = ["JOURNAL_COLUMNS", "JournalKind", "JournalRow", "Trade", "World"]
+
 # P-5: ticks of a published price.
 PRICE_MOST = 2**31 - 1
 

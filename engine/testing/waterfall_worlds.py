@@ -1,0 +1,472 @@
+"""Random small worlds with a waterfall: the native engine beside the reference that decides for itself (section X).
+
+Stands on `worlds`, `margin_walks` (ladders, tiers, shapes of numbers) and `engine.reference.waterfall`.
+
+::
+
+    seed -> policy, ladder, schedules, accounts -> native: run, check=True ----> journal, landmarks, digest
+                                                -> inputs of that journal -> reference: decides, compares, row by row
+
+Promises: a world is its seed; both sides are compared after every run, and the reference looks at its invariants after
+every row. A difference comes back in words, with the millisecond and the seed.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.errors import InputError, InvariantError
+from engine.forest import LandmarkKind
+from engine.margin import AccountMode, Ladder
+from engine.reference.journal import JournalKind, JournalRow
+from engine.reference.policy import Policy
+from engine.reference.transfers import TransferReason
+from engine.reference.units import Collateral
+from engine.reference.waterfall import Landmark, WaterfallWorld
+from engine.reference.world import JOURNAL_COLUMNS
+from engine.reference.world_invariants import first_broken
+from engine.testing.margin_walks import LADDERS, ORDINARY, TINY, Shape, tiers
+from engine.testing.worlds import TwinWorld
+from engine.types import Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+USD, COIN = range(2)
+_TOLD = {"LIQUIDATION", "MARGIN_STATE", "STEP", "TAKEOVER", "ADL", "SHARED_LOSS", "BAD_DEBT"}
+_RULES = ("binance", "hyperliquid", "hyperliquid_adjusted", "bybit", "contracts", "pnl", "unranked")
+
+
+class WatchedWorld(WaterfallWorld):
+    """Be the deciding reference, and look at its invariants after every row."""
+
+    def apply(self, row: JournalRow) -> None:
+        """Apply a row; nothing that must always hold may be broken by it."""
+        before = self.position(row.account, row.market)[0] if row.kind == JournalKind.PLACE else 0
+        super().apply(row)
+        if self.owed:
+            return
+        broken = first_broken(self)
+        if broken is None and any(balance.atoms < 0 for balance in self.ledger.balances[self.fund]):
+            broken = "X-10: the insurance fund is below 0"
+        after = self.position(row.account, row.market)[0] if row.kind == JournalKind.PLACE else 0
+        if broken is None and before * after < 0 and self.is_frozen(row.account, row.market):
+            broken = "X-5: a step has flipped a position"
+        if broken is not None:
+            raise InvariantError(broken, repr(row))
+
+
+class WaterfallTwin(TwinWorld):
+    """Be a world at one venue with a policy, and its deciding reference beside it.
+
+    Parameters
+    ----------
+    seed : int
+        Key of every draw.
+    policy : Policy
+        The venue's.
+    ladder : Ladder, optional
+        The venue's.
+    """
+
+    def __init__(self, seed: int, policy: Policy, ladder: Ladder | None = None) -> None:
+        super().__init__(seed)
+        self.seed = seed
+        self.policy = policy
+        self.ladder = ladder or Ladder()
+        self.collateral: dict[int, Collateral] = {}
+        self.reference: WaterfallWorld | None = None
+        self.rows_done = 0
+        self.has_run = False  # the native side is ahead of the reference
+        self.landmarks_done = 1  # the background
+        rows = [(int(b.action), b.ratio_ppm, bool(b.comparator)) for b in self.ladder.boundaries]
+        self.native.set_ladder(0, rows)
+
+    def perpetual(self, settle: int, **options: Any) -> int:
+        """Open a perpetual with schedules by their numbers."""
+        market = super().perpetual(settle, **options)
+        self.terms[market] = self.terms[market]._replace(
+            maintenance=self.schedules[options["maintenance"]], stale_ms=options.get("price_stale_ms", 0)
+        )
+        return market
+
+    def count(self, asset: int, market: int | None, value: int | None, loan_ppm: int, lender: int | None) -> None:
+        """Let an asset count in unified accounts (C-3)."""
+        self.native.add_collateral(0, asset, market=market, value=value, loan_ppm=loan_ppm, lender=lender)
+        schedule = None if value is None else self.schedules[value]
+        self.collateral[asset] = Collateral(market, schedule, loan_ppm, lender)
+
+    def begin(self) -> None:
+        """End the declarations: the policy is told, and the reference is made."""
+        self.native.set_policy(0, **asdict(self.policy))
+        self.reference = WatchedWorld(
+            self.supplies,
+            self.native.account_count,
+            self.terms,
+            self.modes,
+            policy=self.policy,
+            ladder=self.ladder,
+            collateral=self.collateral,
+            seed=self.seed,
+        )
+        self.outside()
+
+    # --- following ---------------------------------------------------------------------------------------------------
+
+    def _new_rows(self) -> Iterator[JournalRow]:
+        journal = self.native.journal()
+        columns = [journal[name][self.rows_done :].tolist() for name in JOURNAL_COLUMNS]
+        self.rows_done = len(journal)
+        return (JournalRow(*map(int, words)) for words in zip(*columns, strict=True))
+
+    def outside(self) -> None:
+        """Let the reference hear what was done from outside since the last run."""
+        assert self.reference is not None
+        self.reference.outside(self._new_rows())
+
+    def mark_round(self, ticks: dict[int, int]) -> None:
+        """Publish marks in phase 2 of the next millisecond; it is run to its end, and `run` must follow."""
+        self.outside()
+        self.has_run = True
+        times = np.full(len(ticks), self.native.now_ms + 1, "int64")
+        self.native.mark_rounds(times, np.array(list(ticks), "uint16"), np.array(list(ticks.values()), "int64"))
+
+    def run(self, until_ms: int) -> list[str]:
+        """Run both sides; return the differences, in words."""
+        reference = self.reference
+        assert reference is not None
+        if not self.has_run:
+            self.outside()
+        self.has_run = False
+        self.native.run(until_ms, check=True)
+        told = self._landmarks()
+        reference.named.extend(
+            (mark.account, mark.kind, mark.market) for mark in told if mark.kind in ("LIQUIDATION", "MARGIN_STATE")
+        )
+        before = len(reference.landmarks)
+        rows = list(self._new_rows())
+        try:
+            reference.run(until_ms, rows)
+            out_of_order(reference, rows)
+        except InvariantError as error:
+            return [f"{reference.now_ms} ms: {error}"]
+        found = []
+        if reference.landmarks[before:] != told:
+            pairs = [pair for pair in zip(told, reference.landmarks[before:], strict=False) if pair[0] != pair[1]]
+            counts = f"{len(told)} and {len(reference.landmarks) - before}"
+            found.append(f"{until_ms} ms: landmarks, {counts}; (native, reference): {pairs[:1]}")
+        if self.native.digest() != reference.digest(self.native.now_ms):
+            found += [f"{until_ms} ms: digest", *self._state_differences()]
+        if self.trades() != reference.trades:
+            found.append(f"{until_ms} ms: trades")
+        return found
+
+    def _landmarks(self) -> list[Landmark]:
+        table = self.native.landmarks()
+        names = ("time_ms", "kind", "market", "account", "value")
+        columns = [table[name][self.landmarks_done :].tolist() for name in names]
+        self.landmarks_done = len(table)
+        rows = ((time, LandmarkKind(kind).name, *rest) for time, kind, *rest in zip(*columns, strict=True))
+        return [Landmark(*row) for row in rows if row[1] in _TOLD]
+
+    def _state_differences(self) -> list[str]:
+        found, reference = [], self.reference
+        assert reference is not None
+        for account in range(self.native.account_count):
+            for asset in range(len(self.supplies)):
+                pair = self.native.balance(account, asset), reference.balance(account, asset)
+                if pair[0] != pair[1]:
+                    found.append(f"balance {account}/{asset}: native {pair[0]}, reference {pair[1]}")
+            for market in range(len(self.terms)):
+                held = tuple(self.native.position(account, market)[:2]), reference.position(account, market)
+                if held[0] != held[1]:
+                    found.append(f"position {account}/{market}: native {held[0]}, reference {held[1]}")
+        return found
+
+
+def out_of_order(world: WaterfallWorld, rows: list[JournalRow]) -> None:
+    """Demand that a loss goes to the fund first, then to ADL, then to those who share it, then to bad debt (X-10).
+
+    Raises
+    ------
+    InvariantError
+        An account that is not unified has a row of it that comes too late in its millisecond.
+    """
+    rank = {TransferReason.FUND: 1, TransferReason.ADL: 2, TransferReason.REST: 2, TransferReason.SHARE: 3}
+    reached: dict[tuple[int, int], int] = {}
+    for row in rows:
+        if row.kind == JournalKind.WRITE_OFF:
+            account, place = row.account, 4
+        elif row.kind in (JournalKind.TRANSFER, JournalKind.PAYMENT) and row.order_type in rank:
+            place = rank[TransferReason(row.order_type)]
+            account = row.account if row.kind == JournalKind.TRANSFER else row.number
+        else:
+            continue
+        key = (row.time_ms, account)
+        is_cross = world.funds.mode(account) is AccountMode.CROSS and account != world.backstop
+        if is_cross and place < reached.get(key, 0):
+            raise InvariantError("X-10: the fund, ADL, sharing and bad debt are out of order", repr(row))
+        reached[key] = place
+
+
+# --- random worlds --------------------------------------------------------------------------------------------------
+
+
+def random_policy(rng: random.Random, shape: Shape, backstop: int | None) -> Policy:
+    """Draw every dimension of a policy."""
+    lot = shape.ticks[1] * shape.worth[1]
+    whole = rng.choice((0, 0, 5, 40))
+    return Policy(
+        stage_ppm=rng.choice((1, 200_000, 250_000, 500_000, 1_000_000)),
+        stage_lots_min=rng.choice((1, 1, 2, shape.lots[1] // 2 or 1)),
+        interval_ms=rng.choice((1, 2, 7, 20)),
+        stage_atoms_min=rng.choice((0, 0, lot // 2, 3 * lot)),
+        stage_atoms_most=rng.choice((0, 0, 1, 2 * lot)),
+        large_atoms=rng.choice((0, 0, lot, 5 * lot)),
+        whole_ms=whole,
+        size=rng.choice(("share", "share", "tier")),
+        tiers_down=rng.choice((1, 1, 2)),
+        order=rng.choice(("market", "band", "bankruptcy", "fillable")),
+        is_fok=rng.random() < 0.3,
+        band_ppm=rng.choice((0, 1_000, 30_000, 1_000_000)),
+        spread_ppm=rng.choice((0, 500_000, 1_500_000)),
+        steps_most=rng.choice((0, 0, 1, 3)),
+        takeover_ppm=rng.choice((None, None, 0, 333_333, 666_667, 1_000_000)),
+        tier_least=rng.choice((0, 0, 0, 2, 3)),
+        takes_over=rng.random() < 0.5,
+        backstop=backstop,
+        fee_ppm=rng.choice((0, 0, 5_000, 15_001)),
+        fund_most=rng.choice((0, 0, lot // 3 + 1)),
+        adl=rng.choice((None, *_RULES)),
+        close=rng.choice(("bankruptcy", "bankruptcy", "mark")),
+        cancels_orders=rng.random() < 0.5,
+        rank_ms=rng.choice((0, 0, 3, 50)),
+        shares_losses=rng.random() < 0.5,
+        under_atoms=rng.choice((0, 0, 0, lot)),
+        unwind_ms=rng.choice((1, 5, 30)),
+        unwind_ppm=rng.choice((100_000, 500_000, 1_000_000)),
+        unwind_band_ppm=rng.choice((0, 10_000, 200_000)),
+        sells=rng.choice(("haircut_liquidity", "pro_rata", "custom")),
+        sell_order=(),
+    )
+
+
+class Town:
+    """Hold a random world and let it live.
+
+    Parameters
+    ----------
+    seed : int
+        Of everything that is drawn.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.rng = rng = random.Random(seed)
+        self.shape = shape = rng.choice((TINY, TINY, ORDINARY))
+        self.coin_count = rng.choice((1, 2))
+        backstop = 4 if rng.random() < 0.5 else None  # 0 .. 2 are the venue's own, 3 is the house
+        policy = random_policy(rng, shape, backstop)
+        if policy.sells == "custom":
+            order = rng.sample(range(1, self.coin_count + 1), self.coin_count)
+            policy = Policy(**{**asdict(policy), "sell_order": tuple(order)})
+        self.world = world = WaterfallTwin(seed, policy, rng.choice(LADDERS))
+        self.native = world.native
+        for _ in range(1 + self.coin_count):
+            world.asset(2**61)
+        self.house = world.account(*[2**50] * (1 + self.coin_count))
+        self.spots = [self._spot(coin) for coin in range(1, 1 + self.coin_count)]
+        settling = [USD, *rng.choices((USD, USD, USD, COIN), k=rng.randrange(3))]
+        self.perpetuals = [self._perpetual(asset) for asset in settling]
+        self._collateral()
+        self.ticks = {market: rng.randint(*shape.ticks) for market in (*self.spots, *self.perpetuals)}
+        for market in self.ticks:
+            self.publish(market)
+        self._backstop(backstop)
+        modes = (AccountMode.CROSS, AccountMode.CROSS, AccountMode.ISOLATED, AccountMode.UNIFIED)
+        self.accounts = [world.account(mode=rng.choice(modes)) for _ in range(rng.randint(3, 9))]
+        for account in self.accounts:
+            self._endow(account)
+        world.begin()
+
+    # --- declaring ---------------------------------------------------------------------------------------------------
+
+    def _spot(self, coin: int) -> int:
+        shape, rng = self.shape, self.rng
+        return self.world.spot(
+            coin,
+            USD,
+            worth=rng.randint(*shape.coin_worth),
+            base_atoms_per_lot=rng.choice(shape.coin_lots),
+            taker_fee_ppm=rng.choice((0, 700)),
+        )
+
+    def _perpetual(self, asset: int) -> int:
+        rng, shape = self.rng, self.shape
+        floors, rates = tiers(rng, shape, kind="requirement")
+        initial = None
+        if rng.random() < 0.5:
+            initial = self.world.schedule(floors, [min(10**6, 2 * rate + 20_000) for rate in rates])
+        return self.world.perpetual(
+            asset,
+            worth=rng.randint(*shape.worth) if asset == USD else 1,
+            maintenance=self.world.schedule(floors, rates),
+            initial=initial,
+            taker_fee_ppm=rng.choice((0, 500)),
+            maker_fee_ppm=rng.choice((0, 100)),
+            price_stale_ms=rng.choice((0, 0, 0, 30)),
+            qty_max=rng.choice((2**61, shape.lots[1] // 2 + 1)),
+        )
+
+    def _collateral(self) -> None:
+        for asset in range(1 + self.coin_count):
+            spot = None if asset == USD else self.spots[asset - 1]
+            value = None
+            if self.rng.random() < (0.2 if spot is None else 0.7):
+                value = self.world.schedule(*tiers(self.rng, self.shape, kind="value"), kind="value")
+            self.world.count(asset, spot, value, self.rng.choice((0, 30_000, 333_333)), self.house)
+
+    def _backstop(self, backstop: int | None) -> None:
+        """Give the fund, and the backstop if there is one, something or nothing."""
+        rng, lot = self.rng, self.shape.ticks[1] * self.shape.worth[1]
+        if backstop is not None:
+            assert self.world.account() == backstop
+        for account in (1, backstop):
+            for asset in range(1 + self.coin_count):
+                atoms = rng.choice((0, rng.randint(1, lot), 20 * lot * self.shape.lots[1]))
+                if account is not None and atoms:
+                    self.native.deposit(account, asset, atoms)
+
+    def _endow(self, account: int) -> None:
+        """Give an account positions, and money that brings it near a boundary."""
+        rng, mode = self.rng, self.world.modes.get(account, AccountMode.CROSS)
+        if mode is AccountMode.ISOLATED:
+            for market in self.perpetuals:
+                with suppress(InputError):
+                    self.native.set_leverage(account, rng.choice((2, 5, 10, 20)), market=market)
+        worth = 0
+        chosen = rng.sample(self.perpetuals, rng.randint(1, len(self.perpetuals)))
+        if mode is AccountMode.UNIFIED:
+            for asset in range(1, 1 + self.coin_count):
+                if rng.random() < 0.7:
+                    self.native.deposit(account, asset, rng.randint(*self.shape.coins))
+        lots = {market: rng.randint(*self.shape.lots) for market in chosen}
+        for market in chosen:
+            worth = lots[market] * self.ticks[market] * self.world.terms[market].atoms_per_tick_lot
+            asset = self.world.terms[market].quote_asset
+            share = rng.choice((0.05, 0.1, 0.2, 0.5))
+            self.native.deposit(account, asset, max(1, int(worth * share) + rng.randrange(4)))
+            with suppress(InputError):
+                self.open(account, market, lots[market])
+        if mode is AccountMode.UNIFIED and rng.random() < 0.7:
+            with suppress(InputError):
+                self.native.borrow(account, rng.randrange(1 + self.coin_count), rng.randint(*self.shape.coins))
+
+    # --- living ------------------------------------------------------------------------------------------------------
+
+    def publish(self, market: int) -> None:
+        """Publish a market's price from outside."""
+        self.native.publish(market, self.ticks[market], "index" if market in self.spots else "mark")
+
+    def open(self, account: int, market: int, lots: int) -> None:
+        """Trade with the house or another account outside the book, near the mark."""
+        rng = self.rng
+        price = max(1, int(self.ticks[market] * rng.uniform(0.97, 1.03)))
+        other = self.house
+        pair = (account, other) if rng.random() < 0.5 else (other, account)
+        self.native.open_trade(market, *pair, lots, price)
+
+    def quote(self) -> None:
+        """Let the house rest a few orders, thin or deep."""
+        rng, at_ms = self.rng, self.native.now_ms + 1
+        for _ in range(rng.randint(1, 6)):
+            market = rng.choice(list(self.ticks))
+            side = rng.choice((Side.BUY, Side.SELL))
+            price = max(1, int(self.ticks[market] * (1 - side * rng.uniform(-0.01, 0.2))))
+            lots = rng.randint(*self.shape.lots) * rng.choice((1, 5))
+            self.native.send_order(self.house, market, side, price, lots, at_ms=at_ms)
+
+    def order(self) -> None:
+        """Let an account send an order, which may be refused."""
+        rng = self.rng
+        market = rng.choice(list(self.ticks))
+        price = rng.choice((None, max(1, int(self.ticks[market] * rng.uniform(0.9, 1.1)))))
+        self.native.send_order(
+            rng.choice(self.accounts),
+            market,
+            rng.choice((Side.BUY, Side.SELL)),
+            price,
+            rng.randint(*self.shape.lots),
+            at_ms=self.native.now_ms + rng.randint(1, 3),
+        )
+
+    def write(self) -> None:
+        """Change what somebody has, from outside, if the rules let it."""
+        rng, native = self.rng, self.native
+        account, asset = rng.choice(self.accounts), rng.randrange(1 + self.coin_count)
+        atoms = rng.randint(1, 3 * self.shape.ticks[1])
+        kind = rng.choice(("deposit", "withdraw", "borrow", "repay", "margin", "open", "fund"))
+        with suppress(InputError):
+            if kind == "deposit":
+                native.deposit(account, asset, atoms)
+            elif kind == "withdraw":
+                native.withdraw(account, asset, atoms)
+            elif kind == "borrow":
+                native.borrow(account, asset, atoms)
+            elif kind == "repay":
+                native.repay(account, asset, atoms)
+            elif kind == "margin":
+                native.add_margin(account, rng.choice(self.perpetuals), rng.choice((atoms, -atoms)))
+            elif kind == "fund":
+                native.deposit(1, asset, atoms)
+            else:
+                self.open(account, rng.choice(self.perpetuals), rng.randint(*self.shape.lots))
+
+    def move(self) -> None:
+        """Move prices: a tick, a few per cent of all, or a jump of one."""
+        rng = self.rng
+        kind = rng.choice(("tick", "joint", "joint", "jump"))
+        if kind == "joint":
+            factor = rng.uniform(0.93, 1.07)
+            moved = {market: int(ticks * factor) for market, ticks in self.ticks.items()}
+        else:
+            market = rng.choice(list(self.ticks))
+            factor = rng.uniform(0.7, 1.4)
+            moved = {
+                market: self.ticks[market] + rng.choice((-1, 1)) if kind == "tick" else int(self.ticks[market] * factor)
+            }
+        for market, ticks in moved.items():
+            self.ticks[market] = min(max(1, ticks), 20 * self.shape.ticks[1])
+        marks = [market for market in moved if market in self.perpetuals]
+        for market in moved:
+            if market in self.spots or rng.random() < 0.5:
+                self.publish(market)
+                marks = [each for each in marks if each != market]
+        if marks:
+            self._publish_later(marks)
+
+    def _publish_later(self, marks: list[int]) -> None:
+        """Publish marks in phase 2 of the next millisecond, which is run to its end."""
+        self.world.mark_round({market: self.ticks[market] for market in marks})
+
+    def live(self, steps: int) -> list[str]:
+        """Let the world live for some steps; return the first differences that one shows."""
+        rng = self.rng
+        for _ in range(steps):
+            self.rng.choice((self.quote, self.quote, self.order, self.write, lambda: None))()
+            if rng.random() < 0.7:
+                self.move()
+            found = self.world.run(self.native.now_ms + rng.choice((0, 1, 1, 2, 5, 20)))
+            if found:
+                return found
+        self.native.check_invariants()
+        return self.world.disagreements()
+
+
+def differences(seed: int, steps: int = 40) -> list[str]:
+    """Build a world and let it live; return how native and reference differ, in words; empty is right."""
+    return [f"seed {seed}: {line}" for line in Town(seed).live(steps)]
