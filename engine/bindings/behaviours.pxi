@@ -6,6 +6,8 @@ from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyBy
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memset
 
+from engine.native.adl cimport python_asked
+from engine.native.bankruptcy cimport *
 from engine.native.crowd cimport *
 from engine.native.funding cimport *
 from engine.native.funds cimport *
@@ -15,8 +17,11 @@ from engine.native.kernel cimport *
 from engine.native.law cimport *
 from engine.native.link cimport *
 from engine.native.opening cimport *
+from engine.native.policy cimport *
+from engine.native.ranking cimport *
 from engine.native.replay cimport *
 from engine.native.settle cimport *
+from engine.native.shortfall cimport backstop_of
 from engine.native.snapshot cimport *
 from engine.native.unit cimport *
 from engine.native.state cimport *

@@ -31,6 +31,8 @@ cdef uint8_t ACCOUNT_WIDTHS[ACCOUNT_COLUMNS]
 ACCOUNT_WIDTHS[:] = [8, 8, 8, 8, 8, 8, 4, 4, 2, 1]
 cdef uint8_t MOVEMENT_WIDTHS[MOVEMENT_COLUMNS]
 MOVEMENT_WIDTHS[:] = [8, 8, 4, 4, 2, 2, 1]
+cdef uint8_t WATERFALL_WIDTHS[WATERFALL_COLUMNS]
+WATERFALL_WIDTHS[:] = [8, 8, 8, 8, 8, 8, 8, 4, 4, 4, 2, 2, 1]
 
 cdef tuple ORDER_NAMES = ("time_ms", "number", "price_ticks", "qty_lots", "filled_lots", "leaves_lots", "account", "cause", "market",
                           "kind", "side", "order_type", "time_in_force", "reject_reason")
@@ -44,6 +46,9 @@ cdef tuple ACCOUNT_NAMES = ("time_ms", "balance_atoms", "reserved_atoms", "equit
 cdef tuple ACCOUNT_DTYPES = ("i8", "i8", "i8", "i8", "i8", "i8", "i4", "u4", "u2", "u1")
 cdef tuple MOVEMENT_NAMES = ("time_ms", "atoms", "payer", "receiver", "asset", "market", "kind")
 cdef tuple MOVEMENT_DTYPES = ("i8", "i8", "i4", "i4", "u2", "u2", "u1")
+cdef tuple WATERFALL_NAMES = ("time_ms", "qty_lots", "atoms", "mark_ticks", "equity_atoms", "requirement_atoms", "notional_atoms", "account",
+                              "counterparty", "landmark", "market", "asset", "kind")
+cdef tuple WATERFALL_DTYPES = ("i8", "i8", "i8", "i8", "i8", "i8", "i8", "i4", "i4", "u4", "u2", "u2", "u1")
 
 # A world's tables by name: names, dtypes, and by column the number that stands for "none", null in Arrow and Parquet.
 cdef dict _WORLD_TABLES = {
@@ -55,6 +60,7 @@ cdef dict _WORLD_TABLES = {
     "prices": (PRICE_NAMES, PRICE_DTYPES, {"price_ticks": NO_PRICE}),
     "accounts": (ACCOUNT_NAMES, ACCOUNT_DTYPES, {}),
     "movements": (MOVEMENT_NAMES, MOVEMENT_DTYPES, {"market": NO_MARKET}),
+    "waterfall": (WATERFALL_NAMES, WATERFALL_DTYPES, {"market": NO_MARKET, "mark_ticks": NO_PRICE}),
     "journal": (JOURNAL_NAMES, JOURNAL_DTYPES, {}),
 }
 
@@ -67,6 +73,7 @@ cdef void recorder_open(Recorder* recorder) noexcept:
     table_init(&recorder.levels, LEVEL_WIDTHS, LEVEL_COLUMNS, TABLE_SHIFT)
     table_init(&recorder.accounts, ACCOUNT_WIDTHS, ACCOUNT_COLUMNS, TABLE_SHIFT)
     table_init(&recorder.movements, MOVEMENT_WIDTHS, MOVEMENT_COLUMNS, TABLE_SHIFT)
+    table_init(&recorder.waterfall, WATERFALL_WIDTHS, WATERFALL_COLUMNS, TABLE_SHIFT)
     slab_init(&recorder.seen, sizeof(TouchSeen), 0)
     recorder.depth_levels = 10
 
@@ -89,4 +96,6 @@ cdef Table* world_table(State* state, str name) noexcept:
         return &state.recorder.accounts
     if name == "movements":
         return &state.recorder.movements
+    if name == "waterfall":
+        return &state.recorder.waterfall
     return &state.journal

@@ -134,6 +134,8 @@ cdef class _WorldCallers(_WorldReplay):
         cdef State* state = &self.world.state
         cdef Event event = self.world.call
         cdef bint is_wake = event.kind == EVENT_WAKE
+        if event.kind == EVENT_ADL or event.kind == EVENT_RELIEF:
+            return self.rank_pending()
         cdef uint32_t number = event.a if is_wake else notice_at(state, event.a).agent
         cdef _Caller caller = self.callers[agent_at(state, number).row]
         cdef _ContextBase context = caller.context
@@ -208,14 +210,14 @@ cdef class _WorldCallers(_WorldReplay):
         import pickle
         cdef _Caller caller
         rows = []
-        if self.callers is None:
+        if self.callers is None and not self.adl_functions:
             return b""
-        for caller in self.callers:
+        for caller in self.callers or ():
             known = None if isinstance(caller.context, ArrayContext) else (<Context>caller.context).open
             rows.append((caller.agent, caller.name, caller.context.first, caller.context.count, known, caller.context.draws,
                          caller.context.drawn_ms))
         try:
-            return pickle.dumps(rows, protocol=5)
+            return pickle.dumps((rows, self.adl_functions), protocol=5)
         except Exception as error:
             raise bad_input("agents", "Python agents that pickle can keep (a snapshot and a fork hold a copy of each)",
                             f"{type(error).__name__}: {error}") from error
@@ -226,7 +228,7 @@ cdef class _WorldCallers(_WorldReplay):
         if not data:
             return 0
         try:
-            rows = pickle.loads(data)
+            rows, self.adl_functions = pickle.loads(data)
         except Exception as error:
             raise bad_input("data", "a snapshot whose Python agents can be loaded here", f"{type(error).__name__}: {error}") from error
         self.callers = []

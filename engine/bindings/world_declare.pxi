@@ -63,7 +63,7 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef State* state = self.enter()
         self.first_accounts()
         cdef uint32_t number = self.new_venue(stage_ppm, stage_lots_min, stage_interval_ms, service_us)
-        venue_at(state, number).accounts = self.new_accounts(SYSTEM_ACCOUNTS, number, True)
+        venue_at(state, number).accounts = self.new_accounts(SYSTEM_ACCOUNTS, number, True, MODE_CASH)
         return number
 
     def set_gateway(self, venue, service_us):
@@ -82,7 +82,7 @@ cdef class _WorldDeclaring(_WorldTables):
         if self.world.state.ledger.assets.count == 0:
             raise bad_input("count", "at least one asset declared before", "none")
         if self.world.state.ledger.account_count == 0:
-            self.new_accounts(SYSTEM_ACCOUNTS, 0, True)
+            self.new_accounts(SYSTEM_ACCOUNTS, 0, True, MODE_CASH)
         return 0
 
     cdef int check_venue(self, uint32_t account, uint32_t market) except -1:

@@ -60,6 +60,9 @@ cdef class _WorldState:
         slab_init(&state.oracles, sizeof(Oracle), 0)
         feeds_init(&state.feeds)
         slab_init(&state.venues, sizeof(Venue), 0)
+        slab_init(&state.policies, sizeof(Policy), 0)
+        slab_init(&state.runs, sizeof(Run), 0)
+        slab_init(&state.sell_order, 4, 0)
         slab_init(&state.agents, sizeof(Agent), 0)
         slab_init(&state.laws, sizeof(Law), 0)
         slab_init(&state.notices, sizeof(Notice), 0)
@@ -80,18 +83,26 @@ cdef class _WorldState:
     cdef uint32_t new_venue(self, object stage_ppm, object stage_lots_min, object stage_interval_ms, object service_us) except? 0xFFFFFFFF:
         cdef State* state = &self.world.state
         cdef Venue row
+        cdef Policy policy
         memset(&row, 0, sizeof(Venue))
-        row.stage_ppm = border_int(stage_ppm, "stage_ppm", 0, 1000000)
-        row.stage_lots_min = border_int(stage_lots_min, "stage_lots_min", 1, INT64_MAX_)
-        row.stage_interval_ms = border_int(stage_interval_ms, "stage_interval_ms", 1, TIME_MAX >> 20)
+        memset(&policy, 0, sizeof(Policy))
+        policy.takeover_ppm = row.looked_ms = -1
+        policy.unwind_ms = 1000
+        policy.unwind_ppm = 250000
+        policy.unwind_band_ppm = 10000
+        policy.backstop = policy.first_sold = NIL
+        policy.stage_ppm = border_int(stage_ppm, "stage_ppm", 0, 1000000)
+        policy.stage_lots_min = border_int(stage_lots_min, "stage_lots_min", 1, INT64_MAX_)
+        policy.interval_ms = border_int(stage_interval_ms, "stage_interval_ms", 1, TIME_MAX >> 20)
         row.service_us = border_int(service_us, "service_us", 0, 1000000000)
         row.has_gateway = row.service_us > 0
         if state.venues.count >= VENUES_MAX:
             raise bad_input("venue", f"at most {VENUES_MAX} venues", "another one")
-        if slab_reserve(&state.venues, 1) or slab_reserve(&state.risk.rules, 1):
+        if slab_reserve(&state.venues, 1) or slab_reserve(&state.risk.rules, 1) or slab_reserve(&state.policies, 1):
             raise MemoryError("World: no memory for another venue")
         cdef uint32_t number = slab_take(&state.venues)
         venue_at(state, number)[0] = row
+        policy_at(state, slab_take(&state.policies))[0] = policy
         rules_begin(rules_at(&state.risk, slab_take(&state.risk.rules)))
         return number
 

@@ -29,7 +29,7 @@ cdef class _WorldTables(_WorldState):
 
     def record(self, *, trades=None, journal=None, orders=None, quotes=None, quote_sizes=None, last=None, mid_every_ms=None,
                depth_every_ms=None, depth_levels=None, samples_every_ms=None, accounts_every_ms=None, accounts=None,
-               movements=None):
+               movements=None, waterfall=None):
         """Say which tables are written from now on; what is not named stays as it is.
 
         Parameters
@@ -56,6 +56,8 @@ cdef class _WorldTables(_WorldState):
             ``"positions"``, accounts that hold one (the start), or ``"all"``.
         movements : bool
             A row for each move of atoms in the ledger.
+        waterfall : bool
+            A row for what happens in liquidations (rule X-15).
 
         Raises
         ------
@@ -74,6 +76,7 @@ cdef class _WorldTables(_WorldState):
         cdef bint journal_ = border_switch(journal, "journal", state.records_journal)
         cdef bint orders_ = border_switch(orders, "orders", recorder.records_orders)
         cdef bint movements_ = border_switch(movements, "movements", recorder.records_movements)
+        cdef bint waterfall_ = border_switch(waterfall, "waterfall", recorder.records_waterfall)
         touch |= TOUCH_PRICES * border_switch(quotes, "quotes", (recorder.touch & TOUCH_PRICES) != 0)
         touch |= TOUCH_LOTS * border_switch(quote_sizes, "quote_sizes", (recorder.touch & TOUCH_LOTS) != 0)
         touch |= TOUCH_LAST * border_switch(last, "last", (recorder.touch & TOUCH_LAST) != 0)
@@ -95,6 +98,7 @@ cdef class _WorldTables(_WorldState):
         state.records_journal = journal_
         recorder.records_orders = orders_
         recorder.records_movements = movements_
+        recorder.records_waterfall = waterfall_
         recorder.touch = touch
         recorder.depth_levels = levels
         recorder.all_accounts = all_accounts
@@ -118,7 +122,7 @@ cdef class _WorldTables(_WorldState):
             "last": (recorder.touch & TOUCH_LAST) != 0, "mid_every_ms": recorder.every_ms[SAMPLE_MID],
             "depth_every_ms": recorder.every_ms[SAMPLE_LEVELS], "depth_levels": recorder.depth_levels,
             "samples_every_ms": recorder.every_ms[SAMPLE_SUMMARY], "accounts_every_ms": recorder.every_ms[SAMPLE_ACCOUNTS],
-            "accounts": "all" if recorder.all_accounts else "positions", "movements": bool(recorder.records_movements),
+            "accounts": "all" if recorder.all_accounts else "positions", "movements": bool(recorder.records_movements), "waterfall": bool(recorder.records_waterfall),
         }
 
     cdef set recorded_tables(self):
@@ -129,7 +133,7 @@ cdef class _WorldTables(_WorldState):
             "trades": state.records_trades, "journal": state.records_journal, "orders": recorder.records_orders,
             "quotes": recorder.touch & TOUCH_PRICES, "depth": recorder.every_ms[SAMPLE_LEVELS],
             "samples": recorder.every_ms[SAMPLE_SUMMARY], "accounts": recorder.every_ms[SAMPLE_ACCOUNTS],
-            "movements": recorder.records_movements, "prices": True,
+            "movements": recorder.records_movements, "waterfall": recorder.records_waterfall, "prices": True,
         }
         return {name for name, is_on in switches.items() if is_on}
 
@@ -145,7 +149,7 @@ cdef class _WorldTables(_WorldState):
         Parameters
         ----------
         name : str
-            ``trades``, ``orders``, ``quotes``, ``depth``, ``samples``, ``prices``, ``accounts``, ``movements`` or ``journal``; the
+            ``trades``, ``orders``, ``quotes``, ``depth``, ``samples``, ``prices``, ``accounts``, ``movements``, ``waterfall`` or ``journal``; the
             columns are in ``docs/tables.md``.
 
         Returns

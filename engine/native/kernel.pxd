@@ -6,6 +6,7 @@
 # Python object, so a snapshot is a copy of slabs.
 
 from engine.native.types cimport *
+from engine.native.adl cimport *
 from engine.native.ahead cimport *
 from engine.native.agents.arbitrage cimport *
 from engine.native.agents.flow cimport *
@@ -15,6 +16,7 @@ from engine.native.agents.noise cimport *
 from engine.native.agents.point cimport *
 from engine.native.agents.shock cimport *
 from engine.native.agents.value cimport *
+from engine.native.backstop cimport *
 from engine.native.columns cimport *
 from engine.native.funding cimport *
 from engine.native.holders cimport top_up_arrives
@@ -30,7 +32,9 @@ from engine.native.replay cimport *
 from engine.native.recorder cimport *
 from engine.native.samples cimport *
 from engine.native.slab cimport *
+from engine.native.shortfall cimport backstop_of
 from engine.native.state cimport *
+from engine.native.takeover cimport *
 from engine.native.venue cimport *
 
 cdef extern from *:
@@ -40,7 +44,7 @@ cdef extern from *:
     const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
 
 cdef enum:
-    WORLD_SLABS = 51 + 9         # the behaviours' rows last
+    WORLD_SLABS = 54 + 9         # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -104,8 +108,11 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[48] = &state.crowds.plans
     slabs[49] = &state.crowds.top_ups
     slabs[50] = &state.crowds.fired
+    slabs[51] = &state.policies
+    slabs[52] = &state.runs
+    slabs[53] = &state.sell_order
     for behaviour in range(BEHAVIOURS):
-        slabs[51 + behaviour] = &state.rows[behaviour]
+        slabs[54 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 
@@ -166,6 +173,15 @@ cdef inline void world_call(WorldData* world, Event* event) noexcept nogil:
     world.has_call = 1
 
 
+cdef inline bint adl_asks_python(State* state, Event* event) noexcept nogil:
+    """Whether an ADL event needs a ranking that a Python function has to make first."""
+    cdef bint longs
+    if event.kind == EVENT_RELIEF:
+        return python_asked(state, backstop_of(state, event.a), NIL, &longs) != NIL
+    return unit_of_state(state, event.a).liquidation == event.cause \
+        and python_asked(state, unit_of_state(state, event.a).account, unit_of_state(state, event.a).holding, &longs) != NIL
+
+
 cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
     """Hand one event to its handler."""
     cdef State* state = &world.state
@@ -202,9 +218,25 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
     elif event.kind == EVENT_INTEREST:
         interest_settle(state, event.a, event.b)
     elif event.kind == EVENT_STEP:
-        liquidation_step(state, event.a)
+        liquidation_step(state, event.a, event.cause)
     elif event.kind == EVENT_COVER:
         liquidation_cover(state, event.a, event.b, event.cause)
+    elif event.kind == EVENT_TAKEOVER:
+        unit_takeover(state, event.a, event.cause)
+    elif event.kind == EVENT_ADL:
+        if adl_asks_python(state, event):
+            world_call(world, event)
+        else:
+            unit_adl(state, event.a, event.cause)
+    elif event.kind == EVENT_BACKSTOP:
+        backstop_check(state, event.a)
+    elif event.kind == EVENT_UNWIND:
+        backstop_unwinds(state, event.a)
+    elif event.kind == EVENT_RELIEF:
+        if adl_asks_python(state, event):
+            world_call(world, event)
+        else:
+            backstop_relief(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_CANCEL_ACCOUNT:
         venue_cancel_account(state, event.a, event.b, event.cause)
     elif event.kind == EVENT_TOP_UP:

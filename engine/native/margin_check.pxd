@@ -16,9 +16,9 @@ from engine.native.crowd cimport Plan
 from engine.native.health cimport *
 from engine.native.holders cimport *
 from engine.native.lineage cimport *
-from engine.native.liquidation cimport *
 from engine.native.market cimport *
 from engine.native.risk cimport *
+from engine.native.running cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.unit cimport *

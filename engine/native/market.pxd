@@ -73,6 +73,9 @@ cdef struct Market:
     uint32_t venue               # its venue
     slot_t watchers              # first Watcher of its touch, NIL none
     uint32_t reduces             # a reduce-only order has rested there (C-7)
+    uint32_t is_backed           # its venue's backstop may have a position there (X-9)
+    slot_t rank_first[2]         # the ranking of its shorts, of its longs (X-12), NIL at its end
+    time_ms_t ranked_ms[2]       # when it was made, -1 never
 
 # What an account does in a market: its orders, and its link there (N-1). One cache line.
 cdef struct Desk:
@@ -91,14 +94,15 @@ cdef struct Holding:
     qty_t position_lots          # signed, perpetual only
     atoms_t cost_atoms           # signed sum of price x lots x atoms_per_tick_lot (L-5)
     uint32_t account
-    uint32_t market
+    uint16_t market
+    uint16_t reduces             # reduce-only orders may rest there (C-7)
     slot_t next_of_account       # next market of the account, ascending
     slot_t next_in_market        # older holding of the market
     slot_t desk                  # its Desk, NIL until the account sends an order there or is told of something
     slot_t trigger[2]            # what a fall, what a rise of its series fires, NIL none (E-1)
     int32_t anchor_ticks         # value of the series when they were set
     slot_t unit                  # what its position is tested with, NIL without one
-    uint32_t reduces             # reduce-only orders may rest there (C-7)
+    slot_t rank_next             # next candidate of its side's ranking (X-12)
 
 cdef struct Account:
     slot_t holdings              # first holding, ascending by market
@@ -162,7 +166,7 @@ cdef inline outlined_slot_t holding_make(Accounts* accounts, Market* market, uin
     holding = holding_at(accounts, fresh)
     holding.position_lots = holding.cost_atoms = 0
     holding.account = account
-    holding.market = market_id
+    holding.market = <uint16_t>market_id
     holding.desk = holding.trigger[0] = holding.trigger[1] = holding.unit = NIL
     holding.anchor_ticks = 0
     holding.reduces = 0
@@ -226,6 +230,9 @@ cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     market.index_ms = market.mark_ms = market.oracle_ms = -1
     market.holdings = market.watchers = NIL
     market.landmark_count = 0
+    market.is_backed = 0
+    market.rank_first[0] = market.rank_first[1] = NIL
+    market.ranked_ms[0] = market.ranked_ms[1] = -1
     market.maintenance = market.initial = market.collateral = market.settles = NIL
 
 

@@ -49,6 +49,7 @@ cdef struct Policy:
     time_ms_t unwind_ms          # a backstop trades out
     int64_t unwind_ppm
     int64_t unwind_band_ppm
+    uint64_t draw_key            # of ADL_UNRANKED
     uint32_t backstop            # account, NIL the insurance fund
     uint32_t first_sold          # SELL_CUSTOM: first row of its order in `sell_order`, NIL none
     uint16_t steps_most          # then takeover, 0 never for that reason

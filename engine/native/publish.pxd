@@ -58,6 +58,13 @@ cdef inline uint8_t journal_kind(uint32_t kind) noexcept nogil:
     return JOURNAL_MARK if kind == ORACLE_MARK else JOURNAL_ORACLE
 
 
+# A market where a venue's backstop may have a position has a new mark: look at the backstop in phase 6, once (X-9). O(1).
+cdef inline void backstop_look(State* state, uint32_t venue) noexcept nogil:
+    if venue_at(state, venue).looked_ms != state.now_ms:
+        venue_at(state, venue).looked_ms = state.now_ms
+        venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_BACKSTOP, venue, 0, 0)
+
+
 # A value becomes the published index, mark or oracle; who waits for it is due in phase 4 (P-2, P-4). Takes the publication over. O(1).
 cdef inline void venue_publish(State* state, slot_t slot) noexcept nogil:
     cdef Publication* publication = publication_at(state, slot)
@@ -79,6 +86,8 @@ cdef inline void venue_publish(State* state, slot_t slot) noexcept nogil:
         market.mark_ms = state.now_ms
         market.mark_mover = publication.mover
         market.mark_landmark = 0
+        if unlikely(market.is_backed):
+            backstop_look(state, market.venue)
     slab_give(&state.publications, slot)
     series_moved(state, market_id, <int>kind)
 

@@ -163,6 +163,7 @@ cdef struct Recorder:
     Table levels                 # LEVEL_*: the depth table
     Table accounts               # ACCOUNT_*
     Table movements              # MOVEMENT_*
+    Table waterfall              # WATERFALL_*
     Slab seen                    # TouchSeen by market, grown when a market is first looked at
     time_ms_t every_ms[4]        # cadence by SAMPLE_*, 0 = off
     uint32_t stamp[4]            # an event of an older stamp belongs to a cadence that was changed
@@ -170,6 +171,7 @@ cdef struct Recorder:
     uint32_t depth_levels        # levels a side in the depth table
     bint records_orders
     bint records_movements
+    bint records_waterfall
     bint all_accounts            # else only those with a position
     bint is_opening              # a balanced opening trade is being booked
 
@@ -180,6 +182,7 @@ cdef inline void recorder_release(Recorder* recorder) noexcept nogil:
     table_release(&recorder.levels)
     table_release(&recorder.accounts)
     table_release(&recorder.movements)
+    table_release(&recorder.waterfall)
     slab_release(&recorder.seen)
 
 
@@ -190,4 +193,5 @@ cdef inline void recorder_forget(Recorder* recorder) noexcept nogil:
     forget_table(&recorder.levels)
     forget_table(&recorder.accounts)
     forget_table(&recorder.movements)
+    forget_table(&recorder.waterfall)
     slab_init(&recorder.seen, sizeof(TouchSeen), 0)

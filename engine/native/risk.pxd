@@ -69,7 +69,7 @@ cdef struct Collateral:
 
 cdef struct Unit:
     atoms_t margin_atoms         # ISOLATED: its own money, part of the ledger (L-11)
-    atoms_t allowance_atoms      # what writes may still cost before every trigger is set anew (E-7)
+    atoms_t allowance_atoms      # what writes may still cost before every trigger is set anew (E-7); in liquidation the slot of its Run
     uint32_t account
     uint32_t liquidation         # landmark of its running liquidation, 0 = none
     slot_t holding               # ISOLATED: its position; else NIL

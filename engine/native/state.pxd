@@ -18,6 +18,7 @@ from engine.native.law cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.policy cimport *
 from engine.native.prices cimport *
 from engine.native.queue cimport *
 from engine.native.recorder cimport *
@@ -86,6 +87,7 @@ cdef enum:
     ORDER_IS_IOC = 32
     ORDER_OF_ENGINE = 64         # the liquidation engine's: passes a frozen account, only reduces (X-5)
     ORDER_REDUCES = 128          # reduce-only, kept by the venue (C-7)
+    ORDER_IS_FOK = 1 << 20       # beyond the ladder's
 
 # Columns of the trades table behind FILL_*: when, why, where, and the aggressor's side.
 cdef enum TradeColumn:
@@ -125,6 +127,7 @@ cdef enum TransferReason:
     PAYMENT_FUND = 5             # of the insurance fund (X-10)
     PAYMENT_SHARE = 6            # of a loss that is shared (X-10)
     PAYMENT_CLEARANCE = 7        # fee to the insurance fund (X-14)
+    TRANSFER_SETTLED = 8         # from a backstop to itself: a gain is realised at mark (X-9)
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64
@@ -159,17 +162,17 @@ cdef enum DepthColumn:
     DEPTH_MARKET = 8             # uint16
     DEPTH_COLUMNS = 9
 
-# A place with an entrance, accounts of its own and a liquidation preset (N-3, X-4).
+# A place with an entrance and accounts of its own (N-3); how it liquidates stands in its Policy.
 cdef struct Venue:
     int64_t service_us           # the gateway's time for a message, 0 = no queue
     int64_t free_us              # when it has done what stands before it
     time_ms_t held_ms            # the last millisecond for which it has held a message back
     int64_t message_count        # messages that came through it
-    time_ms_t stage_interval_ms  # X-4
-    int64_t stage_ppm
-    qty_t stage_lots_min
+    time_ms_t looked_ms          # the millisecond for which its backstop is looked at
     uint32_t accounts            # its own: fees, insurance fund, bad debt (V-7)
     uint32_t has_gateway         # messages pass it, even while it takes no time: some may wait there still
+    uint32_t taken               # last TAKEOVER of its backstop, 0 none
+    uint32_t unwinds             # its backstop trades out: a step is queued
 
 # Behaviours of agents, a file of agents/ each.
 cdef enum Behaviour:
@@ -282,6 +285,9 @@ cdef struct State:
     Accounts accounts
     Risk risk
     Crowds crowds                # holders without an agent
+    Slab policies                # Policy, a row a venue
+    Slab runs                    # Run: liquidations that are running
+    Slab sell_order              # uint32 assets, in the order of SELL_CUSTOM
     Lineage lineage
     Queue queue
     Slab markets                 # Market
@@ -329,6 +335,14 @@ cdef inline uint32_t order_market(State* state, Order* order) noexcept nogil:
 
 cdef inline Venue* venue_at(State* state, uint32_t venue) noexcept nogil:
     return <Venue*>(state.venues.base) + venue
+
+
+cdef inline Policy* policy_at(State* state, uint32_t venue) noexcept nogil:
+    return <Policy*>(state.policies.base) + venue
+
+
+cdef inline Run* run_at(State* state, slot_t slot) noexcept nogil:
+    return <Run*>(state.runs.base) + slot
 
 
 cdef inline Venue* venue_of(State* state, uint32_t market) noexcept nogil:

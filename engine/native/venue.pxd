@@ -9,6 +9,7 @@ from engine.native.types cimport *
 from engine.native.account cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
+from engine.native.clearance cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
 from engine.native.columns cimport *
@@ -120,6 +121,8 @@ cdef inline void order_to_command(State* state, slot_t slot, PlaceCommand* comma
     command.side = SIDE_SELL if order.flags & ORDER_SELL else SIDE_BUY
     command.order_type = TYPE_MARKET if order.flags & ORDER_IS_MARKET else TYPE_LIMIT
     command.time_in_force = TIF_IOC if order.flags & (ORDER_IS_IOC | ORDER_IS_MARKET) else TIF_GTC
+    if unlikely(order.flags & ORDER_IS_FOK):
+        command.time_in_force = TIF_FOK
     command.naming = NAMED_LOCAL
     command.flags = command.self_trade = 0
     command.stop_ticks = 0
@@ -136,17 +139,26 @@ cdef inline bint is_frozen(State* state, uint32_t account, uint32_t market_id) n
     return slot != NIL and unit_of_state(state, slot).liquidation != 0
 
 
+cdef inline qty_t engine_lots(State* state, Market* market, uint32_t market_id, PlaceCommand* command) noexcept nogil:
+    """Lots that an order of the engine may have as the account stands now: it reduces a position (X-5), or sells what is free (X-13)."""
+    cdef qty_t held
+    cdef Balance* balance
+    if market.kind == MARKET_PERPETUAL:
+        held = holding_at(&state.accounts, holding_find(&state.accounts, command.owner, market_id)).position_lots
+        return abs64(held) if held and (held > 0) == (command.side == SIDE_SELL) else 0
+    if command.side == SIDE_BUY:
+        return command.qty_lots
+    balance = balance_at(&state.ledger, command.owner, market.base_asset)
+    return floor_div(max64(0, balance.atoms - balance.reserved), market.base_atoms_per_lot)
+
+
 cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, uint32_t flags, PlaceCommand* command) noexcept nogil:
     """Frozen, capped to the position (engine), legal, covered; writes the journal row in between."""
-    cdef slot_t slot
-    cdef qty_t held
     cdef int reason
     if flags & ORDER_OF_ENGINE:
-        slot = holding_find(&state.accounts, command.owner, market_id)
-        held = holding_at(&state.accounts, slot).position_lots
-        if held == 0 or (held > 0) == (command.side == SIDE_BUY):
-            return REJECT_QTY_NOT_POSITIVE       # nothing left to reduce (X-5)
-        command.qty_lots = min64(command.qty_lots, abs64(held))
+        command.qty_lots = min64(command.qty_lots, engine_lots(state, market, market_id, command))
+        if command.qty_lots <= 0:
+            return REJECT_QTY_NOT_POSITIVE
     elif is_frozen(state, command.owner, market_id):
         return REJECT_ACCOUNT_FROZEN
     elif market.kind == MARKET_PERPETUAL:
@@ -369,6 +381,8 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
     elif out.cancelled_lots:
         tell(state, HEARS_ACKS, NOTICE_CANCEL, command.owner, market_id, slot, generation, command.name, command.side, command.price_ticks,
              out.cancelled_lots, 0, command.cause, 0)
+    if unlikely(flags & ORDER_OF_ENGINE) and out.filled_lots and market.kind == MARKET_PERPETUAL:
+        step_filled(state, market_id, &command, first)
     if out.filled_lots and market.kind == MARKET_PERPETUAL:
         venue_defund(state, market, &command, first)
     if unlikely(market.reduces):

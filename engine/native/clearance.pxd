@@ -1,0 +1,74 @@
+# Clearance: what follows the fills of a liquidation step: its row in the waterfall table, and the fee to the insurance fund (X-14, X-15).
+#
+# Stands on: health, settle. The fee is no more than what the unit has left.
+
+from engine.native.types cimport *
+from engine.native.arith cimport *
+from engine.native.columns cimport *
+from engine.native.health cimport *
+from engine.native.ledger cimport *
+from engine.native.market cimport *
+from engine.native.orders cimport *
+from engine.native.policy cimport *
+from engine.native.recorder cimport *
+from engine.native.risk cimport *
+from engine.native.rows cimport *
+from engine.native.state cimport *
+from engine.native.unit cimport *
+from engine.native.waterfall cimport *
+
+
+cdef inline atoms_t fills_worth(State* state, Market* market, int64_t first, qty_t* lots) noexcept nogil:
+    """What the fill rows from `first` on are worth, and how many lots they are."""
+    cdef Table* fills = &state.pools.fills
+    cdef atoms_t worth = 0
+    cdef qty_t n
+    cdef int64_t row
+    lots[0] = 0
+    for row in range(first, fills.row_count):
+        n = (<int64_t*>table_cell(fills, row, FILL_QTY))[0]
+        lots[0] += n
+        worth = add_saturating(worth, notional_atoms(market, n, (<int32_t*>table_cell(fills, row, FILL_PRICE))[0]))
+    return worth
+
+
+# Pay the clearance fee on a step's fills, as far as the unit has it (X-14). O(1).
+cdef inline void clearance_pay(State* state, uint32_t market_id, slot_t slot, atoms_t worth, atoms_t equity, int64_t fee_ppm, uint32_t cause) noexcept nogil:
+    cdef Unit* unit = unit_of_state(state, slot)
+    cdef uint32_t asset = market_at(state, market_id).quote_asset, fund = venue_of(state, market_id).accounts + ACCOUNT_INSURANCE
+    cdef bint is_isolated = unit.holding != NIL
+    cdef atoms_t fee = 0
+    mul_div_ceil(abs64(worth), fee_ppm, 1000000, &fee)
+    fee = min64(fee, max64(0, equity))
+    if fee <= 0:
+        return
+    if is_isolated:
+        unit.margin_atoms -= fee
+    else:
+        balance_at(&state.ledger, unit.account, asset).atoms -= fee
+    balance_at(&state.ledger, fund, asset).atoms += fee
+    note_movement(state, MOVEMENT_CLEARANCE, market_id, <int32_t>unit.account, <int32_t>fund, asset, fee)
+    venue_journal(state, JOURNAL_PAYMENT, asset, <int32_t>unit.account, fund, 2 if is_isolated else 0, PAYMENT_CLEARANCE, 0,
+                  market_id if is_isolated else 0, fee)
+    note_waterfall(state, WATERFALL_CLEARANCE, market_id, asset, <int32_t>unit.account, <int32_t>fund, 0, fee, NULL, cause)
+
+
+# A step's order in a perpetual has traded: fill rows from `first` on are settled. O(fills + markets of the account).
+cdef inline outlined_int step_filled(State* state, uint32_t market_id, PlaceCommand* command, int64_t first) noexcept nogil:
+    cdef slot_t slot = holding_at(&state.accounts, holding_find(&state.accounts, <uint32_t>command.owner, market_id)).unit
+    cdef Policy* policy = policy_at(state, market_at(state, market_id).venue)
+    cdef Market* market = market_at(state, market_id)
+    cdef Health health
+    cdef qty_t lots
+    cdef atoms_t worth
+    if policy.fee_ppm == 0 and not state.recorder.records_waterfall:
+        return 0
+    worth = fills_worth(state, market, first, &lots)
+    if slot == NIL:                          # a backstop trades out
+        note_waterfall(state, WATERFALL_FILLED, market_id, market.quote_asset, command.owner, -1, lots, worth, NULL, command.cause)
+        return 0
+    unit_health(state, slot, &health)
+    note_waterfall(state, WATERFALL_FILLED, market_id, market.quote_asset, command.owner, -1, lots, worth, &health, command.cause)
+    if policy.fee_ppm and health.is_known:
+        clearance_pay(state, market_id, slot, worth, health.equity, policy.fee_ppm, command.cause)
+    return 0
