@@ -46,17 +46,16 @@ def tier_of(place: Place) -> int:
 def stage_lots(policy: Policy, place: Place, *, is_whole: bool) -> int:
     """Return n of a step (X-5); `is_whole`: a step of this liquidation has just closed a part."""
     lots = _share_lots(policy, place, is_whole=is_whole) if policy.size == "share" else _tier_lots(policy, place)
+    lots = max(lots, ceil_div(policy.stage_atoms_min, place.lot_worth))
+    if policy.stage_atoms_most:
+        lots = min(lots, max(1, policy.stage_atoms_most // place.lot_worth))
     return max(1, min(lots, place.lots, place.terms.qty_max))
 
 
 def _share_lots(policy: Policy, place: Place, *, is_whole: bool) -> int:
-    lots = max(ceil_div(place.lots * policy.stage_ppm, PPM), policy.stage_lots_min)
     if is_whole or (policy.large_atoms and abs(place.held.value) <= policy.large_atoms):
-        lots = place.lots
-    lots = max(lots, ceil_div(policy.stage_atoms_min, place.lot_worth))
-    if policy.stage_atoms_most:
-        lots = min(lots, max(1, policy.stage_atoms_most // place.lot_worth))
-    return lots
+        return place.lots
+    return max(ceil_div(place.lots * policy.stage_ppm, PPM), policy.stage_lots_min)
 
 
 def _tier_lots(policy: Policy, place: Place) -> int:

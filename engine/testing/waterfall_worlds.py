@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import InputError, InvariantError
-from engine.forest import LandmarkKind
 from engine.margin import AccountMode, Ladder
 from engine.reference.journal import JournalKind, JournalRow
 from engine.reference.policy import Policy
@@ -38,7 +37,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 USD, COIN = range(2)
-_TOLD = {"LIQUIDATION", "MARGIN_STATE", "STEP", "TAKEOVER", "ADL", "SHARED_LOSS", "BAD_DEBT"}
+# Landmarks that are compared, by their native numbers (G-1); publications and what agents do are not decided here.
+_TOLD = {
+    5: "LIQUIDATION",
+    6: "STEP",
+    7: "BAD_DEBT",
+    8: "MARGIN_STATE",
+    9: "TAKEOVER",
+    10: "ADL",
+    11: "SHARED_LOSS",
+}
 _RULES = ("binance", "hyperliquid", "hyperliquid_adjusted", "bybit", "contracts", "pnl", "unranked")
 
 
@@ -171,8 +179,8 @@ class WaterfallTwin(TwinWorld):
         names = ("time_ms", "kind", "market", "account", "value")
         columns = [table[name][self.landmarks_done :].tolist() for name in names]
         self.landmarks_done = len(table)
-        rows = ((time, LandmarkKind(kind).name, *rest) for time, kind, *rest in zip(*columns, strict=True))
-        return [Landmark(*row) for row in rows if row[1] in _TOLD]
+        rows = zip(*columns, strict=True)
+        return [Landmark(time, _TOLD[kind], *rest) for time, kind, *rest in rows if kind in _TOLD]
 
     def _state_differences(self) -> list[str]:
         found, reference = [], self.reference
@@ -220,7 +228,11 @@ def out_of_order(world: WaterfallWorld, rows: list[JournalRow]) -> None:
 def random_policy(rng: random.Random, shape: Shape, backstop: int | None) -> Policy:
     """Draw every dimension of a policy."""
     lot = shape.ticks[1] * shape.worth[1]
-    whole = rng.choice((0, 0, 5, 40))
+    steps_most, tier_least = rng.choice((0, 0, 1, 3)), rng.choice((0, 0, 0, 2, 3))
+    takeover_ppm = rng.choice((None, None, 0, 333_333, 666_667, 1_000_000))
+    takes_over, adl = rng.random() < 0.5, rng.choice((None, *_RULES))
+    if (steps_most or tier_least or takeover_ppm is not None) and not takes_over and adl is None:
+        adl = rng.choice(_RULES)  # a takeover that can come due must have somewhere to go
     return Policy(
         stage_ppm=rng.choice((1, 200_000, 250_000, 500_000, 1_000_000)),
         stage_lots_min=rng.choice((1, 1, 2, shape.lots[1] // 2 or 1)),
@@ -228,21 +240,21 @@ def random_policy(rng: random.Random, shape: Shape, backstop: int | None) -> Pol
         stage_atoms_min=rng.choice((0, 0, lot // 2, 3 * lot)),
         stage_atoms_most=rng.choice((0, 0, 1, 2 * lot)),
         large_atoms=rng.choice((0, 0, lot, 5 * lot)),
-        whole_ms=whole,
+        whole_ms=rng.choice((0, 0, 5, 40)),
         size=rng.choice(("share", "share", "tier")),
         tiers_down=rng.choice((1, 1, 2)),
         order=rng.choice(("market", "band", "bankruptcy", "fillable")),
         is_fok=rng.random() < 0.3,
         band_ppm=rng.choice((0, 1_000, 30_000, 1_000_000)),
         spread_ppm=rng.choice((0, 500_000, 1_500_000)),
-        steps_most=rng.choice((0, 0, 1, 3)),
-        takeover_ppm=rng.choice((None, None, 0, 333_333, 666_667, 1_000_000)),
-        tier_least=rng.choice((0, 0, 0, 2, 3)),
-        takes_over=rng.random() < 0.5,
+        steps_most=steps_most,
+        takeover_ppm=takeover_ppm,
+        tier_least=tier_least,
+        takes_over=takes_over,
         backstop=backstop,
         fee_ppm=rng.choice((0, 0, 5_000, 15_001)),
         fund_most=rng.choice((0, 0, lot // 3 + 1)),
-        adl=rng.choice((None, *_RULES)),
+        adl=adl,
         close=rng.choice(("bankruptcy", "bankruptcy", "mark")),
         cancels_orders=rng.random() < 0.5,
         rank_ms=rng.choice((0, 0, 3, 50)),
