@@ -560,6 +560,43 @@ class World:
     ) -> None: ...
     # margin
     def set_ladder(self, venue: SupportsIndex, boundaries: Iterable[Iterable[Any]]) -> None: ...
+    def set_policy(
+        self,
+        venue: SupportsIndex,
+        *,
+        stage_ppm: SupportsIndex = 250000,
+        stage_lots_min: SupportsIndex = 1,
+        interval_ms: SupportsIndex = 1000,
+        stage_atoms_min: SupportsIndex = 0,
+        stage_atoms_most: SupportsIndex = 0,
+        large_atoms: SupportsIndex = 0,
+        whole_ms: SupportsIndex = 0,
+        size: str = "share",
+        tiers_down: SupportsIndex = 1,
+        order: str = "market",
+        is_fok: bool = False,
+        band_ppm: SupportsIndex = 0,
+        spread_ppm: SupportsIndex = 0,
+        steps_most: SupportsIndex = 0,
+        takeover_ppm: SupportsIndex | None = None,
+        tier_least: SupportsIndex = 0,
+        takes_over: bool = False,
+        backstop: SupportsIndex | None = None,
+        fee_ppm: SupportsIndex = 0,
+        fund_most: SupportsIndex = 0,
+        adl: str | Callable[[dict[str, Any]], Iterable[SupportsIndex]] | None = None,
+        close: str = "bankruptcy",
+        cancels_orders: bool = False,
+        rank_ms: SupportsIndex = 0,
+        shares_losses: bool = False,
+        under_atoms: SupportsIndex = 0,
+        unwind_ms: SupportsIndex = 1000,
+        unwind_ppm: SupportsIndex = 250000,
+        unwind_band_ppm: SupportsIndex = 10000,
+        sells: str = "haircut_liquidity",
+        sell_order: Iterable[SupportsIndex] = (),
+    ) -> None: ...
+    def backstop(self, venue: SupportsIndex = 0) -> tuple[int, dict[int, int]]: ...
     def add_collateral(
         self,
         venue: SupportsIndex,
@@ -711,6 +748,7 @@ class World:
         accounts_every_ms: SupportsIndex | None = None,
         accounts: str | None = None,
         movements: bool | None = None,
+        waterfall: bool | None = None,
     ) -> None: ...
     def recording(self) -> dict[str, Any]: ...
     def spill(self, folder: str | PathLike[str], *, rows_resident: SupportsIndex = ...) -> Spill: ...

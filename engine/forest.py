@@ -41,6 +41,9 @@ class LandmarkKind(IntEnum):
     STEP = 6
     BAD_DEBT = 7
     MARGIN_STATE = 8
+    TAKEOVER = 9
+    ADL = 10
+    SHARED_LOSS = 11
 
 
 @dataclass(frozen=True, eq=False)

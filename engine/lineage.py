@@ -304,10 +304,10 @@ class Lineage:
         market = next(market for market in self._named.markets.values() if market.number == row.market)
         if row.kind in (LandmarkKind.PUBLICATION, LandmarkKind.WITHDRAWAL):
             return f"{market.name} at {market.price.value(row.value)}"
-        if row.kind in (LandmarkKind.SHOCK, LandmarkKind.STEP):
+        if row.kind in (LandmarkKind.SHOCK, LandmarkKind.STEP, LandmarkKind.ADL):
             return f"{market.name}, {market.quantity.value(row.value)} to trade"
-        if row.kind in (LandmarkKind.LIQUIDATION, LandmarkKind.BAD_DEBT):
-            meaning = "equity" if row.kind == LandmarkKind.LIQUIDATION else "written off"
+        if row.kind in _MONEY_MEANINGS:
+            meaning = _MONEY_MEANINGS[row.kind]
             return f"{market.name}, {meaning} {market.quote.grid.value(row.value)} {market.quote.name}"
         return market.name
 
@@ -346,3 +346,11 @@ class Lineage:
                 line += "; caused by " + ", ".join(shares)
             lines.append(line)
         return lines
+
+# What the value of a landmark in atoms is.
+_MONEY_MEANINGS = {
+    LandmarkKind.LIQUIDATION: "equity",
+    LandmarkKind.TAKEOVER: "worth",
+    LandmarkKind.SHARED_LOSS: "shared",
+    LandmarkKind.BAD_DEBT: "written off",
+}
