@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.reference.ledger import PPM, ceil_div
+from engine.reference.selling import repay
 from engine.reference.stage import Place, affordable_lots, band_limit
+from engine.reference.transfers import TransferReason
 from engine.types import Side
 
 if TYPE_CHECKING:
-    from engine.reference.transfers import TransferReason
     from engine.reference.waterfall import WaterfallWorld
 
 LIQUIDATION = 5  # phase (T-2)
@@ -28,6 +29,33 @@ def give_to_backstop(
         world.unwinds = True
         world.schedule(world.now_ms + world.policy.unwind_ms, LIQUIDATION, lambda: unwind(world))
     world.transfer(market, giver, world.backstop, lots, value, why)
+
+
+def lacking(world: WaterfallWorld, account: int, asset: int) -> int:
+    """Return what an account lacks to pay back what it owes of an asset; below 0 what it has beyond."""
+    balance = world.ledger.balances[account][asset]
+    return balance.owed - balance.atoms
+
+
+def move_balance(world: WaterfallWorld, account: int, asset: int) -> None:
+    """Bring what an account has of an asset to exactly 0: what lacks comes, what is owed is repaid, the rest goes."""
+    short = lacking(world, account, asset)
+    if short > 0:
+        world.pay(world.backstop, account, asset, short, TransferReason.BALANCE, None, side=0)
+    repay(world, account, asset, world.ledger.balances[account][asset].owed)
+    if short < 0:
+        world.pay(account, world.backstop, asset, -short, TransferReason.BALANCE, None, side=0)
+
+
+def settle_gains(world: WaterfallWorld, asset: int) -> None:
+    """Let a backstop whose balance of an asset is below 0 realise what its positions there have gained (X-9)."""
+    account = world.backstop
+    for number in world.units.settling(asset):
+        held, mark = world.units.held(account, number), world.units.mark(number)
+        if world.ledger.balances[account][asset].atoms >= 0:
+            return
+        if held is not None and mark is not None and held.value > world.held(account, number).cost_atoms:
+            world.transfer(number, account, account, abs(held.lots), held.value, TransferReason.SETTLED)
 
 
 def unwind(world: WaterfallWorld) -> None:

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 
 from engine.margin import AccountMode
 from engine.reference.adl import PRO_RATA, PURPOSE_ADL, UNRANKED_MOST, Candidate, Share, ranked, unranked, water_fill
-from engine.reference.backstop import give_to_backstop
+from engine.reference.backstop import give_to_backstop, move_balance, settle_gains
 from engine.reference.rng import bits64, id_key, integer_below, key_of, stream_of
-from engine.reference.selling import repay
 from engine.reference.shortfall import cover_money, fund_pays, share_loss, write_off
 from engine.reference.transfers import TransferReason
 from engine.reference.units import bankruptcy_values
@@ -40,6 +39,7 @@ class Closing:
     sign: int
     left: int
     value: int
+    is_told: bool = False
 
 
 @dataclass
@@ -145,13 +145,13 @@ def close(world: WaterfallWorld, giver: int, held: Held, value: int) -> None:
     """Close one position by ADL; what nobody takes moves to the backstop at mark, unless it is the backstop's own."""
     closing = Closing(giver, held.market, 1 if held.lots > 0 else -1, abs(held.lots), value)
     if world.policy.adl is not None:
-        world.mark("ADL", held.market, giver, closing.left)
         (_close_pro_rata if world.policy.adl in PRO_RATA else _close_in_turn)(world, closing)
     if closing.left and giver != world.backstop:
         mark = world.markets[held.market].mark
         assert mark is not None
         at_mark = world.markets[held.market].notional(closing.sign * closing.left, mark)
         give_to_backstop(world, giver, held.market, closing.left, at_mark, TransferReason.REST)
+        settle_gains(world, world.markets[held.market].terms.quote_asset)
 
 
 def _close_in_turn(world: WaterfallWorld, closing: Closing) -> None:
@@ -186,6 +186,9 @@ def _close_pro_rata(world: WaterfallWorld, closing: Closing) -> None:
 def _fill(world: WaterfallWorld, closing: Closing, account: int, lots: int) -> None:
     if lots <= 0:
         return
+    if not closing.is_told:
+        closing.is_told = True
+        world.mark("ADL", closing.market, closing.giver, closing.left)
     value = closing.value * lots // closing.left
     world.transfer(closing.market, closing.giver, account, lots, value, TransferReason.ADL)
     closing.value -= value
@@ -204,7 +207,7 @@ def deleverage(world: WaterfallWorld, unit: Unit, run: Run) -> None:
     held, worth = world.units.standing(unit).held, world.units.worth(unit)
     for asset in sorted({world.markets[each.market].terms.quote_asset for each in held}):
         together = [each for each in held if world.markets[each.market].terms.quote_asset == asset]
-        at_mark = world.policy.close == "mark" or asset != unit.asset
+        at_mark = world.policy.close == "mark" or worth >= 0 or asset != unit.asset
         values = [each.value for each in together] if at_mark else bankruptcy_values(together, worth)
         for each, value in zip(together, values, strict=True):
             close(world, unit.account, each, value)
@@ -221,7 +224,7 @@ def deleverage(world: WaterfallWorld, unit: Unit, run: Run) -> None:
 
 
 def _cover_unified(world: WaterfallWorld, unit: Unit, run: Run) -> None:
-    """Bring every asset of a unified account of which nothing can be sold to what is owed, and repay that (X-10)."""
+    """Bring every asset of a unified account without positions to exactly 0 (X-10, X-11)."""
     account = unit.account
     for asset in range(len(world.ledger.supplies)):
         balance = world.ledger.balances[account][asset]
@@ -231,7 +234,7 @@ def _cover_unified(world: WaterfallWorld, unit: Unit, run: Run) -> None:
             if lacking and world.policy.shares_losses and world.markets[run.market].terms.quote_asset == asset:
                 lacking -= share_loss(world, account, unit, run.market, lacking)
             write_off(world, account, None, asset, run.market, lacking)
-        repay(world, account, asset, balance.owed)
+        move_balance(world, account, asset)
 
 
 def relieve(world: WaterfallWorld, asset: int, market: int) -> None:
@@ -245,7 +248,8 @@ def relieve(world: WaterfallWorld, asset: int, market: int) -> None:
     values = [each.value for each in held] if at_mark else bankruptcy_values(held, worth)
     for each, value in zip(held, values, strict=True):
         close(world, account, each, value)
-    if world.units.is_flat_in(account, asset):
+    settle_gains(world, asset)
+    if world.ledger.balances[account][asset].atoms < 0:
         cover_money(world, account, None, asset, market, from_fund=account != world.fund)
 
 
@@ -259,7 +263,9 @@ def backstop_is_looked_at(world: WaterfallWorld) -> None:
 def _look_at_backstop(world: WaterfallWorld) -> None:
     world.looks_at_backstop = False
     for asset in range(len(world.ledger.supplies)):
+        if world.units.is_flat_in(world.backstop, asset):
+            continue
+        settle_gains(world, asset)
         worth, is_known = world.units.net(world.backstop, asset)
-        is_short = is_known and worth < world.policy.under_atoms
-        if is_short and not world.units.is_flat_in(world.backstop, asset):
+        if is_known and worth < world.policy.under_atoms:
             world.schedule(world.now_ms, ADL, partial(relieve, world, asset, world.taken_market))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engine.reference.units import Run, Standing, Unit
     from engine.reference.waterfall import WaterfallWorld
 
-LIQUIDATION, BACKSTOP = 5, 6  # phases (T-2)
+BACKSTOP = 6  # phase (T-2)
 
 
 def step(world: WaterfallWorld, unit: Unit, run: Run) -> None:
@@ -60,7 +60,7 @@ def step(world: WaterfallWorld, unit: Unit, run: Run) -> None:
 
 def step_later(world: WaterfallWorld, unit: Unit, run: Run) -> None:
     """Step again an interval from now."""
-    world.schedule(world.now_ms + world.policy.interval_ms, LIQUIDATION, lambda: step(world, unit, run))
+    world.step_again(unit, run, world.policy.interval_ms)
 
 
 def _leave_flat(world: WaterfallWorld, unit: Unit, run: Run) -> None:

@@ -15,9 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.margin import AccountMode
-from engine.reference.backstop import give_to_backstop
+from engine.reference.backstop import give_to_backstop, lacking, move_balance, settle_gains
 from engine.reference.deleveraging import deleverage
-from engine.reference.selling import repay
 from engine.reference.shortfall import backstop_worth, fund_pays
 from engine.reference.transfers import TransferReason
 from engine.reference.units import bankruptcy_values
@@ -39,6 +38,9 @@ def take_over(world: WaterfallWorld, unit: Unit, run: Run) -> None:
         return
     worth = world.units.worth(unit)
     if not _accepts(world, unit, worth):
+        if worth >= 0 and unit.mode is AccountMode.UNIFIED:  # it has what it owes: wait until that can be sold
+            world.step_again(unit, run, world.policy.interval_ms)
+            return
         fund_pays(world, unit.account, unit, unit.asset, -worth)
         world.schedule(world.now_ms, ADL, lambda: deleverage(world, unit, run))
         return
@@ -47,7 +49,10 @@ def take_over(world: WaterfallWorld, unit: Unit, run: Run) -> None:
     world.taken_market = market
     _take_positions(world, unit, standing)
     if unit.mode is AccountMode.UNIFIED:
-        _take_balances(world, unit)
+        for asset in range(len(world.ledger.supplies)):
+            move_balance(world, unit.account, asset)
+    for asset in range(len(world.ledger.supplies)):
+        settle_gains(world, asset)
     world.ends(unit)
 
 
@@ -58,15 +63,10 @@ def _accepts(world: WaterfallWorld, unit: Unit, worth: int) -> bool:
     if worth < 0 and backstop_worth(world, world.backstop, unit.asset, is_unified=is_unified) + worth < 0:
         return False
     return not is_unified or all(
-        _lacking(world, unit.account, asset) <= max(0, world.ledger.balances[world.backstop][asset].atoms)
+        lacking(world, unit.account, asset) <= max(0, world.ledger.balances[world.backstop][asset].atoms)
         for asset in range(len(world.ledger.supplies))
         if world.units.is_flat_in(unit.account, asset)
     )
-
-
-def _lacking(world: WaterfallWorld, account: int, asset: int) -> int:
-    balance = world.ledger.balances[account][asset]
-    return balance.owed - balance.atoms
 
 
 def _take_positions(world: WaterfallWorld, unit: Unit, standing: Standing) -> None:
@@ -80,15 +80,3 @@ def _take_positions(world: WaterfallWorld, unit: Unit, standing: Standing) -> No
             equity, _ = world.units.net(unit.account, asset)
         for held, value in zip(together, bankruptcy_values(together, equity), strict=True):
             give_to_backstop(world, unit.account, held.market, abs(held.lots), value, TransferReason.TAKEOVER)
-
-
-def _take_balances(world: WaterfallWorld, unit: Unit) -> None:
-    """Bring every asset of a unified account to exactly 0: what lacks comes, what is owed is repaid, the rest goes."""
-    account, backstop = unit.account, world.backstop
-    for asset in range(len(world.ledger.supplies)):
-        lacking = _lacking(world, account, asset)
-        if lacking > 0:
-            world.pay(backstop, account, asset, lacking, TransferReason.BALANCE, None, side=0)
-        repay(world, account, asset, world.ledger.balances[account][asset].owed)
-        if lacking < 0:
-            world.pay(account, backstop, asset, -lacking, TransferReason.BALANCE, None, side=0)

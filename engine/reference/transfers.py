@@ -32,6 +32,10 @@ class TransferReason(IntEnum):
     FUND = 5  # the insurance fund pays (X-10)
     SHARE = 6  # a part of a loss that is shared (X-10)
     CLEARANCE = 7  # fee to the insurance fund (X-14)
+    SETTLED = 8  # from a backstop to itself: a gain is realised at mark (X-9)
+
+
+POSITIONS_MOVE = {TransferReason.TAKEOVER, TransferReason.ADL, TransferReason.REST, TransferReason.SETTLED}
 
 
 class Holder(IntEnum):
@@ -114,7 +118,7 @@ def transfer(funds: Funds, number: int, giver: int, receiver: int, sign: int, lo
     """
     market = funds.markets[number]
     given = market.positions.get(giver, Position())
-    if market.terms.is_spot or giver == receiver or sign not in (1, -1) or not 1 <= lots <= sign * given.position_lots:
+    if market.terms.is_spot or sign not in (1, -1) or not 1 <= lots <= sign * given.position_lots:
         return "L-14: a transfer of what the giver does not have"
     taken = market.positions.setdefault(receiver, Position())
     before = taken.position_lots

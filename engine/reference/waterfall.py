@@ -164,10 +164,12 @@ class WaterfallWorld(World):
                 self.feed.popleft()
                 self.phase = _PHASES.get(JournalKind(row.kind), EXTERNAL)
                 self._input(row)
+                self.after_event()
                 continue
             event = heapq.heappop(self._queue)
             self.now_ms, self.phase = event.due_ms, event.phase
             event.act()
+            self.after_event()
         self.now_ms, self.phase = until_ms, OBSERVERS
         if self.named:
             raise InvariantError("C-4: the run has a change of a unit that the scan does not find", repr(self.named[0]))
@@ -297,9 +299,12 @@ class WaterfallWorld(World):
         if self.policy.stage_ppm:
             self.step_again(unit, run)
 
-    def step_again(self, unit: Unit, run: Run) -> None:
-        """Let a liquidation go on with a step as soon as its phase comes."""
-        self.schedule(self.now_ms, LIQUIDATION, lambda: step(self, unit, run))
+    def step_again(self, unit: Unit, run: Run, after_ms: int = 0) -> None:
+        """Let a liquidation go on with a step after a while, or as soon as its phase comes."""
+        self.schedule(self.now_ms + after_ms, LIQUIDATION, lambda: step(self, unit, run))
+
+    def after_event(self) -> None:
+        """Hear that an event, or an input, is done: for those who look at invariants."""
 
     def _named(self, unit: Unit, kind: str) -> int:
         """Return the market that the run has named for a change (G-15); whose change it is must agree."""

@@ -37,7 +37,7 @@ from engine.reference.journal import JOURNAL_COLUMNS, JournalKind, JournalRow, T
 from engine.reference.ledger import Ledger, Position, SystemAccount
 from engine.reference.market import EXPOSURE_MAX, NUMBER_BITS, NUMBER_MASK, Market
 from engine.reference.order import Naming
-from engine.reference.transfers import Holder, TransferReason, pay, transfer
+from engine.reference.transfers import POSITIONS_MOVE, Holder, TransferReason, pay, transfer
 from engine.reference.words import price_word
 from engine.reference.world_invariants import first_broken
 from engine.types import CommandKind, OrderType, RejectReason, Side
@@ -91,6 +91,7 @@ class World:
         self.trades: list[Trade] = []
         self.rejects: Counter[RejectReason] = Counter()
         self.now_ms = 0
+        self.backstops: set[int] = set()  # accounts that have taken positions over (X-8)
         # Orders whose CANCEL rows must come next (V-6), as (account, market, number).
         self.owed: set[tuple[int, int, int]] = set()
 
@@ -205,10 +206,12 @@ class World:
             if broken is not None:
                 raise InvariantError(broken, repr(row))
             return
-        if self.ledger.balances[row.account][row.market].atoms != -row.qty or row.qty < 1:
-            raise InvariantError("L-10: a write-off does not lead to exactly 0", repr(row))
+        balance = self.ledger.balances[row.account][row.market]
+        if row.qty < 1 or balance.atoms + row.qty != max(0, balance.owed):
+            raise InvariantError("L-10: a write-off does not lead to exactly 0, or to what is owed", repr(row))
         settling = [number for number, market in enumerate(self.markets) if market.terms.quote_asset == row.market]
-        if any(self.position(row.account, number)[0] for number in settling):
+        is_flat = not any(self.position(row.account, number)[0] for number in settling)
+        if not is_flat and row.account not in self.backstops:
             raise InvariantError("L-10: a write-off for an account that is not flat", repr(row))
         if not is_paid:
             raise InvariantError("L-10: a write-off that no bad-debt account pays", repr(row))
@@ -216,19 +219,20 @@ class World:
 
     def _transfer(self, row: JournalRow) -> None:
         """Move a position outside the book (L-14)."""
-        broken = transfer(self.funds, row.market, row.account, row.number, row.side, row.qty, row.price)
-        if broken is not None or row.order_type not in (
-            TransferReason.TAKEOVER,
-            TransferReason.ADL,
-            TransferReason.REST,
-        ):
-            raise InvariantError(broken or "L-14: a transfer without a reason", repr(row))
+        broken = None if row.order_type in POSITIONS_MOVE else "L-14: a transfer without a reason"
+        if (row.account == row.number) != (row.order_type == TransferReason.SETTLED):
+            broken = "L-14: a transfer to oneself that is no settlement, or one that is"
+        broken = broken or transfer(self.funds, row.market, row.account, row.number, row.side, row.qty, row.price)
+        if broken is not None:
+            raise InvariantError(broken, repr(row))
+        if row.order_type != TransferReason.ADL:
+            self.backstops.add(row.number)
         self._owe_cancels(self.markets[row.market].terms.quote_asset, (row.number,))
 
     def _pay(self, row: JournalRow) -> None:
         """Move money that the venue takes or gives (X-8, X-10, X-14)."""
         broken = pay(self.funds, row.account, row.number, row.market, row.qty, margin_of=row.side, number=row.price)
-        if broken is not None or row.order_type < TransferReason.BALANCE:
+        if broken is not None or row.order_type not in set(TransferReason) - POSITIONS_MOVE:
             raise InvariantError(broken or "X-10: a payment without a reason", repr(row))
         if row.order_type == TransferReason.SHARE and row.side != Holder.PAYERS:
             self._owe_cancels(row.market, (row.account,))

@@ -60,13 +60,16 @@ class WatchedWorld(WaterfallWorld):
         if self.owed:
             return
         broken = first_broken(self)
-        if broken is None and any(balance.atoms < 0 for balance in self.ledger.balances[self.fund]):
-            broken = "X-10: the insurance fund is below 0"
         after = self.position(row.account, row.market)[0] if row.kind == JournalKind.PLACE else 0
         if broken is None and before * after < 0 and self.is_frozen(row.account, row.market):
             broken = "X-5: a step has flipped a position"
         if broken is not None:
             raise InvariantError(broken, repr(row))
+
+    def after_event(self) -> None:
+        """Look at what may be broken between the rows of an event, but not after it."""
+        if any(balance.atoms < 0 for balance in self.ledger.balances[self.fund]):
+            raise InvariantError("X-10: the insurance fund is below 0", f"{self.now_ms} ms, phase {self.phase}")
 
 
 class WaterfallTwin(TwinWorld):
