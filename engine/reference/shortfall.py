@@ -90,7 +90,7 @@ def _pay_share(world: WaterfallWorld, holder: int, account: int, unit: Unit | No
         market=world.markets[market].terms.quote_asset,
         qty=atoms,
         order_type=int(TransferReason.SHARE),
-        side=2 if is_isolated else int(into_margin),
+        side=2 * is_isolated + into_margin,
         price=market if is_isolated or into_margin else 0,
     )
     world.defund(holder, market)

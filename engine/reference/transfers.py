@@ -13,7 +13,7 @@ Promises: nobody gains or loses an atom by the way a value is split; what is rou
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING
 
 from engine.reference.ledger import Position, ceil_div
@@ -38,7 +38,7 @@ class TransferReason(IntEnum):
 POSITIONS_MOVE = {TransferReason.TAKEOVER, TransferReason.ADL, TransferReason.REST, TransferReason.SETTLED}
 
 
-class Holder(IntEnum):
+class Holder(IntFlag):
     """Say whose isolated margin a payment moves, instead of a balance."""
 
     NOBODYS = 0
@@ -168,11 +168,11 @@ def pay(funds: Funds, payer: int, receiver: int, asset: int, atoms: int, *, marg
     if margin_of and funds.markets[number].terms.quote_asset != asset:
         return "X-10: a payment in an asset that the margin is not in"
     balances, margins = funds.ledger.balances, funds.margins
-    if margin_of == Holder.PAYERS:
+    if margin_of & Holder.PAYERS:
         margins[payer, number] -= atoms
     else:
         balances[payer][asset].atoms -= atoms
-    if margin_of == Holder.RECEIVERS:
+    if margin_of & Holder.RECEIVERS:
         margins[receiver, number] += atoms
     else:
         balances[receiver][asset].atoms += atoms

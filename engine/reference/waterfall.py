@@ -148,8 +148,8 @@ class WaterfallWorld(World):
 
     def outside(self, rows: Iterable[JournalRow]) -> None:
         """Apply inputs that came between two runs, while the clock stood (T-3a)."""
-        for row in rows:
-            self.feed.append(row)
+        self.feed = deque(rows)
+        while self.feed:
             self._input(self.feed.popleft())
 
     def run(self, until_ms: int, rows: Iterable[JournalRow]) -> None:

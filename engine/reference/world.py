@@ -234,7 +234,7 @@ class World:
         broken = pay(self.funds, row.account, row.number, row.market, row.qty, margin_of=row.side, number=row.price)
         if broken is not None or row.order_type not in set(TransferReason) - POSITIONS_MOVE:
             raise InvariantError(broken or "X-10: a payment without a reason", repr(row))
-        if row.order_type == TransferReason.SHARE and row.side != Holder.PAYERS:
+        if row.order_type == TransferReason.SHARE and not row.side & Holder.PAYERS:
             self._owe_cancels(row.market, (row.account,))
 
     def _funding(self, row: JournalRow) -> None:
