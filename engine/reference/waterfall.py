@@ -230,9 +230,19 @@ class WaterfallWorld(World):
                 self.defund(row.account, row.market)
         if row.kind == JournalKind.TRANSFER and row.number not in self.units.outsiders:
             self.defund(row.number, row.market)
+            self._take_trims(row.number, row.market)
+        if row.kind == JournalKind.FUNDING:
+            for account in self.payers:
+                self.defund(account, row.market)
         if not self._check_is_queued:
             self._check_is_queued = True
             self.schedule(self.now_ms, MARGIN, self._check)
+
+    def _take_trims(self, account: int, market: int) -> None:
+        """Apply what keeps an account's reduce-only orders within its position, right after that (C-7)."""
+        kinds = (JournalKind.CANCEL, JournalKind.REDUCE)
+        while self.feed and self.feed[0].kind in kinds and self.feed[0][4:6] == (account, market):
+            self.apply(self.feed.popleft())
 
     def _note_units(self, row: JournalRow) -> None:
         """Whoever can come to hold something has its unit before (C-1)."""
@@ -347,8 +357,11 @@ class WaterfallWorld(World):
                 self.apply(self.feed.popleft())
 
         def is_now(row: JournalRow) -> bool:
+            del row  # it alone does not tell: one of the orders may go for another reason
             rest = orders()
-            return not rest or (row.kind == JournalKind.CANCEL and (row.account, row.market, row.number) in rest)
+            next_rows = list(itertools.islice(self.feed, len(rest)))
+            gone = {(each.account, each.market, each.number) for each in next_rows if each.kind == JournalKind.CANCEL}
+            return gone == rest
 
         self.schedule(self.now_ms, ORDERS, act, is_now)
 

@@ -92,6 +92,7 @@ class World:
         self.rejects: Counter[RejectReason] = Counter()
         self.now_ms = 0
         self.backstops: set[int] = set()  # accounts that have taken positions over (X-8)
+        self.payers: list[int] = []  # of the last settlement of funding
         # Orders whose CANCEL rows must come next (V-6), as (account, market, number).
         self.owed: set[tuple[int, int, int]] = set()
 
@@ -240,7 +241,8 @@ class World:
     def _funding(self, row: JournalRow) -> None:
         """Settle a market's funding; payers left with less than they have promised lose their orders (F-5, V-6)."""
         market = self.markets[row.market]
-        self._owe_cancels(market.terms.quote_asset, settle_funding(self.funds, market, row))
+        self.payers = settle_funding(self.funds, market, row)
+        self._owe_cancels(market.terms.quote_asset, self.payers)
 
     def _interest(self, row: JournalRow) -> None:
         """Charge one account interest on what it lacks of an asset (L-13)."""

@@ -14,6 +14,7 @@ every row. A difference comes back in words, with the millisecond and the seed.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ from engine.testing.worlds import TwinWorld
 from engine.types import Side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 USD, COIN = range(2)
 # Landmarks that are compared, by their native numbers (G-1); publications and what agents do are not decided here.
@@ -47,7 +48,15 @@ _TOLD = {
     10: "ADL",
     11: "SHARED_LOSS",
 }
-_RULES = ("binance", "hyperliquid", "hyperliquid_adjusted", "bybit", "contracts", "pnl", "unranked")
+
+
+def newest_first(candidates: Mapping[str, Any]) -> list[int]:
+    """Be a rule of ADL that anybody could write: the accounts that were opened last go first."""
+    accounts = [int(account) for account in candidates["account"]]
+    return sorted(range(len(accounts)), key=lambda index: -accounts[index])
+
+
+_RULES = ("binance", "hyperliquid", "hyperliquid_adjusted", "bybit", "contracts", "pnl", "unranked", newest_first)
 
 
 class WatchedWorld(WaterfallWorld):
@@ -102,6 +111,7 @@ class WaterfallTwin(TwinWorld):
         self.rows_done = 0
         self.has_run = False  # the native side is ahead of the reference
         self.landmarks_done = 1  # the background
+        self.reached: Counter[str] = Counter()  # what has happened, by name
         rows = [(int(b.action), b.ratio_ppm, bool(b.comparator)) for b in self.ladder.boundaries]
         self.native.set_ladder(0, rows)
 
@@ -113,9 +123,12 @@ class WaterfallTwin(TwinWorld):
         )
         return market
 
-    def count(self, asset: int, market: int | None, value: int | None, loan_ppm: int, lender: int | None) -> None:
+    def count(
+        self, asset: int, market: int | None, value: int | None, loan_ppm: int, lender: int | None, loan_rate_ppb: int
+    ) -> None:
         """Let an asset count in unified accounts (C-3)."""
-        self.native.add_collateral(0, asset, market=market, value=value, loan_ppm=loan_ppm, lender=lender)
+        rate = {"loan_rate_ppb": loan_rate_ppb, "loan_every_ms": 25}
+        self.native.add_collateral(0, asset, market=market, value=value, loan_ppm=loan_ppm, lender=lender, **rate)
         schedule = None if value is None else self.schedules[value]
         self.collateral[asset] = Collateral(market, schedule, loan_ppm, lender)
 
@@ -168,6 +181,7 @@ class WaterfallTwin(TwinWorld):
         )
         before = len(reference.landmarks)
         rows = list(self._new_rows())
+        self._note_reached(rows, told)
         try:
             reference.run(until_ms, rows)
             out_of_order(reference, rows)
@@ -183,6 +197,23 @@ class WaterfallTwin(TwinWorld):
         if self.trades() != reference.trades:
             found.append(f"{until_ms} ms: trades")
         return found
+
+    def _note_reached(self, rows: list[JournalRow], told: list[Landmark]) -> None:
+        """Count what happened, and to accounts of which mode."""
+
+        def mode(account: int) -> str:
+            return "BACKSTOP" if account in (1, self.policy.backstop) else AccountMode(self.modes.get(account, 2)).name
+
+        for row in rows:
+            if row.kind in (JournalKind.TRANSFER, JournalKind.PAYMENT):
+                whose = row.account if row.kind == JournalKind.TRANSFER else row.number
+                whose = row.account if row.order_type == TransferReason.CLEARANCE else whose
+                self.reached[f"{TransferReason(row.order_type).name} {mode(whose)}"] += 1
+            elif row.kind in (JournalKind.WRITE_OFF, JournalKind.REPAY):
+                self.reached[f"{JournalKind(row.kind).name} {mode(row.account)}"] += 1
+        for mark in told:
+            kind = "SALE" if mark.kind == "STEP" and self.terms[mark.market].is_spot else mark.kind
+            self.reached[f"{kind} {mode(mark.account)}"] += 1
 
     def _landmarks(self) -> list[Landmark]:
         table = self.native.landmarks()
@@ -308,8 +339,9 @@ class Town:
         self.ticks = {market: rng.randint(*shape.ticks) for market in (*self.spots, *self.perpetuals)}
         for market in self.ticks:
             self.publish(market)
+        self._fundings()
         self._backstop(backstop)
-        modes = (AccountMode.CROSS, AccountMode.CROSS, AccountMode.ISOLATED, AccountMode.UNIFIED)
+        modes = (AccountMode.CROSS, AccountMode.ISOLATED, AccountMode.UNIFIED)
         self.accounts = [world.account(mode=rng.choice(modes)) for _ in range(rng.randint(3, 9))]
         for account in self.accounts:
             self._endow(account)
@@ -350,7 +382,22 @@ class Town:
             value = None
             if self.rng.random() < (0.2 if spot is None else 0.7):
                 value = self.world.schedule(*tiers(self.rng, self.shape, kind="value"), kind="value")
-            self.world.count(asset, spot, value, self.rng.choice((0, 30_000, 333_333)), self.house)
+            rate_ppb = self.rng.choice((0, 0, 10**7))
+            self.world.count(asset, spot, value, self.rng.choice((0, 30_000, 333_333)), self.house, rate_ppb)
+
+    def _fundings(self) -> None:
+        """Let some perpetuals settle funding, at rates that cost an atom or a fortune."""
+        for market in self.perpetuals:
+            if self.rng.random() < 0.25:
+                self.native.publish(market, self.ticks[market], "index")
+                self.native.add_funding(
+                    market,
+                    every_ms=self.rng.choice((20, 70)),
+                    sample_ms=5,
+                    impact_atoms=self.ticks[market],
+                    interest_ppb=self.rng.choice((10**5, 10**9)),
+                    clamp_ppb=10**9,
+                )
 
     def _backstop(self, backstop: int | None) -> None:
         """Give the fund, and the backstop if there is one, something or nothing."""
@@ -381,12 +428,23 @@ class Town:
             worth = lots[market] * self.ticks[market] * self.world.terms[market].atoms_per_tick_lot
             asset = self.world.terms[market].quote_asset
             share = rng.choice((0.05, 0.1, 0.2, 0.5))
-            self.native.deposit(account, asset, max(1, int(worth * share) + rng.randrange(4)))
+            if mode is AccountMode.UNIFIED and rng.random() < 0.6:  # backed by coins: a loss leaves a liability
+                self._deposit_coins(account, int(worth * (share + 0.2)))
+            else:
+                self.native.deposit(account, asset, max(1, int(worth * share) + rng.randrange(4)))
             with suppress(InputError):
                 self.open(account, market, lots[market])
         if mode is AccountMode.UNIFIED and rng.random() < 0.7:
             with suppress(InputError):
                 self.native.borrow(account, rng.randrange(1 + self.coin_count), rng.randint(*self.shape.coins))
+
+    def _deposit_coins(self, account: int, worth: int) -> None:
+        """Deposit coins that are worth about so much."""
+        spot = self.rng.choice(self.spots)
+        terms = self.world.terms[spot]
+        assert terms.base_asset is not None
+        lot_worth = self.ticks[spot] * terms.atoms_per_tick_lot
+        self.native.deposit(account, terms.base_asset, max(1, worth * terms.base_atoms_per_lot // lot_worth))
 
     # --- living ------------------------------------------------------------------------------------------------------
 
@@ -424,6 +482,7 @@ class Town:
             price,
             rng.randint(*self.shape.lots),
             at_ms=self.native.now_ms + rng.randint(1, 3),
+            reduce_only=market in self.perpetuals and rng.random() < 0.3,
         )
 
     def write(self) -> None:
@@ -489,6 +548,24 @@ class Town:
         return self.world.disagreements()
 
 
-def differences(seed: int, steps: int = 40) -> list[str]:
-    """Build a world and let it live; return how native and reference differ, in words; empty is right."""
-    return [f"seed {seed}: {line}" for line in Town(seed).live(steps)]
+def lived(seed: int, steps: int = 40) -> tuple[list[str], Counter[str]]:
+    """Build a world and let it live.
+
+    Parameters
+    ----------
+    seed : int
+        Of the world.
+    steps : int
+        How long.
+
+    Returns
+    -------
+    tuple of (list of str, Counter)
+        How native and reference differ, in words, empty is right; and what has happened, by name.
+    """
+    town = Town(seed)
+    try:
+        found = town.live(steps)
+    except InvariantError as error:
+        found = [f"{town.native.now_ms} ms: {error}"]
+    return [f"seed {seed}: {line}" for line in found], town.world.reached
