@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from engine.testing.waterfall_worlds import lived
+from engine.testing.waterfall_walks import lived
 
 QUICK, CHUNK = 100, 50
 
