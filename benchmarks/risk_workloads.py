@@ -106,18 +106,24 @@ def drift_surplus(generator: Generator, notional: Array, maintenance: Array, nea
     return surplus
 
 
-def slide_surplus(generator: Generator, notional: Array) -> Array:
-    """Choose surpluses: half the equity that a leverage of 2 to 50, even in its logarithm, leaves."""
-    low, high = np.log(SLIDE_LEVERAGE)
+def slide_surplus(generator: Generator, notional: Array, leverage: tuple[float, float]) -> Array:
+    """Choose surpluses: half the equity that a leverage within bounds, even in its logarithm, leaves."""
+    low, high = np.log(leverage)
     return np.asarray(notional / np.exp(generator.uniform(low, high, len(notional))) / 2)
 
 
 def make_accounts(
-    seed: int, clients: int, markets: int, positions: tuple[int, int], *, near_share: float | None = None
+    seed: int,
+    clients: int,
+    markets: int,
+    positions: tuple[int, int],
+    *,
+    near_share: float | None = None,
+    leverage: tuple[float, float] = SLIDE_LEVERAGE,
 ) -> Accounts:
     """Make clients with `positions[0]` to `positions[1]` positions each and the accounts on the other side.
 
-    With `near_share` the surpluses are those of `drift_surplus`, else of `slide_surplus`.
+    With `near_share` the surpluses are those of `drift_surplus`, else of `slide_surplus` at that leverage.
     """
     generator = np.random.default_rng(seed)
     least, most = positions
@@ -138,7 +144,7 @@ def make_accounts(
         maintenance[rows] = requirement(tiers, notional[rows])
     notional, maintenance = (np.add.reduceat(values, first[:-1]) for values in (notional, maintenance))
     if near_share is None:
-        surplus = slide_surplus(generator, notional)
+        surplus = slide_surplus(generator, notional, leverage)
     else:
         surplus = drift_surplus(generator, notional, maintenance, near_share)
     deposit = np.ceil(maintenance + surplus).astype(np.int64) + most + 1  # + 1 atom for each rounding

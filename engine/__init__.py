@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.haircuts import CollateralTable
     from engine.lineage import Lineage
     from engine.margin import AccountMode, Boundary, Comparator, Ladder, MarginAction
+    from engine.policy import Policy
     from engine.scenario.agents import (
         Account,
         Arbitrageur,
@@ -54,12 +55,12 @@ if TYPE_CHECKING:
     from engine.scenario.crowds import Crowd, DipBuy, StopLoss, TopUp
     from engine.scenario.events import OrderRow, Orders, Shock
     from engine.scenario.laws import choice, exponential, integers, lognormal, pareto, uniform
+    from engine.scenario.liquidations import Liquidation
     from engine.scenario.margins import Collateral, LadderStep
     from engine.scenario.markets import (
         Asset,
         Gateway,
         IndexOracle,
-        Liquidation,
         MarkOracle,
         Perp,
         PriceOracle,
@@ -100,7 +101,7 @@ _LATER = {
     "Leaves": "engine.scenario.agents",
     "Lineage": "engine.lineage",
     "Link": "engine.scenario.agents",
-    "Liquidation": "engine.scenario.markets",
+    "Liquidation": "engine.scenario.liquidations",
     "MarginAction": "engine.margin",
     "MarketMaker": "engine.scenario.agents",
     "MarkOracle": "engine.scenario.markets",
@@ -111,6 +112,7 @@ _LATER = {
     "Orders": "engine.scenario.events",
     "Perp": "engine.scenario.markets",
     "PoissonOrders": "engine.scenario.agents",
+    "Policy": "engine.policy",
     "PriceOracle": "engine.scenario.markets",
     "PriceSource": "engine.scenario.markets",
     "PythonAgents": "engine.scenario.agents",
@@ -183,6 +185,7 @@ __all__ = [
     "Orders",
     "Perp",
     "PoissonOrders",
+    "Policy",
     "PriceOracle",
     "PriceSource",
     "PythonAgents",
@@ -218,7 +221,7 @@ __all__ = [
 ]
 
 
-_MODULES = ("haircuts", "margin", "prices", "tiers")  # tables and rules, by their module's name
+_MODULES = ("adl", "haircuts", "liquidation", "margin", "prices", "tiers")  # tables and rules, by their module's name
 
 
 def __getattr__(name: str) -> Any:

@@ -347,6 +347,7 @@ class Lineage:
             lines.append(line)
         return lines
 
+
 # What the value of a landmark in atoms is.
 _MONEY_MEANINGS = {
     LandmarkKind.LIQUIDATION: "equity",

@@ -278,8 +278,8 @@ def liquidation_price(
     >>> round(float(liquidation_price(-10, 110_000, 110_000, tiers)), 2)
     120312.97
     """
-    q, money = _position(position), _fraction(collateral, "collateral")
-    worth = q * _fraction(entry, "entry")
+    q, money = _position(position), fraction(collateral, "collateral")
+    worth = q * fraction(entry, "entry")
     cum = before = Fraction(0)
     rows = _tiers(tiers)
     for (floor, rate), (ceiling, _) in pairwise([*rows, (None, Fraction(0))]):
@@ -336,7 +336,7 @@ def liquidation_price_from_mark(
     slope = q - abs(q) * rate  # what a step of the price adds to the margin
     if not slope:
         return None
-    price = _fraction(mark, "mark") - _fraction(margin_available, "margin_available") / slope
+    price = fraction(mark, "mark") - fraction(margin_available, "margin_available") / slope
     return price if price > 0 else None
 
 
@@ -367,7 +367,7 @@ def bankruptcy_price(position: Number, entry: Number, collateral: Number) -> Fra
     >>> bankruptcy_price(10, 120_000, 60_000), bankruptcy_price(-10, 110_000, 110_000)
     (Fraction(114000, 1), Fraction(121000, 1))
     """
-    return _fraction(entry, "entry") - _fraction(collateral, "collateral") / _position(position)
+    return fraction(entry, "entry") - fraction(collateral, "collateral") / _position(position)
 
 
 def leverage_after_shock(leverage: Number, collateral_share: Number, shock: Number) -> Fraction:
@@ -399,10 +399,10 @@ def leverage_after_shock(leverage: Number, collateral_share: Number, shock: Numb
     >>> leverage_after_shock(2, 1, "1/3"), leverage_after_shock(2, 1, "0.5")
     (Fraction(3, 1), Fraction(4, 1))
     """
-    left = 1 - _fraction(collateral_share, "collateral_share") * _fraction(shock, "shock")
+    left = 1 - fraction(collateral_share, "collateral_share") * fraction(shock, "shock")
     if left <= 0:
         raise InputError("shock", "a loss that leaves equity", shock)
-    return _fraction(leverage, "leverage") / left
+    return fraction(leverage, "leverage") / left
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ def _member(kind: type[_Member], value: object, name: str) -> _Member:
     raise InputError(name, f"a {kind.__name__}", value)
 
 
-def _fraction(value: Number, name: str) -> Fraction:
+def fraction(value: Number, name: str) -> Fraction:
     """Return a number as a fraction; texts may be decimal or ``p/q``."""
     if isinstance(value, Fraction):
         return value
@@ -431,14 +431,14 @@ def _fraction(value: Number, name: str) -> Fraction:
 
 
 def _position(value: Number) -> Fraction:
-    position = _fraction(value, "position")
+    position = fraction(value, "position")
     if not position:
         raise InputError("position", "a position other than 0", value)
     return position
 
 
 def _rate(value: Number, name: str) -> Fraction:
-    rate = _fraction(value, name)
+    rate = fraction(value, name)
     if not 0 <= rate <= 1:
         raise InputError(name, "a rate from 0 to 1", value)
     return rate
@@ -448,7 +448,7 @@ def _tiers(tiers: Number | Sequence[tuple[Number, Number]]) -> list[tuple[Fracti
     if isinstance(tiers, (int, float, str, Decimal, Fraction)):
         return [(Fraction(0), _rate(tiers, "tiers"))]
     try:
-        rows = [(_fraction(floor, "tiers"), _rate(rate, "tiers")) for floor, rate in tiers]
+        rows = [(fraction(floor, "tiers"), _rate(rate, "tiers")) for floor, rate in tiers]
     except (TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise

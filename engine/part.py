@@ -70,6 +70,11 @@ class Recorded(ABC):
         return self.tables.movements
 
     @property
+    def waterfall(self) -> ColumnTable:
+        """What liquidations did, row by row (X-15)."""
+        return self.tables.waterfall
+
+    @property
     def journal(self) -> ColumnTable:
         """The commands as they reached their books (J-1)."""
         return self.tables.journal

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from engine import _core
 from engine.agents import Agent, ArrayAgent
-from engine.declared import Asset, Market, Plan, share_ppm
+from engine.declared import Asset, Market, Plan
 from engine.errors import InputError
 from engine.funds import Funds
 from engine.names import AccountNames
 from engine.tables import Tables
+from engine.venue_policies import policy_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from engine._core import World
     from engine.margin import Ladder
     from engine.part import Part
+    from engine.policy import Policy
     from engine.spill import Spill
     from engine.types import Side
     from engine.units import Amount
@@ -41,12 +43,8 @@ class Simulation(Funds):
     ----------
     seed : int
         Key of every random draw.
-    stage : Amount
-        Share of a position that a liquidation step closes (rule X-4); 0: who would be liquidated is only noted.
-    stage_lots_min : int
-        Least lots of a step, so that small rests end.
-    stage_interval_ms : int
-        Time between the steps, ms.
+    liquidation : Policy or str, optional
+        How venue 0 liquidates, as for `venue`.
     ladder : Ladder or str, optional
         Ladder of venue 0, as for `venue`.
     depth_every_ms : int
@@ -71,29 +69,26 @@ class Simulation(Funds):
         self,
         *,
         seed: int,
-        stage: Amount = "0.25",
-        stage_lots_min: int = 1,
-        stage_interval_ms: int = 1000,
+        liquidation: Policy | str | None = None,
         ladder: Ladder | str | None = None,
         depth_every_ms: int = 0,
     ) -> None:
-        rungs = self._ladder(ladder)
-        self.world = _core.World(
-            seed,
-            stage_ppm=share_ppm(stage, "stage"),
-            stage_lots_min=stage_lots_min,
-            stage_interval_ms=stage_interval_ms,
-            depth_every_ms=depth_every_ms,
-        )
+        rungs, policy = self._ladder(ladder), policy_of(liquidation)
+        self.world = _core.World(seed, depth_every_ms=depth_every_ms, **policy.steps)
         self.seed = seed
         self.assets: dict[str, Asset] = {}
         self.markets: dict[str, Market] = {}
         self.accounts = AccountNames({0: "fees", 1: "insurance fund", 2: "bad debt"})
         self.venues: list[str] = [""]
         self.ladders: dict[int, Ladder] = {}
+        self.policies: dict[int, Policy] = {}
+        self.backstops: dict[int, int] = {}
+        self.own_accounts: dict[int, int] = {0: 0}
         self.units_of_account: dict[int, Asset] = {}
+        self.settles: dict[int, Asset] = {}
         self.plan: Plan | None = None
         self._climb(0, rungs)
+        self._liquidate(0, policy)
 
     def place(
         self,
@@ -219,9 +214,13 @@ class Simulation(Funds):
         Raises
         ------
         InputError
-            A Python agent cannot be pickled.
+            A Python agent, or a policy's own rule of auto-deleveraging, cannot be pickled.
         """
-        names = pickle.dumps((self.seed, self._known()), protocol=5)
+        try:
+            names = pickle.dumps((self.seed, self._known()), protocol=5)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:  # whichever it is, differs by Python version
+            expected = "a rule of auto-deleveraging that can be pickled: a function of a module"
+            raise InputError("adl", expected, str(error)) from None
         return (
             len(names).to_bytes(8, "little") + zlib.crc32(names).to_bytes(4, "little") + names + self.world.snapshot()
         )
@@ -260,7 +259,11 @@ class Simulation(Funds):
             "accounts": self.accounts.copy(),
             "venues": list(self.venues),
             "ladders": dict(self.ladders),
+            "policies": dict(self.policies),
+            "backstops": dict(self.backstops),
+            "own_accounts": dict(self.own_accounts),
             "units_of_account": dict(self.units_of_account),
+            "settles": dict(self.settles),
             "plan": self.plan,
         }
 

@@ -153,6 +153,11 @@ class Tables:
         return self["movements"]
 
     @property
+    def waterfall(self) -> ColumnTable:
+        """What liquidations did, row by row: steps, takeovers, ADL, who paid what (X-15)."""
+        return self["waterfall"]
+
+    @property
     def journal(self) -> ColumnTable:
         """The commands as they reached their books (J-1)."""
         return self["journal"]

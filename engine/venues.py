@@ -1,6 +1,6 @@
 """Venues: the part of a simulation that declares assets, venues, markets and how margin works there.
 
-With names and units. Stands on `engine.pricing`, `engine.declared` and the tables of `engine.tiers`,
+With names and units. Stands on `engine.venue_policies`, `engine.declared` and the tables of `engine.tiers`,
 `engine.haircuts`, `engine.margin`.
 `Simulation` inherits it.
 """
@@ -14,16 +14,16 @@ from engine.declared import Asset, Market, share_ppm
 from engine.errors import InputError
 from engine.haircuts import CollateralTable
 from engine.margin import Ladder
-from engine.pricing import Pricing
 from engine.schedules import named
 from engine.tiers import TierTable
 from engine.units import EXACT, Amount, Grid, exact, whole_steps
+from engine.venue_policies import VenuePolicies, policy_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
     from engine.declared import Plan
-    from engine.names import AccountNames
+    from engine.policy import Policy
 
 __all__ = ["LADDERS", "Venues", "ladder_named"]
 
@@ -49,25 +49,16 @@ def ladder_named(name: object, field: str = "ladder") -> Ladder:
     return named(LADDERS, field, name)()
 
 
-class Venues(Pricing):
+class Venues(VenuePolicies):
     """Declare assets, venues and markets; for a class that has a world."""
 
-    assets: dict[str, Asset]
     markets: dict[str, Market]
-    accounts: AccountNames
-    venues: list[str]
     ladders: dict[int, Ladder]
-    units_of_account: dict[int, Asset]
     plan: Plan | None
 
     def _new_name(self, name: object, names: Container[str]) -> None:
         if not isinstance(name, str) or not name or name in names:
             raise InputError("name", "a new, non-empty name", name)
-
-    def _own_asset(self, asset: object, field: str) -> Asset:
-        if not isinstance(asset, Asset) or self.assets.get(asset.name) is not asset:
-            raise InputError(field, "an asset of this simulation", asset)
-        return asset
 
     def _own_market(self, market: object) -> Market:
         if not isinstance(market, Market) or self.markets.get(market.name) is not market:
@@ -105,9 +96,7 @@ class Venues(Pricing):
         name: str,
         *,
         ladder: Ladder | str | None = None,
-        stage: Amount = "0.25",
-        stage_lots_min: int = 1,
-        stage_interval_ms: int = 1000,
+        liquidation: Policy | str | None = None,
         service_us: int = 0,
     ) -> int:
         """Open another venue, once there is an asset; venue 0, without a name, is there from the start (V-8).
@@ -119,8 +108,10 @@ class Venues(Pricing):
         ladder : Ladder or str, optional
             What happens as an account's margin ratio falls (C-4): a `Ladder`, or the name of a venue's such as
             ``"binance-portfolio-margin"``. By default liquidation below the requirement.
-        stage, stage_lots_min, stage_interval_ms
-            Its liquidation steps, as for `Simulation`; a stage of 0 only notes who would be liquidated.
+        liquidation : Policy or str, optional
+            How it liquidates (section X): a `Policy`, or the name of a venue's such as ``"binance-futures"``. By
+            default a quarter of a position each second as market orders. Amounts of a policy are in the venue's unit
+            of account, without one in what its first perpetual settles in.
         service_us : int
             Time that its gateway takes for a message, microseconds.
 
@@ -130,15 +121,12 @@ class Venues(Pricing):
             Its number.
         """
         self._new_name(name, self.venues)
-        rungs = self._ladder(ladder)
-        number = self.world.add_venue(
-            stage_ppm=share_ppm(stage, "stage"),
-            stage_lots_min=stage_lots_min,
-            stage_interval_ms=stage_interval_ms,
-            service_us=service_us,
-        )
+        rungs, policy = self._ladder(ladder), policy_of(liquidation)
+        number = self.world.add_venue(service_us=service_us, **policy.steps)
         self.venues.append(name)
+        self.own_accounts[number] = self.world.account_count - 3
         self._climb(number, rungs)
+        self._liquidate(number, policy)
         for offset, what in enumerate(("fees", "insurance fund", "bad debt")):
             own = f"{what} of {name}"
             if self.accounts.is_taken(own):
@@ -217,6 +205,8 @@ class Venues(Pricing):
             schedule = self.world.add_schedule(value.atoms(unit.decimals), value.value_ppm, kind="value")
         elif value is not None:
             schedule = self.world.add_schedule((0,), (share_ppm(value, "value"),), kind="value")
+        if venue not in self.units_of_account:
+            self._money_known(venue, own)
         number = None if market is None else market.number
         self.world.add_collateral(venue, own.number, market=number, value=schedule, loan_ppm=loan_ppm, lender=lender)
         self.units_of_account.setdefault(venue, own)
@@ -309,6 +299,7 @@ class Venues(Pricing):
         """
         self._new_name(name, self.markets)
         price, quantity, worth = self._grids(self._own_asset(settle, "settle"), tick, lot)
+        self._money_known(venue, settle)
         rates = self._rates(settle, maintenance, initial, tiers)
         number = self.world.add_perpetual(
             settle.number,
@@ -319,6 +310,7 @@ class Venues(Pricing):
             venue=venue,
             **rates,
         )
+        self.settles.setdefault(venue, settle)
         self.markets[name] = Market(name, number, price, quantity, worth, settle, None, venue)
         return self.markets[name]
 

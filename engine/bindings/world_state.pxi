@@ -63,6 +63,7 @@ cdef class _WorldState:
         slab_init(&state.policies, sizeof(Policy), 0)
         slab_init(&state.runs, sizeof(Run), 0)
         slab_init(&state.sell_order, 4, 0)
+        slab_init(&state.roster, 4, 0)
         slab_init(&state.agents, sizeof(Agent), 0)
         slab_init(&state.laws, sizeof(Law), 0)
         slab_init(&state.notices, sizeof(Notice), 0)

@@ -44,7 +44,7 @@ cdef extern from *:
     const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
 
 cdef enum:
-    WORLD_SLABS = 54 + 9         # the behaviours' rows last
+    WORLD_SLABS = 55 + 9         # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -111,8 +111,9 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[51] = &state.policies
     slabs[52] = &state.runs
     slabs[53] = &state.sell_order
+    slabs[54] = &state.roster
     for behaviour in range(BEHAVIOURS):
-        slabs[54 + behaviour] = &state.rows[behaviour]
+        slabs[55 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 

@@ -76,6 +76,10 @@ cdef struct Market:
     uint32_t is_backed           # its venue's backstop may have a position there (X-9)
     slot_t rank_first[2]         # the ranking of its shorts, of its longs (X-12), NIL at its end
     time_ms_t ranked_ms[2]       # when it was made, -1 never
+    uint32_t roster_first        # its holdings, one behind the other in State.roster (ranking.pxd)
+    uint32_t roster_count
+    uint32_t roster_room         # rows of the roster that are its own
+    slot_t roster_head           # `holdings` when it was last brought up to date, NIL never
 
 # What an account does in a market: its orders, and its link there (N-1). One cache line.
 cdef struct Desk:
@@ -231,6 +235,8 @@ cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     market.holdings = market.watchers = NIL
     market.landmark_count = 0
     market.is_backed = 0
+    market.roster_first = market.roster_count = market.roster_room = 0
+    market.roster_head = NIL
     market.rank_first[0] = market.rank_first[1] = NIL
     market.ranked_ms[0] = market.ranked_ms[1] = -1
     market.maintenance = market.initial = market.collateral = market.settles = NIL

@@ -14,6 +14,8 @@ from engine.native.book cimport NO_PRICE
 from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
+from engine.native.policy cimport *
+from engine.native.ranking cimport *
 from engine.native.recorder cimport *
 from engine.native.risk cimport *
 from engine.native.rows cimport *
@@ -101,22 +103,30 @@ cdef inline atoms_t winner_most(State* state, Market* market, Holding* holding) 
 
 # Who can bear a loss in a market, by account. 0 without memory (latched). O(holders).
 cdef inline bint winners_collect(State* state, uint32_t market_id, Slab* winners, atoms_t* total) noexcept nogil:
-    cdef slot_t slot = market_at(state, market_id).holdings
+    cdef Slab holders
     cdef Winner* winner
     cdef atoms_t most
+    cdef uint32_t i
+    cdef slot_t slot
+    cdef bint is_good
     total[0] = 0
-    while slot != NIL:
+    slab_init(&holders, 4, 0)
+    is_good = holders_collect(state, market_id, 1, &holders) and holders_collect(state, market_id, 0, &holders) \
+        and slab_reserve(winners, holders.count) == 0
+    for i in range(holders.count if is_good else 0):
+        holders_ahead(state, &holders, i)
+        slot = (<uint32_t*>holders.base)[i]
         most = winner_most(state, market_at(state, market_id), holding_at(&state.accounts, slot))
         if most > 0:
-            if slab_reserve(winners, 1):
-                state.fault = FAULT_NO_MEMORY
-                return 0
             winner = <Winner*>slab_at(winners, slab_take(winners))
             winner.most = most
             winner.holding = slot
             winner.account = holding_at(&state.accounts, slot).account
             total[0] = add_saturating(total[0], most)
-        slot = holding_at(&state.accounts, slot).next_in_market
+    slab_release(&holders)
+    if not is_good:
+        state.fault = FAULT_NO_MEMORY
+        return 0
     if winners.count > 1:
         qsort(winners.base, winners.count, sizeof(Winner), &compare_winners)
     return 1

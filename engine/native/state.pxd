@@ -288,6 +288,7 @@ cdef struct State:
     Slab policies                # Policy, a row a venue
     Slab runs                    # Run: liquidations that are running
     Slab sell_order              # uint32 assets, in the order of SELL_CUSTOM
+    Slab roster                  # uint32 holdings: of each market that was ranked a stretch (ranking.pxd)
     Lineage lineage
     Queue queue
     Slab markets                 # Market

@@ -10,6 +10,7 @@ from engine.native.account cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
 from engine.native.clearance cimport *
+from engine.native.features cimport fok_is_fillable
 from engine.native.match cimport *
 from engine.native.orders cimport *
 from engine.native.columns cimport *
@@ -174,6 +175,10 @@ cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, 
     reason = book_check(&state.pools, &market.book, command)
     if reason != REJECT_NONE:
         return reason
+    # M-19: book_place knows no fill-or-kill. Only a step's limit order is one (X-5).
+    if unlikely(command.time_in_force == TIF_FOK) and not fok_is_fillable(
+            &state.pools, &market.book, command, side_key(command.price_ticks, command.side == SIDE_BUY)):
+        return REJECT_FOK_NOT_FILLABLE
     if market.kind == MARKET_SPOT:
         return REJECT_NONE if is_covered(state, market, command) else REJECT_INSUFFICIENT_FUNDS
     if is_within_exposure(state, market, market_id, command):

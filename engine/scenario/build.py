@@ -17,6 +17,7 @@ from engine.scenario.crowds import Crowd
 from engine.scenario.draws import draw, shuffled
 from engine.scenario.events import OrderRow, Orders, Shock
 from engine.scenario.laws import Law
+from engine.scenario.liquidations import liquidation_of
 from engine.scenario.margins import ladder_of, tiers_of, value_of
 from engine.scenario.populations import BUILDERS, SIDES
 from engine.types import Side
@@ -78,9 +79,7 @@ def _open_venues(building: Building) -> None:
         with told_at("venues", venue.name):
             building.venues[venue.name] = building.sim.venue(
                 venue.name,
-                stage=venue.liquidation.stage,
-                stage_lots_min=venue.liquidation.stage_min,
-                stage_interval_ms=venue.liquidation.every,
+                liquidation=liquidation_of(venue.liquidation),
                 service_us=venue.gateway.service,
                 ladder=None if venue.ladder is None else ladder_of(venue.ladder),
             )
@@ -151,12 +150,25 @@ def _open_accounts(building: Building) -> None:
     _declare_collateral(building)
     for population in [each for each in on if each.name not in lenders]:
         _open_population(building, population)
+    _back_venues(building)
     for name, event in building.scenario.events.items():
         if event.enabled and event.account is None:
             with told_at("events", name):
                 traded = event.markets(building.scenario.folder) if len(building.venues) > 1 else []
                 at = building.venue_of(event, traded)
                 building.accounts[name] = _accounts(building, name, 1, event.brings, at)
+
+
+def _back_venues(building: Building) -> None:
+    """Give insurance funds what they begin with, and venues the accounts that take over."""
+    for venue in venues_on(building.scenario):
+        number = building.venues[venue.name]
+        for amount in venue.insurance_fund:
+            with told_at("venues", venue.name, "insurance_fund"):
+                building.sim.fund(number, building.sim.assets[amount.unit], amount.number)
+        if venue.backstop is not None:
+            with told_at("venues", venue.name, "backstop"):
+                building.sim.backstop(number, building.accounts[venue.backstop][0])
 
 
 def _open_population(building: Building, population: Any) -> None:

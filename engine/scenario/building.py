@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError
 from engine.scenario.draws import draw
 from engine.scenario.laws import Law
+from engine.scenario.liquidations import liquidation_of
 from engine.scenario.margins import ladder_of
 from engine.scenario.markets import Venue
 from engine.scenario.paths import format_path
@@ -74,13 +75,10 @@ class Building:
 
     def __init__(self, scenario: Scenario) -> None:
         first = venues_on(scenario)[0]
-        liquidation = first.liquidation
         self.scenario = scenario
         self.sim = Simulation(
             seed=scenario.seed,
-            stage=liquidation.stage,
-            stage_lots_min=liquidation.stage_min,
-            stage_interval_ms=liquidation.every,
+            liquidation=liquidation_of(first.liquidation),
             ladder=None if first.ladder is None else ladder_of(first.ladder),
         )
         self.sim.plan = Plan(scenario.name, scenario.start, scenario.duration)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.scenario.laws import Law
+from engine.scenario.liquidation_checks import liquidations
 from engine.scenario.margin_checks import collateral, perpetual
 from engine.scenario.population_checks import populations
 from engine.scenario.problems import NOTHING, Problem
@@ -61,7 +62,7 @@ def check_whole(
     list of Problem
     """
     whole = Whole(scenario, names)
-    rules = (assets, markets, collateral, oracles, populations, events, supplies, record, parts)
+    rules = (assets, markets, collateral, liquidations, oracles, populations, events, supplies, record, parts)
     problems = [problem for rule in rules for problem in rule(whole)]
     return problems + [problem for path, data in broken or () for problem in _raw_references(whole, path, data)]
 
@@ -362,6 +363,13 @@ def _row(whole: Whole, at: Path, row: Any) -> Iterator[Problem]:
 def supplies(whole: Whole) -> Iterator[Problem]:
     """U-4: what is brought is not more than there may be; laws, and holders' margin, are known when they are drawn."""
     brought: dict[str, Decimal] = {}
+    for name, venue in whole.on("venues").items():
+        for amount in venue.insurance_fund:
+            asset = whole.scenario.assets.get(amount.unit)
+            brought[amount.unit] = EXACT.add(brought.get(amount.unit, Decimal(0)), amount.number)
+            if asset is not None and brought[amount.unit] > asset.supply:
+                expected = f"at most the supply of {amount.unit}, {asset.supply:f}"
+                yield Problem(("venues", name, "insurance_fund"), expected, str(amount))
     for section in ("populations", "events"):
         for name, each in whole.on(section).items():
             count = getattr(each, "count", 1) if getattr(each, "kind", "") != "stale" else 1

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from engine.scenario.base import Model, Named
+from engine.scenario.liquidations import FundField, Liquidation, LiquidationField
 from engine.scenario.margins import Collateral, LadderField, TiersField
 from engine.scenario.quantities import CADENCE, DURATION, MOMENT, PRICE, SERVICE_US, STEP, SUPPLY, share
 
@@ -38,7 +39,6 @@ Ref = Annotated[str, BeforeValidator(_name_of), Field(min_length=1)]
 """The name of another object; in Python the object itself will do."""
 
 _SHARE = share()
-_POSITIVE_SHARE = share(above=True)
 
 
 class Asset(Named):
@@ -54,21 +54,17 @@ class Gateway(Model):
     service: Annotated[int, SERVICE_US] = Field(0, description="time that the gateway takes for a message, us")
 
 
-class Liquidation(Model):
-    """How an account below maintenance is reduced (X-4)."""
-
-    stage: Annotated[Decimal, _POSITIVE_SHARE] = Field(
-        Decimal("0.25"), description="share of a position that a step closes"
-    )
-    stage_min: int = Field(1, strict=True, ge=1, le=2**61, description="least lots of a step")
-    every: Annotated[int, CADENCE] = Field(1000, description="time between steps")
-
-
 class Venue(Named):
-    """A venue: its gateway and its liquidation rule."""
+    """A venue: its gateway, how it liquidates, and what it has for that."""
 
     gateway: Gateway = Gateway()
-    liquidation: Liquidation = Liquidation()
+    liquidation: LiquidationField = Field("plain", description="how it liquidates: a preset's name, or a table")
+    insurance_fund: FundField = Field(
+        default_factory=list, description='what its insurance fund begins with, such as "1.23bn USDT"'
+    )
+    backstop: Ref | None = Field(
+        None, description="population whose first account takes positions over; the insurance fund by default"
+    )
     ladder: LadderField | None = Field(
         None, description="what happens as margin falls: a venue's name or steps, best first; liquidation below 1"
     )

@@ -33,6 +33,7 @@ class Record(Model):
     accounts_every: Annotated[int, DURATION] = Field(0, description="table accounts: cadence; 0ms: none")
     accounts: Literal["positions", "all"] = Field("positions", description="which accounts it shows")
     movements: bool = Field(False, strict=True, description="table movements: each move of atoms")
+    waterfall: bool = Field(False, strict=True, description="table waterfall: what liquidations did, row by row")
     spill: int = Field(
         SPILL_ROWS,
         strict=True,

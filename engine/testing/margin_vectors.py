@@ -115,7 +115,7 @@ class Compared:
             return
         wanted = self.expect[name]
         if isinstance(was, Fraction) and not isinstance(wanted, bool) and wanted is not None:
-            same = 0 <= sign * (was - _rational(wanted)) <= slack
+            same = 0 <= sign * (was - rational(wanted)) <= slack
         else:
             same = was == wanted
         if not same:
@@ -134,7 +134,7 @@ class Compared:
 
 def position_outcome(vector: Vector, books_class: Callable[[], Books]) -> Outcome:
     """Trade every fill against a counterparty and compare what is held, at which price, and what was realised."""
-    fills = [(_SIGNS[side], _rational(qty), _rational(price)) for side, qty, price in vector["input"]["fills"]]
+    fills = [(_SIGNS[side], rational(qty), rational(price)) for side, qty, price in vector["input"]["fills"]]
     grid, is_exact = _position_grid(fills)
     books = books_class()
     market = books.market(grid.atoms_per_tick_lot)
@@ -155,7 +155,7 @@ def position_outcome(vector: Vector, books_class: Callable[[], Books]) -> Outcom
 
 def _position_grid(fills: list[tuple[int, Fraction, Fraction]]) -> tuple[Grid, bool]:
     """Return a grid on which every cost that is ever held is whole, if U-10 allows it, and whether it does."""
-    lots, ticks = _denominator(qty for _, qty, _ in fills), _denominator(price for _, _, price in fills)
+    lots, ticks = denominator(qty for _, qty, _ in fills), denominator(price for _, _, price in fills)
     held = cost = most = Fraction(0)
     costs = []
     for sign, quantity, price in fills:
@@ -166,7 +166,7 @@ def _position_grid(fills: list[tuple[int, Fraction, Fraction]]) -> tuple[Grid, b
         cost += sign * (quantity - closed) * price
         held += sign * quantity
         costs.append(cost)
-    return _finest(lots, ticks, lots * ticks * _denominator(each * lots * ticks for each in costs), most)
+    return _finest(lots, ticks, lots * ticks * denominator(each * lots * ticks for each in costs), most)
 
 
 # --- perp_margin_check ----------------------------------------------------------------------------------------------
@@ -175,9 +175,9 @@ def _position_grid(fills: list[tuple[int, Fraction, Fraction]]) -> tuple[Grid, b
 def check_outcome(vector: Vector, books_class: Callable[[], Books]) -> Outcome:
     """Open every position of the account and compare its equity, its requirement and whether it breaches (C-2, C-4)."""
     given = vector["input"]
-    cash, ratios = _rational(given["account"]["cash"]), given["maintenance_ratio"]
+    cash, ratios = rational(given["account"]["cash"]), given["maintenance_ratio"]
     rows = [
-        Row(*map(_rational, (quantity, entry, given["marks"][name], ratios[name])))
+        Row(*map(rational, (quantity, entry, given["marks"][name], ratios[name])))
         for name, (quantity, entry) in given["account"]["pos"].items()
     ]
     grids, is_exact = _check_grids(cash, rows)
@@ -198,13 +198,13 @@ def check_outcome(vector: Vector, books_class: Callable[[], Books]) -> Outcome:
 
 def _check_grids(cash: Fraction, rows: list[Row]) -> tuple[list[Grid], bool]:
     """Return the grid of the money, then that of each market, all with the same atoms, and whether all is whole."""
-    steps = [(row.quantity.denominator, _denominator([row.entry, row.mark])) for row in rows]
+    steps = [(row.quantity.denominator, denominator([row.entry, row.mark])) for row in rows]
     coarse = lcm(cash.denominator, *(lots * ticks for lots, ticks in steps))
-    fine = lcm(coarse, _denominator(row.required for row in rows))
+    fine = lcm(coarse, denominator(row.required for row in rows))
     # Money below 0 is lost at twice its notional (`NativeBooks.set_balance`).
     most = 2 * abs(cash) + sum((abs(row.quantity) * max(row.entry, row.mark) for row in rows), Fraction(0))
     is_exact = most * fine <= EXPOSURE_MAX
-    atoms = fine if is_exact else _multiple_that_fits(coarse, most)
+    atoms = fine if is_exact else multiple_that_fits(coarse, most)
     return [Grid(1, 1, atoms), *(Grid(lots, ticks, atoms) for lots, ticks in steps)], is_exact
 
 
@@ -230,10 +230,10 @@ def _opened(books: Books, grid: Grid, row: Row) -> Holding:
 def price_outcome(vector: Vector, books_class: Callable[[], Books]) -> Outcome:
     """Compare the closed forms exactly, and the first tick that breaches (C-8) with the true price."""
     given, wanted = vector["input"], vector["expect"]["liq_price"]
-    cash = _rational(given["cash"])
-    row = Row(*(_rational(given[name]) for name in ("position", "entry", "mark", "maintenance_ratio")))
+    cash = rational(given["cash"])
+    row = Row(*(rational(given[name]) for name in ("position", "entry", "mark", "maintenance_ratio")))
     # What is not above 0 is no price: a closed form says None.
-    true = None if wanted is None or _rational(wanted) <= 0 else _rational(wanted)
+    true = None if wanted is None or rational(wanted) <= 0 else rational(wanted)
     lines = []
     if row.quantity:
         available = cash + row.quantity * (row.mark - row.entry) - row.required
@@ -251,7 +251,7 @@ def price_outcome(vector: Vector, books_class: Callable[[], Books]) -> Outcome:
 
 def _tick_lines(books: Books, cash: Fraction, row: Row, true: Fraction | None, *, is_breached: bool) -> list[str]:
     """Compare C-8's price of a position that was opened in the books with the first tick past the true one."""
-    lots, ticks = row.quantity.denominator, _denominator([row.entry, row.mark])
+    lots, ticks = row.quantity.denominator, denominator([row.entry, row.mark])
     grid = Grid(lots, ticks, lcm(cash.denominator, lots * ticks))
     holding = _opened(books, grid, row)
     books.set_balance(_whole(cash * grid.atoms, EXPOSURE_MAX, "atoms"))
@@ -291,14 +291,14 @@ def _native_price_lines(
 def funding_outcome(vector: Vector) -> Outcome:
     """Settle one funding (F-3) and compare every payment, and their sum."""
     given = vector["input"]
-    price, rate = _rational(given["oracle"]), _rational(given["rate"])
-    positions = {name: _rational(quantity) for name, quantity in given["positions"].items()}
+    price, rate = rational(given["oracle"]), rational(given["rate"])
+    positions = {name: rational(quantity) for name, quantity in given["positions"].items()}
     rate_ppb = half_away((rate * PPB).numerator, (rate * PPB).denominator)
     grid, below, above, note = _funding_slack(list(positions.values()), price, rate, rate_ppb)
     lots = [grid.lots_of(quantity) for quantity in positions.values()]
     changes, pool = funding_payments(lots, grid.ticks_of(price), grid.atoms_per_tick_lot, rate_ppb)
     was = {name: Fraction(atoms, grid.atoms) for name, atoms in zip(positions, changes, strict=True)}
-    wanted = {name: _rational(payment) for name, payment in vector["expect"].get("payments", {}).items()}
+    wanted = {name: rational(payment) for name, payment in vector["expect"].get("payments", {}).items()}
     lines = [] if set(wanted) == set(was) else [f"payments: expected those of {sorted(wanted)}, was {sorted(was)}"]
     for name in sorted(set(wanted) & set(was)):
         if not -below <= was[name] - wanted[name] <= above:
@@ -314,16 +314,16 @@ def _funding_slack(
     quantities: list[Fraction], price: Fraction, rate: Fraction, rate_ppb: int
 ) -> tuple[Grid, Fraction, Fraction, str]:
     """Return a grid, by how much a payment may come out below and above the true one, and the note that says so."""
-    lots, ticks = _denominator(quantities), price.denominator
+    lots, ticks = denominator(quantities), price.denominator
     most = max((abs(quantity) * price for quantity in quantities), default=Fraction(0))
     if rate_ppb == rate * PPB:
-        whole = lcm(lots * ticks, _denominator(quantity * price * rate for quantity in quantities))
+        whole = lcm(lots * ticks, denominator(quantity * price * rate for quantity in quantities))
         grid, is_exact = _finest(lots, ticks, whole, most)
         if is_exact:
             return grid, Fraction(0), Fraction(0), ""
         return grid, Fraction(1, grid.atoms), Fraction(0), _note(grid, "each payment")
     # The error of the rate, at most half a ppb of the notional, has no side of its own.
-    grid = Grid(lots, ticks, _multiple_that_fits(lots * ticks, most))
+    grid = Grid(lots, ticks, multiple_that_fits(lots * ticks, most))
     error = most / (2 * PPB)
     note = f"compared to {error} either way, for the rate is no whole ppb, and one atom of 1/{grid.atoms}"
     return grid, error + Fraction(1, grid.atoms), error, note
@@ -332,12 +332,12 @@ def _funding_slack(
 # --- grids ----------------------------------------------------------------------------------------------------------
 
 
-def _rational(value: Json) -> Fraction:
+def rational(value: Json) -> Fraction:
     """Return a number of a vector; one that JSON has made a float is taken by its shortest decimal form."""
     return Fraction(str(value))
 
 
-def _denominator(values: Iterable[Fraction]) -> int:
+def denominator(values: Iterable[Fraction]) -> int:
     """Return the smallest number of steps in one on which all values are whole."""
     return lcm(*(value.denominator for value in values))
 
@@ -351,7 +351,7 @@ def _whole(value: Fraction, bound: int, unit: str) -> int:
     return value.numerator
 
 
-def _multiple_that_fits(step: int, most: Fraction) -> int:
+def multiple_that_fits(step: int, most: Fraction) -> int:
     """Return the step, or it times a power of ten, such that the largest amount has at most 2^56 atoms."""
     atoms = step
     while most * atoms * 10 <= EXPOSURE_MAX and most:
@@ -363,7 +363,7 @@ def _finest(lots: int, ticks: int, atoms: int, most: Fraction) -> tuple[Grid, bo
     """Return the grid with that many atoms if they fit, else with as many as do, and whether they fit."""
     if most * atoms <= EXPOSURE_MAX:
         return Grid(lots, ticks, atoms), True
-    return Grid(lots, ticks, _multiple_that_fits(lots * ticks, most)), False
+    return Grid(lots, ticks, multiple_that_fits(lots * ticks, most)), False
 
 
 def _note(grid: Grid, rounded: str) -> str:
@@ -371,11 +371,6 @@ def _note(grid: Grid, rounded: str) -> str:
 
 
 # --- the kinds ------------------------------------------------------------------------------------------------------
-
-# Kinds whose rules come with the liquidation waterfall; they fail until it is there.
-WATERFALL_KINDS = frozenset(
-    {"perp_adl", "perp_liquidation_fill", "perp_bankruptcy_quote", "perp_fillable_price", "perp_socialised_loss"}
-)
 
 _ON_BOOKS: dict[str, Callable[[Vector, Callable[[], Books]], Outcome]] = {
     "perp_liq_price": price_outcome,

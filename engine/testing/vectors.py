@@ -2,12 +2,13 @@
 
 usage: python -m engine.testing.vectors [--reference] [--kind GLOB]... FILE...
 
-Stands on `matching_vectors`, `margin_vectors` and on the public classes, imported when a run starts.
+Stands on `matching_vectors`, `margin_vectors`, `waterfall_vectors` and on the public classes, imported when a run
+starts.
 
 Promises: a line per failure, a line ``skipped ID: reason`` per vector of a kind that this version has no rules for yet,
 a line ``rounded ID: how`` per vector whose numbers the engine's units cannot hold exactly, and last
 ``N passed, N failed, N skipped``. A vector of a kind that it has is run completely, never skipped; a kind that nobody
-knows is a failure, and so is one of the liquidation waterfall. Exit code 0: none failed; 1: some failed; 2: a file, an
+knows is a failure. Exit code 0: none failed; 1: some failed; 2: a file, an
 option or the engine is unusable.
 """
 
@@ -23,8 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
-from engine.testing.margin_vectors import MARGIN_KINDS, WATERFALL_KINDS, Outcome, margin_outcome
+from engine.testing.margin_vectors import MARGIN_KINDS, Outcome, margin_outcome
 from engine.testing.matching_vectors import matching_differences
+from engine.testing.waterfall_vectors import WATERFALL_KINDS, waterfall_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -142,6 +144,7 @@ _RUNNERS: dict[str, Callable[[Engine, Vector], Outcome]] = {
     "matching": lambda engine, vector: Outcome(matching_differences(engine.book, vector)),
     "event_queue": lambda engine, vector: Outcome(event_queue_differences(engine, vector)),
     **dict.fromkeys(MARGIN_KINDS, lambda engine, vector: margin_outcome(vector, engine.world)),
+    **dict.fromkeys(WATERFALL_KINDS, lambda engine, vector: waterfall_outcome(vector, engine.world)),
 }
 
 
@@ -163,8 +166,6 @@ def vector_outcome(engine: Engine, vector: Vector) -> Outcome:
         raise Skipped(f"kind {kind} comes with a later version")
     if kind in OPTIONAL_KINDS:
         raise Skipped(f"kind {kind} is optional")
-    if kind in WATERFALL_KINDS:
-        return Outcome([f"kind {kind}: the liquidation waterfall is not built yet"])
     runner = _RUNNERS.get(kind)
     if runner is None:
         return Outcome([f"kind: expected one of {', '.join(sorted(_RUNNERS))}, was {kind!r}"])

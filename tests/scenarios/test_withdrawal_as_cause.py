@@ -7,6 +7,7 @@ import pytest
 from engine import Side, _core
 from engine.forest import LandmarkKind
 from engine.lineage import Lineage, MoverKind
+from engine.liquidation import staged
 from engine.simulation import Simulation
 
 UNTIL_MS = 900
@@ -22,7 +23,7 @@ def told(*, leaves: bool) -> Simulation:
     the mid falls from 990 to 955. A long of 100 lots at 990 has 10,000 and needs 9,900 (10 %) at 990; at 955 it has
     6,500 of 9,550.
     """
-    sim = Simulation(seed=1, stage="0.5", stage_interval_ms=50)
+    sim = Simulation(seed=1, liquidation=staged("0.5", every=50))
     usd = sim.asset("USD", decimals=0, supply=10**12)
     coin = sim.asset("COIN", decimals=0, supply=10**12)
     spot = sim.spot("COIN/USD", coin, usd, tick="1", lot="1")

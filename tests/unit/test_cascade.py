@@ -181,7 +181,7 @@ class TestRefused:
         [
             ("kind", {"kind": []}),
             ("kind", {"kind": [K.SHOCK, *KINDS[1:]]}),
-            ("kind", {"kind": [*KINDS[:-1], 9]}),
+            ("kind", {"kind": [*KINDS[:-1], 12]}),
             ("kind", {"kind": [float(kind) for kind in KINDS]}),
             ("time_ms", {"time_ms": TIMES_MS[1:]}),
             ("time_ms", {"time_ms": [TIMES_MS]}),

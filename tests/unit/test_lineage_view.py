@@ -10,6 +10,7 @@ from engine import InputError, Side
 from engine.cascade import Volume
 from engine.forest import Forest
 from engine.lineage import LandmarkKind, Lineage, Mover, MoverKind
+from engine.liquidation import staged
 from engine.simulation import Simulation
 from engine.testing.worlds import TwinWorld, landmark_rows, rows_of, small_world
 
@@ -20,7 +21,7 @@ def fall():
     Bids 98 x 10, 90 x 100; an ask at 102. The shock takes 98, so the mid is (90 + 102) / 2 = 96, the last price 98, the
     mark 96; the long (20 lots at 100) has 260 - 80 = 180 and needs 10 % of 1,920.
     """
-    sim = Simulation(seed=1, stage="1", stage_interval_ms=50)
+    sim = Simulation(seed=1, liquidation=staged(1, every=50))
     unit = sim.asset("UNIT", decimals=0, supply=10**12)
     market = sim.perpetual("PERP", unit, tick="1", lot="1", maintenance="0.1")
     sim.world.add_mark(market.number, every_ms=100, lag_ms=0)
@@ -38,7 +39,7 @@ def fall():
 
 def quiet_fall():
     """Let an outsider's cancel at 150 ms take the mid from 100 to (80 + 102) / 2 = 91; nothing trades before it."""
-    sim = Simulation(seed=1, stage="1", stage_interval_ms=50)
+    sim = Simulation(seed=1, liquidation=staged(1, every=50))
     unit = sim.asset("UNIT", decimals=0, supply=10**12)
     market = sim.perpetual("PERP", unit, tick="1", lot="1", maintenance="0.1")
     sim.world.add_mark(market.number, every_ms=100, lag_ms=0)

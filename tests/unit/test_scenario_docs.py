@@ -8,6 +8,9 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from engine import cli
+from engine.adl import ADL_RULES
+from engine.liquidation import POLICIES
+from engine.policy import Policy
 from engine.run import run_scenario
 from engine.scenario import Scenario
 from engine.scenario.agents import Leaves, Link, MarketMaker, PopulationBase, Returns
@@ -101,6 +104,7 @@ def test_the_examples_of_kinds_run_and_say_everything_that_can_be_said():
     ):
         optional = {"enabled", "kind", "sell", "maker_fee", "base", "brings", "account", "lag", "price_min", "venue"}
         optional |= {"source"} if model is PriceOracle else {"times"} if model is PriceSource else set()
+        optional |= set(Liquidation.model_fields) - {"stage", "stage_min", "every"} if model is Liquidation else set()
         assert set(model.model_fields) - keys[model] <= optional, model
 
 
@@ -131,6 +135,15 @@ def test_every_switch_of_the_record_is_on_the_page():
     assert scenario.record.model_fields_set == set(Record.model_fields)
     tables = run_scenario(scenario).tables
     assert all(len(tables[name]) > 0 for name in ("orders", "quotes", "depth", "samples", "accounts", "movements"))
+
+
+def test_every_key_of_a_liquidation_and_every_preset_is_on_its_page():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "liquidation.md").read_text(encoding="utf-8")
+    table = page.split("## A policy of your own")[1].split("## Rules")[0]
+    assert {key for key in set(Liquidation.model_fields) - {"preset"} if f"`{key}`" not in table} == set()
+    assert {field for field in Policy.__dataclass_fields__ if f"`{field}`" not in table} == set()
+    assert {name for name in POLICIES if name not in page or f'"{name}"' not in PAGE} == set()
+    assert {name for name in ADL_RULES if f"`{name}`" not in page} == set()
 
 
 def test_the_python_runs():

@@ -87,7 +87,7 @@ CASES = [
     ("count = 4", "count = true", "populations.makers.count", "a whole number", "true"),
     ("count = 4", "count = 0", "populations.makers.count", "at least 1", "0\non"),
     ('on = ["COIN-PERP", "COIN/EUR"]', 'on = "COIN-PERP"', "populations.makers.on", "a list", '"COIN-PERP"\nhalf'),
-    ('"20%"', '"120%"', "venues.cex.liquidation.stage", "above 0% to 100%", '"120%"'),
+    ('"20%"', '"120%"', "venues.cex.liquidation.stage", "from 0% to 100%", '"120%"'),
     ('median = "5ms"', 'median = "5"', "populations.makers.link.jitter.median", "a time on the way", '"5"'),
     (
         '"uniform(6bps, 10bps)"',

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine import InputError, RejectReason, Side
+from engine.liquidation import staged
 from engine.simulation import Simulation
 
 
@@ -124,7 +125,7 @@ class TestMarket:
     @pytest.mark.parametrize("stage", ["-0.1", "1.1", "0.0000001", *NOT_NUMBERS])
     def test_x4_the_stage_is_a_share(self, stage):
         with pytest.raises(InputError, match="stage"):
-            Simulation(seed=1, stage=stage)
+            Simulation(seed=1, liquidation=staged(stage))
 
     def test_u8_a_float_tick_is_its_shortest_form(self, sim):
         market = sim.spot("NEW", sim.assets["ATOM"], sim.assets["USDT"], tick=0.001, lot=0.001)

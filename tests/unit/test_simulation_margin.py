@@ -14,9 +14,9 @@ D = Decimal
 
 def market_world(**options):
     """Open USDT and COIN, a spot market and a perpetual at a venue with Binance's portfolio margin."""
-    sim = Simulation(seed=1, stage="0")
+    sim = Simulation(seed=1, liquidation="noted")
     usdt, coin = (sim.asset(name, decimals=6, supply="100000000000") for name in ("USDT", "COIN"))
-    venue = sim.venue("cex", ladder=options.pop("ladder", "binance-portfolio-margin"), stage="0")
+    venue = sim.venue("cex", ladder=options.pop("ladder", "binance-portfolio-margin"), liquidation="noted")
     spot = sim.spot("COIN/USDT", coin, usdt, tick="0.01", lot="0.001", venue=venue)
     rates = options or {"tiers": tiers.binance("ATOMUSDT")}
     perp = sim.perpetual("COIN-PERP", usdt, tick="0.01", lot="0.01", venue=venue, **rates)

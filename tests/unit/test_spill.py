@@ -288,6 +288,8 @@ class TestFiles:
             again = busy_world()
             again.run(int(now_ms))
             for name, rows in eval(counted).items():
+                if not rows and name not in again.table_names():
+                    continue  # never on: no file
                 file = pq.read_table(folder / f"{name}.parquet")
                 assert file.num_rows == rows
                 # The clock stands between two events of its millisecond: what was before it is settled.
