@@ -98,7 +98,7 @@ class Funds:
             return "L-11: more margin than the balance has free"
         if atoms < 0 and self.margins[account, number] < -atoms:
             return "L-11: more margin taken out than there is"
-        self._bring(account, number, atoms)
+        self.bring(account, number, atoms)
         return None
 
     def choose_leverage(self, account: int, number: int, share_ppm: int) -> str | None:
@@ -143,12 +143,13 @@ class Funds:
         kept = min(held, abs(now_lots)) if before_lots * now_lots > 0 else 0
         margin = self.margins[account, number]
         if held > kept and margin > 0:
-            self._bring(account, number, -(margin * (held - kept) // held))
+            self.bring(account, number, -(margin * (held - kept) // held))
         if abs(now_lots) > kept:
             growth = self.margin_needed(account, number, abs(now_lots), price_ticks)
             growth -= self.margin_needed(account, number, kept, price_ticks)
-            self._bring(account, number, max(0, min(growth, self.ledger.free(account, asset))))
+            self.bring(account, number, max(0, min(growth, self.ledger.free(account, asset))))
 
-    def _bring(self, account: int, number: int, atoms: int) -> None:
+    def bring(self, account: int, number: int, atoms: int) -> None:
+        """Move atoms from the balance to the margin in a market without asking whether they are there."""
         self.margins[account, number] += atoms
         self.ledger.balances[account][self.markets[number].terms.quote_asset].atoms -= atoms

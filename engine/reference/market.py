@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.reference.commands import Command
     from engine.reference.margin import Requirement
     from engine.reference.order import Order
+    from engine.reference.schedule import Schedule
 
 # V-4: an order's number counts per (account, market); the book wants a name that is unique among all its orders.
 NUMBER_BITS = 32
@@ -52,6 +53,8 @@ class MarketTerms(NamedTuple):
     taker_fee_ppm: int = 0
     venue_accounts: int = 0  # first of its venue's own: fees, insurance fund, bad debt (V-7)
     initial: Requirement | None = None  # schedule of the initial requirement (C-6, L-11)
+    maintenance: Schedule | None = None  # schedule of the maintenance requirement (C-2), where margin is tested
+    stale_ms: int = 0  # a mark older than this is stale (C-5); 0 never
 
     @property
     def is_spot(self) -> bool:

@@ -25,8 +25,7 @@ that V-6 demands) raises `InvariantError`.
 from __future__ import annotations
 
 from collections import Counter
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from engine.errors import InvariantError
 from engine.margin import AccountMode
@@ -34,9 +33,11 @@ from engine.reference.accruals import charge_interest, settle_funding
 from engine.reference.commands import Command
 from engine.reference.digest import DigestKind, digest_of
 from engine.reference.funds import Funds
+from engine.reference.journal import JOURNAL_COLUMNS, JournalKind, JournalRow, Trade
 from engine.reference.ledger import Ledger, Position, SystemAccount
 from engine.reference.market import EXPOSURE_MAX, NUMBER_BITS, NUMBER_MASK, Market
 from engine.reference.order import Naming
+from engine.reference.transfers import POSITIONS_MOVE, Holder, TransferReason, pay, transfer
 from engine.reference.words import price_word
 from engine.reference.world_invariants import first_broken
 from engine.types import CommandKind, OrderType, RejectReason, Side
@@ -44,82 +45,13 @@ from engine.types import CommandKind, OrderType, RejectReason, Side
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from engine.reference.journal import Columns
     from engine.reference.market import MarketTerms
+
+__all__ = ["JOURNAL_COLUMNS", "JournalKind", "JournalRow", "Trade", "World"]
 
 # P-5: ticks of a published price.
 PRICE_MOST = 2**31 - 1
-
-JOURNAL_COLUMNS = (
-    "time_ms",
-    "number",
-    "qty",
-    "price",
-    "account",
-    "market",
-    "kind",
-    "side",
-    "order_type",
-    "time_in_force",
-)
-
-
-class Columns(Protocol):
-    """Be anything that gives a column of numbers by its name: a dict of lists or arrays, or a table of the engine."""
-
-    def __getitem__(self, name: str, /) -> Any:
-        """Return the column of that name."""
-        ...
-
-
-class JournalKind(IntEnum):
-    """Name what a journal row holds (J-1)."""
-
-    DEPOSIT = 1  # account; asset in `market`; atoms in `qty`
-    OPEN = 2  # buyer in `account`, seller in `number`
-    PLACE = 3
-    CANCEL = 4  # by account and number
-    INDEX = 5
-    MARK = 6
-    WRITE_OFF = 7  # account; asset in `market`; atoms in `qty`; payer in `number`; isolated: side 1, market in `price`
-    ORACLE = 8
-    WITHDRAW = 9  # account; asset in `market`; atoms in `qty`
-    BORROW = 10  # as WITHDRAW; lender in `number`
-    REPAY = 11
-    MARGIN = 12  # account; market; atoms in `qty` from its balance to its margin there
-    INTEREST = 13  # account; asset in `market`; atoms in `qty`; rate in `price`; lender or insurance fund in `number`
-    FUNDING = 14  # rate in `number`; both 0: skipped
-    REDUCE = 15  # as CANCEL, of `qty` lots
-    LEVERAGE = 16  # of an isolated position: account; market; 10^6 / leverage in `qty`
-
-
-class JournalRow(NamedTuple):
-    """Hold one row of a journal; what a kind does not use is 0."""
-
-    time_ms: int
-    number: int
-    qty: int
-    price: int
-    account: int
-    market: int
-    kind: int
-    side: int
-    order_type: int
-    time_in_force: int
-
-
-class Trade(NamedTuple):
-    """Hold one trade; `number` counts per market from 1, orders go by their number per (account, market)."""
-
-    number: int
-    maker_order: int
-    taker_order: int
-    price_ticks: int
-    qty_lots: int
-    maker_account: int
-    taker_account: int
-    time_ms: int
-    market: int
-    aggressor_side: int
 
 
 class World:
@@ -159,6 +91,8 @@ class World:
         self.trades: list[Trade] = []
         self.rejects: Counter[RejectReason] = Counter()
         self.now_ms = 0
+        self.backstops: set[int] = set()  # accounts that have taken positions over (X-8)
+        self.payers: list[int] = []  # of the last settlement of funding
         # Orders whose CANCEL rows must come next (V-6), as (account, market, number).
         self.owed: set[tuple[int, int, int]] = set()
 
@@ -185,7 +119,11 @@ class World:
         """Apply one row of a journal."""
         if row.time_ms < self.now_ms:
             raise InvariantError("T-5: a journal row goes back in time", repr(row))
-        if self.owed and (row.kind != JournalKind.CANCEL or _order_of(row) not in self.owed):
+        if (
+            self.owed
+            and not _follows_trades(row)
+            and (row.kind != JournalKind.CANCEL or _order_of(row) not in self.owed)
+        ):
             raise InvariantError("V-6: an unfunded account's orders are not cancelled right after", repr(row))
         self.now_ms = row.time_ms
         handler = {
@@ -200,6 +138,8 @@ class World:
             JournalKind.INTEREST: self._interest,
             JournalKind.FUNDING: self._funding,
             JournalKind.REDUCE: self._reduce,
+            JournalKind.TRANSFER: self._transfer,
+            JournalKind.PAYMENT: self._pay,
         }.get(JournalKind(row.kind), self._move_funds)
         handler(row)
 
@@ -243,7 +183,7 @@ class World:
                 raise InvariantError("U-10: an opening trade beyond the exposure bound", repr(row))
         self._settle_side(market, row.account, Side.BUY, row.qty, row.price, fee_ppm=0)
         self._settle_side(market, row.number, Side.SELL, row.qty, row.price, fee_ppm=0)
-        self._owe_cancels(market, (row.account, row.number))
+        self._owe_cancels(market.terms.quote_asset, (row.account, row.number))
 
     def _publish(self, row: JournalRow) -> None:
         """Set the published index, mark or oracle; there are five clocks, so nothing else moves (P-1, P-5)."""
@@ -267,19 +207,42 @@ class World:
             if broken is not None:
                 raise InvariantError(broken, repr(row))
             return
-        if self.ledger.balances[row.account][row.market].atoms != -row.qty or row.qty < 1:
-            raise InvariantError("L-10: a write-off does not lead to exactly 0", repr(row))
+        balance = self.ledger.balances[row.account][row.market]
+        if row.qty < 1 or balance.atoms + row.qty != max(0, balance.owed):
+            raise InvariantError("L-10: a write-off does not lead to exactly 0, or to what is owed", repr(row))
         settling = [number for number, market in enumerate(self.markets) if market.terms.quote_asset == row.market]
-        if any(self.position(row.account, number)[0] for number in settling):
+        is_flat = not any(self.position(row.account, number)[0] for number in settling)
+        if not is_flat and row.account not in self.backstops:
             raise InvariantError("L-10: a write-off for an account that is not flat", repr(row))
         if not is_paid:
             raise InvariantError("L-10: a write-off that no bad-debt account pays", repr(row))
         self.ledger.move(row.number, row.account, row.market, row.qty)
 
+    def _transfer(self, row: JournalRow) -> None:
+        """Move a position outside the book (L-14)."""
+        broken = None if row.order_type in POSITIONS_MOVE else "L-14: a transfer without a reason"
+        if (row.account == row.number) != (row.order_type == TransferReason.SETTLED):
+            broken = "L-14: a transfer to oneself that is no settlement, or one that is"
+        broken = broken or transfer(self.funds, row.market, row.account, row.number, row.side, row.qty, row.price)
+        if broken is not None:
+            raise InvariantError(broken, repr(row))
+        if row.order_type != TransferReason.ADL:
+            self.backstops.add(row.number)
+        self._owe_cancels(self.markets[row.market].terms.quote_asset, (row.number,))
+
+    def _pay(self, row: JournalRow) -> None:
+        """Move money that the venue takes or gives (X-8, X-10, X-14)."""
+        broken = pay(self.funds, row.account, row.number, row.market, row.qty, margin_of=row.side, number=row.price)
+        if broken is not None or row.order_type not in set(TransferReason) - POSITIONS_MOVE:
+            raise InvariantError(broken or "X-10: a payment without a reason", repr(row))
+        if row.order_type == TransferReason.SHARE and not row.side & Holder.PAYERS:
+            self._owe_cancels(row.market, (row.account,))
+
     def _funding(self, row: JournalRow) -> None:
         """Settle a market's funding; payers left with less than they have promised lose their orders (F-5, V-6)."""
         market = self.markets[row.market]
-        self._owe_cancels(market, settle_funding(self.funds, market, row))
+        self.payers = settle_funding(self.funds, market, row)
+        self._owe_cancels(market.terms.quote_asset, self.payers)
 
     def _interest(self, row: JournalRow) -> None:
         """Charge one account interest on what it lacks of an asset (L-13)."""
@@ -291,7 +254,9 @@ class World:
     def _place(self, row: JournalRow) -> None:
         """Check, match, settle, note what rests. On a reject nothing changes but the counts."""
         market = self.markets[row.market]
-        (self._check_trader if market.terms.is_spot else self._check_holder)(row.account, row)
+        if market.terms.is_spot or row.account != market.terms.venue_accounts + SystemAccount.INSURANCE_FUND:
+            # X-9: the insurance fund trades out of what it has taken over.
+            (self._check_trader if market.terms.is_spot else self._check_holder)(row.account, row)
         command = Command(
             kind=CommandKind.PLACE,
             naming=Naming.ORDER_ID,
@@ -334,7 +299,7 @@ class World:
         elif leaves_lots:
             market.work(row.account, leaves_lots, row.price)
         if fills and not market.terms.is_spot:
-            self._owe_cancels(market, (*(fill.maker_owner for fill in fills), row.account))
+            self._owe_cancels(market.terms.quote_asset, (*(fill.maker_owner for fill in fills), row.account))
 
     def _check_trader(self, account: int, row: JournalRow) -> None:
         if any(0 <= account - market.terms.venue_accounts < len(SystemAccount) for market in self.markets):
@@ -345,9 +310,8 @@ class World:
         if self.funds.mode(account) is AccountMode.CASH:
             raise InvariantError("C-1: a cash account in a perpetual", repr(row))
 
-    def _owe_cancels(self, market: Market, accounts: Sequence[int]) -> None:
+    def _owe_cancels(self, asset: int, accounts: Sequence[int]) -> None:
         """Note the orders, on all markets, of those whom a loss left less than they have promised (V-6)."""
-        asset = market.terms.quote_asset
         unfunded = {account for account in accounts if self.ledger.free(account, asset) < 0}
         for number, other in enumerate(self.markets if unfunded else ()):
             self.owed |= {
@@ -509,6 +473,11 @@ class World:
 
 def _order_of(row: JournalRow) -> tuple[int, int, int]:
     return row.account, row.market, row.number
+
+
+def _follows_trades(row: JournalRow) -> bool:
+    """Tell whether a row is part of what an order's trades do at once, before orders go (X-14)."""
+    return row.kind == JournalKind.PAYMENT and row.order_type == TransferReason.CLEARANCE
 
 
 def _order_id(row: JournalRow) -> int:
