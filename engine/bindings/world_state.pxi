@@ -87,7 +87,7 @@ cdef class _WorldState:
         cdef Policy policy
         memset(&row, 0, sizeof(Venue))
         memset(&policy, 0, sizeof(Policy))
-        policy.takeover_ppm = row.looked_ms = -1
+        policy.takeover_ppm = -1
         policy.unwind_ms = 1000
         policy.unwind_ppm = 250000
         policy.unwind_band_ppm = 10000

@@ -95,6 +95,8 @@ cdef class _WorldWaterfall(_WorldFunding):
         row.draw_key = member_key("adl", 0)
         if (row.steps_most or row.tier_least or row.takeover_ppm >= 0) and not row.takes_over and row.adl == ADL_NONE:
             raise bad_input("takes_over", "takeover or ADL, since a takeover can come due", False)
+        if row.adl == ADL_PYTHON and row.rank_ms:
+            raise bad_input("rank_ms", "0 with a function, which is asked in the millisecond of need", rank_ms)
         cdef list assets = [border_int(asset, "sell_order", 0, <int64_t>state.ledger.assets.count - 1) for asset in sell_order]
         if len(set(assets)) != len(assets):
             raise bad_input("sell_order", "assets that differ", sell_order)

@@ -240,7 +240,7 @@ cdef inline void adl_position(State* state, Part* part, uint32_t asset, Policy* 
     closing.value = notional_atoms(market_at(state, part.market), closing.sign * closing.left, market_at(state, part.market).mark_ticks)
     note_waterfall(state, WATERFALL_REST, part.market, asset, <int32_t>giver, <int32_t>backstop_of(state, venue), closing.sign * closing.left, closing.value, said, parent)
     transfer(state, part.market, part.holding, receiver, closing.sign, closing.left, closing.value, parent, TRANSFER_REST)
-    backstop_settles(state, venue, asset, parent)
+    backstop_took(state, venue, part.market, parent)
 
 
 # Close all positions of an account (or the isolated one) that settle in an asset; together they bear `equity`, unless they go at mark.
@@ -307,7 +307,7 @@ cdef inline outlined_int unit_adl(State* state, slot_t slot, uint32_t cause) noe
 
 # A backstop that is worth too little is relieved of what settles in an asset (phase 7): at its bankruptcy value, or at mark. O(candidates).
 cdef inline outlined_int backstop_relief(State* state, uint32_t venue, uint32_t asset, uint32_t cause) noexcept nogil:
-    cdef uint32_t account = backstop_of(state, venue), fund = fund_of(state, venue), market = landmark_at(&state.lineage, cause).market
+    cdef uint32_t account = backstop_of(state, venue), fund = fund_of(state, venue), market = venue_at(state, venue).taken_market
     cdef bint is_known = 1
     cdef atoms_t worth = asset_net(state, account, asset, &is_known)
     if not is_known or worth >= policy_at(state, venue).under_atoms or account_is_flat(state, account, asset):

@@ -93,8 +93,10 @@ cdef inline outlined_int backstop_unwinds(State* state, uint32_t venue) noexcept
 cdef inline outlined_int backstop_check(State* state, uint32_t venue) noexcept nogil:
     cdef uint32_t account = backstop_of(state, venue), asset
     cdef bint is_known
+    venue_at(state, venue).is_looked_at = 0
     for asset in range(state.ledger.assets.count):
         if account_is_flat(state, account, asset):
+            shortfall_cover(state, account, NIL, asset, venue_at(state, venue).taken_market, account != fund_of(state, venue), venue_at(state, venue).taken)
             continue
         backstop_settles(state, venue, asset, venue_at(state, venue).taken)
         is_known = 1

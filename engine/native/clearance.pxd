@@ -32,6 +32,22 @@ cdef inline atoms_t fills_worth(State* state, Market* market, int64_t first, qty
     return worth
 
 
+# What a unit has left, in atoms of the asset that a market settles in, rounded down (X-14). O(1).
+cdef inline atoms_t left_to_settle(State* state, Unit* unit, Market* market, atoms_t equity) noexcept nogil:
+    cdef Collateral* row
+    cdef Market* priced
+    cdef atoms_t left = 0
+    if account_at(&state.accounts, unit.account).mode != MODE_UNIFIED or market.settles == NIL:
+        return equity
+    row = collateral_at(&state.risk, market.settles)
+    if row.market == NIL:
+        return equity
+    priced = market_at(state, row.market)
+    if mul_div_floor(equity, priced.base_atoms_per_lot, notional_atoms(priced, 1, priced.index_ticks), &left):
+        return MONEY_BOUND if equity > 0 else 0
+    return left
+
+
 # Pay the clearance fee on a step's fills, as far as the unit has it (X-14). O(1).
 cdef inline void clearance_pay(State* state, uint32_t market_id, slot_t slot, atoms_t worth, atoms_t equity, int64_t fee_ppm, uint32_t cause) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
@@ -39,7 +55,7 @@ cdef inline void clearance_pay(State* state, uint32_t market_id, slot_t slot, at
     cdef bint is_isolated = unit.holding != NIL
     cdef atoms_t fee = 0
     mul_div_ceil(abs64(worth), fee_ppm, 1000000, &fee)
-    fee = min64(fee, max64(0, equity))
+    fee = min64(fee, max64(0, left_to_settle(state, unit, market_at(state, market_id), equity)))
     if fee <= 0:
         return
     if is_isolated:

@@ -24,6 +24,7 @@ from engine.native.rows cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.unit cimport *
+from engine.native.publish cimport backstop_look
 from engine.native.venue cimport *
 
 cdef enum:
@@ -201,6 +202,8 @@ cdef inline void funding_pay(State* state, Market* market, uint32_t market_id, s
     note_movement(state, MOVEMENT_FUNDING, market_id, <int32_t>account, CLEARING, market.quote_asset, paid)
     if unit != NIL:
         unit_wrote(state, unit)
+    elif paid > 0 and balance_at(&state.ledger, account, market.quote_asset).atoms < 0:
+        backstop_look(state, market.venue)   # it realises gains, or is relieved (X-9)
     if paid > 0 and not is_isolated:
         account_defund(state, account, market.quote_asset, market_id, 0)
 

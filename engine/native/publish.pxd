@@ -58,11 +58,23 @@ cdef inline uint8_t journal_kind(uint32_t kind) noexcept nogil:
     return JOURNAL_MARK if kind == ORACLE_MARK else JOURNAL_ORACLE
 
 
-# A market where a venue's backstop may have a position has a new mark: look at the backstop in phase 6, once (X-9). O(1).
+# Look at a venue's backstop in phase 6, unless that is queued (X-9). O(1).
 cdef inline void backstop_look(State* state, uint32_t venue) noexcept nogil:
-    if venue_at(state, venue).looked_ms != state.now_ms:
-        venue_at(state, venue).looked_ms = state.now_ms
+    if not venue_at(state, venue).is_looked_at:
+        venue_at(state, venue).is_looked_at = 1
         venue_schedule(state, state.now_ms, PHASE_BACKSTOP, EVENT_BACKSTOP, venue, 0, 0)
+
+
+# A market where a venue's backstop has had a position has a new mark: it is looked at if it has one now. O(markets of the backstop).
+cdef inline outlined_int backstop_marked(State* state, uint32_t market) noexcept nogil:
+    cdef uint32_t venue = market_at(state, market).venue, account = policy_at(state, venue).backstop
+    cdef slot_t slot
+    if account == NIL:
+        account = venue_at(state, venue).accounts + ACCOUNT_INSURANCE
+    slot = holding_find(&state.accounts, account, market)
+    if slot != NIL and holding_at(&state.accounts, slot).position_lots:
+        backstop_look(state, venue)
+    return 0
 
 
 # A value becomes the published index, mark or oracle; who waits for it is due in phase 4 (P-2, P-4). Takes the publication over. O(1).
@@ -87,7 +99,7 @@ cdef inline void venue_publish(State* state, slot_t slot) noexcept nogil:
         market.mark_mover = publication.mover
         market.mark_landmark = 0
         if unlikely(market.is_backed):
-            backstop_look(state, market.venue)
+            backstop_marked(state, market_id)
     slab_give(&state.publications, slot)
     series_moved(state, market_id, <int>kind)
 

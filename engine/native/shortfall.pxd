@@ -58,11 +58,12 @@ cdef inline atoms_t backstop_worth(State* state, uint32_t account, uint32_t asse
 cdef inline atoms_t fund_pays(State* state, uint32_t account, slot_t slot, uint32_t asset, atoms_t lacking, uint32_t market, uint32_t landmark) noexcept nogil:
     cdef Policy* policy = policy_of(state, account)
     cdef uint32_t fund = fund_of(state, account_at(&state.accounts, account).venue)
+    cdef bint is_known = 1
     cdef Unit* unit = unit_of_state(state, slot) if slot != NIL else NULL
     cdef Run* run = run_of(state, unit) if unit != NULL and unit.liquidation and unit.allowance_atoms != NO_RUN else NULL
     cdef atoms_t most = min64(lacking, balance_at(&state.ledger, fund, asset).atoms)
     if account_at(&state.accounts, fund).holdings != NIL:
-        most = min64(most, backstop_worth(state, fund, asset, account_at(&state.accounts, account).mode == MODE_UNIFIED))
+        most = min64(most, asset_net(state, fund, asset, &is_known))
     if policy.fund_most:
         most = min64(most, policy.fund_most - (run.fund_paid if run != NULL else 0))
     if most <= 0:
@@ -139,7 +140,7 @@ cdef inline atoms_t share_loss(State* state, uint32_t account, slot_t slot, uint
     cdef uint32_t asset = market_at(state, market_id).quote_asset, i, landmark
     cdef atoms_t total, paid, left, part
     slab_init(&winners, sizeof(Winner), 0)
-    if not winners_collect(state, market_id, &winners, &total) or total == 0:
+    if lacking <= 0 or not winners_collect(state, market_id, &winners, &total) or total == 0:
         slab_release(&winners)
         return 0
     paid = min64(lacking, total)
@@ -190,7 +191,7 @@ cdef inline outlined_int shortfall_cover(State* state, uint32_t account, slot_t 
     cdef atoms_t lacking = -(unit.margin_atoms if unit != NULL and unit.holding != NIL else balance_at(&state.ledger, account, asset).atoms)
     if lacking > 0 and from_fund:
         lacking -= fund_pays(state, account, slot, asset, lacking, market_id, parent)
-    if lacking > 0 and policy_of(state, account).shares_losses:
+    if lacking > 0 and policy_of(state, account).shares_losses and market_at(state, market_id).quote_asset == asset:
         lacking -= share_loss(state, account, slot, market_id, lacking, parent)
     write_off(state, account, asset, market_id, unit, lacking, parent)
     return 0

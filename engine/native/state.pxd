@@ -116,7 +116,7 @@ cdef enum JournalKind:
     JOURNAL_LEVERAGE = 16        # of an isolated position: account, market, 10^6 / leverage in `qty`, 0 none
     JOURNAL_TRANSFER = 17        # L-14: giver in `account`, receiver in `number`, market, lots in `qty`, value in `price`, sign in `side`, why in `order_type`
     JOURNAL_PAYMENT = 18         # payer in `account`, receiver in `number`, asset in `market`, atoms in `qty`, why in `order_type`; of an isolated margin: side 1 the
-                                 # receiver's, 2 the payer's, its market in `price`
+                                 # receiver's, 2 the payer's, 3 both, its market in `price`
 
 # Why the venue moved a position, or money.
 cdef enum TransferReason:
@@ -168,11 +168,12 @@ cdef struct Venue:
     int64_t free_us              # when it has done what stands before it
     time_ms_t held_ms            # the last millisecond for which it has held a message back
     int64_t message_count        # messages that came through it
-    time_ms_t looked_ms          # the millisecond for which its backstop is looked at
     uint32_t accounts            # its own: fees, insurance fund, bad debt (V-7)
     uint32_t has_gateway         # messages pass it, even while it takes no time: some may wait there still
-    uint32_t taken               # last TAKEOVER of its backstop, 0 none
+    uint32_t taken               # landmark by which its backstop took something last, 0 none
+    uint32_t taken_market        # and the market of it
     uint32_t unwinds             # its backstop trades out: a step is queued
+    uint32_t is_looked_at        # a look at its backstop is queued
 
 # Behaviours of agents, a file of agents/ each.
 cdef enum Behaviour:

@@ -16,6 +16,7 @@ from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.policy cimport *
+from engine.native.publish cimport backstop_look
 from engine.native.recorder cimport *
 from engine.native.risk cimport *
 from engine.native.running cimport *
@@ -93,6 +94,22 @@ cdef inline void backstop_settles(State* state, uint32_t venue, uint32_t asset, 
             if value > holding.cost_atoms:
                 transfer(state, holding.market, slot, slot, 1 if holding.position_lots > 0 else -1, abs64(holding.position_lots), value, cause, TRANSFER_SETTLED)
         slot = holding.next_of_account
+
+
+# A backstop has taken something over: that is the cause of what it does from now on; what it lacks its gains pay, and what they do not is looked
+# at in phase 6 (X-9). O(assets x its markets).
+cdef inline void backstop_took(State* state, uint32_t venue, uint32_t market, uint32_t cause) noexcept nogil:
+    cdef uint32_t asset, account = backstop_of(state, venue)
+    venue_at(state, venue).taken = cause
+    venue_at(state, venue).taken_market = market
+    for asset in range(state.ledger.assets.count):
+        backstop_settles(state, venue, asset, cause)
+        if balance_at(&state.ledger, account, asset).atoms >= 0:
+            continue
+        if account_is_flat(state, account, asset):
+            shortfall_cover(state, account, NIL, asset, market, account != fund_of(state, venue), cause)
+        else:
+            backstop_look(state, venue)
 
 
 # Positions that settle in an asset move at their bankruptcy values, bearing `equity` together. O(markets of both).
@@ -174,9 +191,8 @@ cdef inline outlined_int unit_takeover(State* state, slot_t slot, uint32_t cause
         venue_schedule(state, state.now_ms, PHASE_ADL, EVENT_ADL, slot, 0, cause)
         return 0
     landmark = venue_landmark(state, LANDMARK_TAKEOVER, market, <int32_t>unit.account, cause, worth)
-    venue_at(state, account_at(&state.accounts, unit.account).venue).taken = landmark
     take_all(state, slot, &health, landmark)
-    backstop_settles(state, account_at(&state.accounts, unit.account).venue, unit.asset, landmark)
+    backstop_took(state, account_at(&state.accounts, unit.account).venue, market, landmark)
     unit_health(state, slot, &health)
     liquidation_ends(state, slot, &health)
     return 0

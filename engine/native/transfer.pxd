@@ -59,7 +59,7 @@ cdef inline void pay(State* state, uint32_t payer, slot_t payer_unit, uint32_t r
     else:
         balance_at(&state.ledger, receiver, asset).atoms += atoms
     note_movement(state, payment_movement(why), market, <int32_t>payer, <int32_t>receiver, asset, atoms)
-    venue_journal(state, JOURNAL_PAYMENT, asset, <int32_t>payer, receiver, 2 if from_margin != NULL else (1 if to_margin != NULL else 0),
+    venue_journal(state, JOURNAL_PAYMENT, asset, <int32_t>payer, receiver, (2 if from_margin != NULL else 0) + (1 if to_margin != NULL else 0),
                   why, 0, market if market != NO_MARKET else 0, atoms)
 
 

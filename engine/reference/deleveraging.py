@@ -151,7 +151,7 @@ def close(world: WaterfallWorld, giver: int, held: Held, value: int) -> None:
         assert mark is not None
         at_mark = world.markets[held.market].notional(closing.sign * closing.left, mark)
         give_to_backstop(world, giver, held.market, closing.left, at_mark, TransferReason.REST)
-        settle_gains(world, world.markets[held.market].terms.quote_asset)
+        backstop_took(world, held.market)
 
 
 def _close_in_turn(world: WaterfallWorld, closing: Closing) -> None:
@@ -237,7 +237,7 @@ def _cover_unified(world: WaterfallWorld, unit: Unit, run: Run) -> None:
         move_balance(world, account, asset)
 
 
-def relieve(world: WaterfallWorld, asset: int, market: int) -> None:
+def relieve(world: WaterfallWorld, asset: int) -> None:
     """Close all positions of a backstop that is worth too little and settle in an asset (X-9)."""
     account = world.backstop
     worth, is_known = world.units.net(account, asset)
@@ -250,7 +250,20 @@ def relieve(world: WaterfallWorld, asset: int, market: int) -> None:
         close(world, account, each, value)
     settle_gains(world, asset)
     if world.ledger.balances[account][asset].atoms < 0:
-        cover_money(world, account, None, asset, market, from_fund=account != world.fund)
+        cover_money(world, account, None, asset, world.taken_market, from_fund=account != world.fund)
+
+
+def backstop_took(world: WaterfallWorld, market: int) -> None:
+    """Note what a backstop took last; gains pay for what it lacks, and what they do not is looked at (X-9)."""
+    world.taken_market = market
+    for asset in range(len(world.ledger.supplies)):
+        settle_gains(world, asset)
+        if world.ledger.balances[world.backstop][asset].atoms >= 0:
+            continue
+        if world.units.is_flat_in(world.backstop, asset):
+            cover_money(world, world.backstop, None, asset, market, from_fund=world.backstop != world.fund)
+        else:
+            backstop_is_looked_at(world)
 
 
 def backstop_is_looked_at(world: WaterfallWorld) -> None:
@@ -264,8 +277,10 @@ def _look_at_backstop(world: WaterfallWorld) -> None:
     world.looks_at_backstop = False
     for asset in range(len(world.ledger.supplies)):
         if world.units.is_flat_in(world.backstop, asset):
+            market, by_fund = world.taken_market, world.backstop != world.fund
+            cover_money(world, world.backstop, None, asset, market, from_fund=by_fund)
             continue
         settle_gains(world, asset)
         worth, is_known = world.units.net(world.backstop, asset)
         if is_known and worth < world.policy.under_atoms:
-            world.schedule(world.now_ms, ADL, partial(relieve, world, asset, world.taken_market))
+            world.schedule(world.now_ms, ADL, partial(relieve, world, asset))

@@ -158,7 +158,8 @@ def _clear(world: WaterfallWorld, unit: Unit, market: int, first: int) -> None:
     health = world.units.standing(unit).health
     if health is None:
         return
-    fee = min(ceil_div(worth * world.policy.fee_ppm, PPM), max(0, health.equity_atoms))
+    left = world.units.converted_back(unit, market, health.equity_atoms)
+    fee = min(ceil_div(worth * world.policy.fee_ppm, PPM), max(0, left))
     if fee:
         asset = world.markets[market].terms.quote_asset
         world.pay(unit.account, world.fund, asset, fee, TransferReason.CLEARANCE, unit, side=2)

@@ -30,10 +30,7 @@ def backstop_worth(world: WaterfallWorld, account: int, asset: int, *, is_unifie
 def fund_pays(world: WaterfallWorld, account: int, unit: Unit | None, asset: int, lacking: int) -> int:
     """Let the insurance fund pay towards what is lacking, as far as X-10 lets it; return what it paid."""
     fund, policy, run = world.fund, world.policy, unit.run if unit is not None else None
-    most = min(lacking, world.ledger.balances[fund][asset].atoms)
-    if any(world.position(fund, number)[0] for number in range(len(world.markets))):
-        is_unified = world.funds.mode(account) is AccountMode.UNIFIED
-        most = min(most, backstop_worth(world, fund, asset, is_unified=is_unified))
+    most = min(lacking, world.ledger.balances[fund][asset].atoms, world.units.net(fund, asset)[0])
     if policy.fund_most:
         most = min(most, policy.fund_most - (run.fund_paid if run is not None else 0))
     if most <= 0:

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.margin import AccountMode
-from engine.reference.backstop import give_to_backstop, lacking, move_balance, settle_gains
-from engine.reference.deleveraging import deleverage
+from engine.reference.backstop import give_to_backstop, lacking, move_balance
+from engine.reference.deleveraging import backstop_took, deleverage
 from engine.reference.shortfall import backstop_worth, fund_pays
 from engine.reference.transfers import TransferReason
 from engine.reference.units import bankruptcy_values
@@ -46,13 +46,11 @@ def take_over(world: WaterfallWorld, unit: Unit, run: Run) -> None:
         return
     market = standing.largest.market if standing.held else run.market
     world.mark("TAKEOVER", market, unit.account, worth)
-    world.taken_market = market
     _take_positions(world, unit, standing)
     if unit.mode is AccountMode.UNIFIED:
         for asset in range(len(world.ledger.supplies)):
             move_balance(world, unit.account, asset)
-    for asset in range(len(world.ledger.supplies)):
-        settle_gains(world, asset)
+    backstop_took(world, market)
     world.ends(unit)
 
 

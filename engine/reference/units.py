@@ -280,6 +280,16 @@ class Units:
         index = spot.index or 0
         return ceil_div(atoms * index * spot.terms.atoms_per_tick_lot, spot.terms.base_atoms_per_lot)
 
+    def converted_back(self, unit: Unit, market: int, atoms: int) -> int:
+        """Return a unit's own atoms in settlement atoms of a market, rounded down."""
+        if unit.mode is not AccountMode.UNIFIED:
+            return atoms
+        terms = self.collateral[self.world.markets[market].terms.quote_asset]
+        if terms.market is None:
+            return atoms
+        spot = self.world.markets[terms.market]
+        return atoms * spot.terms.base_atoms_per_lot // ((spot.index or 1) * spot.terms.atoms_per_tick_lot)
+
     def net(self, account: int, asset: int) -> tuple[int, bool]:
         """Return balance - owed + unrealised PnL of what settles in an asset, and whether all of it has a mark."""
         balance = self.world.ledger.balances[account][asset]

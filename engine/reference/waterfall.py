@@ -234,9 +234,17 @@ class WaterfallWorld(World):
         if row.kind == JournalKind.FUNDING:
             for account in self.payers:
                 self.defund(account, row.market)
+            self._backstop_paid(row)
         if not self._check_is_queued:
             self._check_is_queued = True
             self.schedule(self.now_ms, MARGIN, self._check)
+
+    def _backstop_paid(self, row: JournalRow) -> None:
+        """A backstop that funding has left below 0 is looked at (X-9)."""
+        asset = self.markets[row.market].terms.quote_asset
+        pays = self.position(self.backstop, row.market)[0] * row.number > 0
+        if pays and self.ledger.balances[self.backstop][asset].atoms < 0:
+            backstop_is_looked_at(self)
 
     def _take_trims(self, account: int, market: int) -> None:
         """Apply what keeps an account's reduce-only orders within its position, right after that (C-7)."""

@@ -262,7 +262,8 @@ def _native_closed(
     stage.run(ticks)
     names = dict(zip(numbers, (row.name for row in held), strict=True))
     rows = [row for row in stage.rows(ADL, REST) if row.account == bankrupt]
-    closed = [[names[row.counterparty], Fraction(abs(row.qty_lots), grid.lots)] for row in rows if row.counterparty in names]
+    met = [row for row in rows if row.counterparty in names]
+    closed = [[names[row.counterparty], Fraction(abs(row.qty_lots), grid.lots)] for row in met]
     left = sum(abs(row.qty_lots) for row in rows if row.counterparty not in names)
     return closed, Fraction(left, grid.lots)
 

@@ -72,7 +72,7 @@ def random_policy(rng: random.Random, shape: Shape, backstop: int | None) -> Pol
         adl=adl,
         close=rng.choice(("bankruptcy", "bankruptcy", "mark")),
         cancels_orders=rng.random() < 0.5,
-        rank_ms=rng.choice((0, 0, 3, 50)),
+        rank_ms=rng.choice((0, 0, 3, 50)) * (not callable(adl)),
         shares_losses=rng.random() < 0.5,
         under_atoms=rng.choice((0, 0, 0, lot)),
         unwind_ms=rng.choice((1, 5, 30)),
