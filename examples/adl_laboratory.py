@@ -4,8 +4,9 @@ Leveraged longs fall with the price, makers withdraw their bids, a small fund ta
 left, and then ADL closes them against those who are short: bears, and hedgers who hold the coin itself. A hedger who
 loses its short is naked, and sells its coin: ADL sends forced sales back into the books.
 
-At the bankruptcy value ADL takes what was missing, whatever the rule: an overshoot of 1. The rule decides from whom:
-how many, how much from one, whose hedges, and how much the shorts would still have earned down to the low.
+At the bankruptcy value ADL takes what was missing, whatever the rule: an overshoot of 1 against the mark of the moment.
+Seen from the low it is many times that: what the shorts would still have earned, had they been left alone. The rule
+decides from whom: how many, how much from one, and whose hedges.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ sim.run(until_ms=CRASH_MS - 1_000)
 before = sim.world.digest()
 print(f"each forked at {sim.world.now_ms / 1000:.0f} s, digest {before:016x}; the fund has {FUND_USDT:,} USDT")
 print(
-    "rule                    low  takeovers  ADL met  overshoot  largest cut  until the low  hedges broken  toxic steps"
+    "rule                    low  takeovers  ADL met  overshoot  from the low  largest cut  hedges broken  toxic steps"
 )
 found = {}
 for rule in RULES:
@@ -192,12 +193,14 @@ for rule in RULES:
     prices, trades = fork.tables.prices, fork.tables.trades
     low = perp.price.value(int(trades["price_ticks"][trades["market"] == perp.number].min()))
     low_mark = int(prices["price_ticks"][(prices["kind"] == MARK) & (prices["time_ms"] >= CRASH_MS)].min())
-    until_low = sum(waterfall.haircuts_at({perp.number: low_mark}).adl_atoms.tolist())
-    largest, until_low = (usdt.grid.value(atoms) for atoms in (waterfall.haircuts.largest_atoms, until_low))
+    from_low = (
+        sum(waterfall.haircuts_at({perp.number: low_mark}).adl_atoms.tolist()) / waterfall.budget_atoms[usdt.number]
+    )
+    largest = usdt.grid.value(waterfall.haircuts.largest_atoms)
     toxic, hedges = waterfall.toxic_steps, waterfall.hedges_broken
     print(
         f"{rule:20}  {low}  {waterfall.counts()['takeover']:9}  {len(waterfall.haircuts):7}  {waterfall.overshoot:9.3f}"
-        f"  {largest:11,.0f}  {until_low:13,.0f}  {len(hedges):13}  {toxic.toxic:4} of {toxic.steps}"
+        f"  {from_low:12.1f}  {largest:11,.0f}  {len(hedges):13}  {toxic.toxic:4} of {toxic.steps}"
     )
 
 for waterfall in found.values():
