@@ -3,7 +3,7 @@
 cdef dict _FUNDING_ON = {"mark": 0, "oracle": 1}
 
 
-cdef class _WorldFunding(_WorldMargin):
+cdef class _WorldFunding(_WorldColumns):
     """Declare funding, and read it."""
 
     def add_funding(self, market, *, every_ms, impact_atoms, sample_ms=5000, interest_ppb=100000, clamp_ppb=500000, cap_ppb=1000000000, on="mark",

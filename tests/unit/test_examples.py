@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A line that each must print: its shape, not its figures, which change with the rules.
 EXPECTED = {
-    "adl_laboratory.py": r"hyperliquid_adjusted  \d\.\d+ +\d+ +\d+  +1\.000 +[\d,]+ +[\d,]+ +\d+ +\d+ of \d+",
+    "adl_laboratory.py": r"hyperliquid_adjusted  \d\.\d+ +\d+ +\d+  +1\.000 +\d+\.\d +[\d,]+ +\d+ +\d+ of \d+",
     "find_a_bug.py": r"Draw \d \(commands\): \[Row\(kind=1, side=-?1, .*\)\]",
     "hundred_futures.py": r"  50 % are at or below \d+\.\d\d\d",
     "lineage_of_a_crash.py": r"  \d+\.\d %  SHOCK by 'whale' at 60\.0 s",

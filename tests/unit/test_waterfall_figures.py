@@ -45,7 +45,7 @@ class TestHaircuts:
         assert (found.account.tolist(), found.atoms.tolist(), found.lots.tolist()) == ([7], [300], [10])
 
     def test_of_a_short_closed_below_the_mark_he_gets_less(self):
-        found = haircuts(table(adl(7, 10, -700)), {0: 1})  # the position is worth -1,000
+        found = haircuts(table(adl(7, -10, -700)), {0: 1})  # the position is worth -1,000
         assert found.atoms.tolist() == [300]
 
     def test_better_than_the_mark_is_a_gain_and_counts_in_no_total(self):
