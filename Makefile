@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
 STAGES ?= style types stubs doctests examples
-SANITIZED_TESTS ?= tests/unit $(addprefix tests/properties/test_,triggers.py allowance.py margin_walks.py whatif.py funding_pairs.py world_pairs.py)
+SANITIZED_TESTS ?= tests/unit $(addprefix tests/properties/test_,triggers.py allowance.py margin_walks.py whatif.py funding_pairs.py world_pairs.py waterfall_worlds.py)
 
 override BIN := $(VENV)/bin
 SHELL := /bin/sh
