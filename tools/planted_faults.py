@@ -2,7 +2,7 @@
 
 Usage: planted_faults.py [NAME...], on a core that was built with FIRESALE_FAULTS=1 (`make faults` does both). For each
 fault the tests named for its rule run first, then all tests of the book (of margin units, for a fault of the
-triggers), then the random walks; the first that fails has killed it. Without names all faults are planted and, if none
+triggers; of the waterfall, for one of section X), then the random walks; the first that fails has killed it. Without names all faults are planted and, if none
 survives, docs/planted-faults.md is written. Exit status 1 if a fault survived, or if the tests fail without one.
 """
 
@@ -31,6 +31,8 @@ WALKS = ["tests/properties/test_book_batches.py", "tests/properties/test_book_ma
 # Faults of the triggers (section E) are for these; tests that plant faults themselves would take the planted one away.
 MARGIN_UNIT = ["tests/unit/test_margin_world.py", "tests/unit/test_margin_funds.py", "tests/unit/test_margin_bands.py"]
 MARGIN_WALKS = ["tests/properties/test_margin_walks.py"]
+WATERFALL_UNIT = ["tests/unit/test_waterfall_borders.py", "tests/unit/test_policy_stories.py"]
+WATERFALL_WALKS = ["tests/properties/test_waterfall_worlds.py"]
 WITHOUT = "not reference and not slow and not found_out"
 # The reference has no faults; a fixed seed gives the same walks each time; this file is a plugin, too.
 PYTEST = ["-m", "pytest", "-x", "-v", "--tb=no", "-p", "no:cacheprovider", "-p", "planted_faults"]
@@ -55,7 +57,8 @@ constant 0, and no name of them is left in the core (`tests/unit/test_planted_fa
 
 "Killed by" is the first test that failed: the tests named for the rule run first, then all tests of the book
 in the order of
-their files (of margin units, for a fault of the triggers), then the random walks.
+their files (of margin units, for a fault of the triggers; of the waterfall, for one of X or L-14), then the random
+walks.
 A fault that ends or hangs the process is killed by the test that ran then.
 
 Last run that changed this table: {date}.
@@ -140,11 +143,20 @@ def first_failed(output: str) -> str:
     sys.exit(f"pytest found no test that failed:\n{output[-3000:]}")
 
 
+def tests_of(rule: str) -> tuple[list[str], list[str]]:
+    """Name the unit tests and the walks that a fault against a rule is for."""
+    if rule.startswith("E-"):
+        return MARGIN_UNIT, MARGIN_WALKS
+    if rule.startswith("X-") or rule == "L-14":
+        return WATERFALL_UNIT, WATERFALL_WALKS
+    return UNIT, WALKS
+
+
 def judge(fault: Fault) -> Verdict:
     """Run the stages until one kills the fault."""
     named = f"_{fault.rule.lower().replace('-', '')}_"
     seconds = 0.0
-    unit, walks = (MARGIN_UNIT, MARGIN_WALKS) if fault.rule.startswith("E-") else (UNIT, WALKS)
+    unit, walks = tests_of(fault.rule)
     for tests, selection in ((unit, f"{named} and {WITHOUT}"), (unit, WITHOUT), (walks, WITHOUT)):
         verdict = run_tests(fault.name, tests, selection)
         if verdict is None:
@@ -193,7 +205,7 @@ def main(names: list[str]) -> int:
     if unknown:
         sys.exit(f"expected names of faults, was {' '.join(sorted(unknown))}")
     started = time.monotonic()
-    for tests in (UNIT, WALKS, MARGIN_UNIT, MARGIN_WALKS):
+    for tests in (UNIT, WALKS, MARGIN_UNIT, MARGIN_WALKS, WATERFALL_UNIT, WATERFALL_WALKS):
         verdict = run_tests("", tests, WITHOUT)
         if verdict is None or verdict.killer:
             sys.exit(f"without a fault: failed {verdict and verdict.killer}")

@@ -17,6 +17,7 @@ from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.policy cimport *
 from engine.native.ranking cimport *
 from engine.native.recorder cimport *
@@ -60,7 +61,7 @@ cdef inline qty_t candidate_room(State* state, Closing* closing, Candidate* cand
     cdef qty_t most = min64(closing.left, abs64(holding.position_lots))
     cdef atoms_t loss = closing.value - notional_atoms(market, closing.sign * closing.left, market.mark_ticks)
     cdef int64_t room
-    if loss <= 0:
+    if loss <= 0 or planted(SLIP_ROOM_IGNORES_EQUITY):
         return most
     if account_at(&state.accounts, candidate.account).mode == MODE_UNIFIED and market.settles != NIL:
         loss = worth_ceil(state, collateral_at(&state.risk, market.settles), loss)
@@ -77,6 +78,8 @@ cdef inline void adl_fill(State* state, Closing* closing, slot_t slot, qty_t lot
         closing.landmark = venue_landmark(state, LANDMARK_ADL, closing.market, closing.giver, closing.parent, closing.left)
     if lots < closing.left:
         mul_div_floor(closing.value, lots, closing.left, &value)
+        if planted(SLIP_VALUE_ROUNDED_UP):
+            mul_div_ceil(closing.value, lots, closing.left, &value)
     note_waterfall(state, WATERFALL_ADL, closing.market, closing.asset, closing.giver, <int32_t>account, closing.sign * lots, value, closing.said,
                    closing.landmark)
     transfer(state, closing.market, closing.holding, slot, closing.sign, lots, value, closing.landmark, TRANSFER_ADL)
@@ -153,6 +156,13 @@ cdef inline void water_fill(Slab* shares, qty_t lots) noexcept nogil:
     qsort(share, n, sizeof(Share), &compare_accounts)
     for i in range(n):
         given += share[i].lots
+    if planted(SLIP_REMAINDER_TO_LAST):
+        i = n
+        while i > 0:
+            i -= 1
+            if given < lots and share[i].lots < share[i].cap:
+                share[i].lots += 1
+                given += 1
     for i in range(n):
         if given < lots and share[i].lots < share[i].cap:
             share[i].lots += 1

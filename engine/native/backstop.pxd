@@ -13,6 +13,7 @@ from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.policy cimport *
 from engine.native.recorder cimport *
 from engine.native.shortfall cimport *
@@ -55,7 +56,7 @@ cdef inline qty_t lots_affordable(State* state, Holding* holding, int64_t limit,
         loss = worth - floor_div(-holding.cost_atoms, held)
     mul_div_ceil(abs64(worth), market.taker_fee_ppm, 1000000, &fee)
     loss = add_saturating(loss, fee)
-    if loss <= 0:
+    if loss <= 0 or planted(SLIP_UNWIND_NOT_CUT):
         return lots
     return min64(lots, floor_div(max64(0, balance_at(&state.ledger, holding.account, market.quote_asset).atoms), loss))
 

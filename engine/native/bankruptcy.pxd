@@ -10,6 +10,7 @@ from engine.native.book cimport NO_PRICE
 from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.risk cimport *
 from engine.native.schedule cimport *
 from engine.native.slab cimport *
@@ -68,8 +69,10 @@ cdef inline void parts_share(Slab* parts, atoms_t equity) noexcept nogil:
     # invariant: `left` is what the parts from i on have to bear
     for i in range(parts.count):
         share = left
-        if i + 1 < parts.count:
+        if i + 1 < parts.count or planted(SLIP_LAST_PART_SHARED):
             mul_div_ceil(equity, part_at(parts, i).weight, max64(1, total), &share)
+            if planted(SLIP_PART_ROUNDED_DOWN):
+                mul_div_floor(equity, part_at(parts, i).weight, max64(1, total), &share)
         left -= share
         part_at(parts, i).value = part_at(parts, i).notional - share
 

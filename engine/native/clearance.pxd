@@ -9,6 +9,7 @@ from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
 from engine.native.orders cimport *
+from engine.native.planted cimport *
 from engine.native.policy cimport *
 from engine.native.recorder cimport *
 from engine.native.risk cimport *
@@ -55,7 +56,8 @@ cdef inline void clearance_pay(State* state, uint32_t market_id, slot_t slot, at
     cdef bint is_isolated = unit.holding != NIL
     cdef atoms_t fee = 0
     mul_div_ceil(abs64(worth), fee_ppm, 1000000, &fee)
-    fee = min64(fee, max64(0, left_to_settle(state, unit, market_at(state, market_id), equity)))
+    if not planted(SLIP_FEE_ABOVE_LEFT):
+        fee = min64(fee, max64(0, left_to_settle(state, unit, market_at(state, market_id), equity)))
     if fee <= 0:
         return
     if is_isolated:

@@ -13,6 +13,7 @@ from engine.native.isolated cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.policy cimport *
 from engine.native.recorder cimport *
 from engine.native.risk cimport *
@@ -54,7 +55,7 @@ cdef inline void takeover_send(State* state, slot_t slot, Run* run) noexcept nog
     if not run.is_begun:
         unit_cancels(state, unit, unit.liquidation)
         run.is_begun = 1
-        due_ms += 1
+        due_ms += 0 if planted(SLIP_TAKEN_WITH_ORDERS) else 1
     venue_schedule(state, due_ms, PHASE_BACKSTOP, EVENT_TAKEOVER, slot, 0, unit.liquidation)
 
 

@@ -88,7 +88,31 @@ cdef extern from *:
         X(ONE_BAND_SET, "E-2", "only the band that fired is set anew")                                                 \
         X(WRITE_UNSEEN, "E-4", "a write leaves the bands where they were")                                             \
         X(LENDER_UNSEEN, "E-4", "a loan leaves the bands of its lender where they were")                               \
-        X(CHECKED_BETWEEN, "E-1", "units are evaluated between two prices of one millisecond")
+        X(CHECKED_BETWEEN, "E-1", "units are evaluated between two prices of one millisecond")                          \
+        X(LAST_PART_SHARED, "X-7", "the last position of a unit bears its rounded share, not what is left")             \
+        X(PART_ROUNDED_DOWN, "X-7", "a position's share of what a unit has is rounded down")                            \
+        X(STEP_ROUNDED_DOWN, "X-5", "the lots of a step are rounded down")                                              \
+        X(WHOLE_ONE_MORE, "X-5", "steps are whole a millisecond too long")                                              \
+        X(STEP_FLIPS, "X-5", "a step's order is not cut to the position when it arrives")                               \
+        X(BORDER_COUNTS_LOW, "X-6", "a notional at the border of two tiers is in the lower one")                        \
+        X(TAKEN_WITH_ORDERS, "X-6", "a takeover does not wait until the unit's orders are gone")                        \
+        X(TAKEN_WHILE_HEALTHY, "X-8", "a unit that is healthy again is taken over all the same")                        \
+        X(TAKEN_AT_A_LOSS, "X-8", "a backstop accepts what leaves it an atom below 0")                                  \
+        X(UNWIND_NOT_CUT, "X-9", "a backstop's order is not cut to what its balance can pay for")                       \
+        X(FUND_PAYS_AGAIN, "X-10", "what the fund has paid for a liquidation does not count towards fund_most")         \
+        X(LOSS_SHARED_WITH_LIQUIDATED, "X-10", "a unit in liquidation bears a part of a shared loss")                   \
+        X(SHARED_ATOMS_KEPT, "X-10", "atoms that rounding leaves of a shared loss are shared by nobody")                \
+        X(ROOM_IGNORES_EQUITY, "X-11", "a candidate takes more lots than its equity bears")                             \
+        X(LIQUIDATED_IS_MET, "X-11", "a candidate in liquidation is met")                                               \
+        X(VALUE_ROUNDED_UP, "X-11", "the value of the lots that a candidate takes is rounded up")                       \
+        X(TIES_BY_SLOT, "X-12", "candidates with one score are met in the order in which they came to the market")      \
+        X(RANKING_OUTLIVES, "X-12", "a ranking stands a millisecond too long")                                          \
+        X(DRAW_FORGOTTEN, "X-12", "ADL without a ranking begins with the first account")                                \
+        X(REMAINDER_TO_LAST, "X-12", "lots that rounding leaves go to the last accounts")                               \
+        X(SALE_ROUNDED_DOWN, "X-13", "the lots of an asset that are sold for what is lacking are rounded down")         \
+        X(FEE_ABOVE_LEFT, "X-14", "a clearance fee may be more than the unit has left")                                 \
+        X(MARGIN_RELEASED_EARLY, "L-14", "an isolated giver's margin goes back before it is flat")                      \
+        X(TAKEN_PART_ROUNDED_UP, "L-14", "the receiver's part of a value that closes its other side is rounded up")
     #define ENGINE_SLIP_CONSTANT(name, rule, slip) SLIP_##name,
     #define ENGINE_SLIP_NAME(name, rule, slip) #name,
     enum engine_slip { SLIP_NONE, ENGINE_SLIP_LIST(ENGINE_SLIP_CONSTANT) ENGINE_SLIPS_END };
@@ -189,3 +213,27 @@ cdef extern from *:
         SLIP_WRITE_UNSEEN
         SLIP_LENDER_UNSEEN
         SLIP_CHECKED_BETWEEN
+        SLIP_LAST_PART_SHARED
+        SLIP_PART_ROUNDED_DOWN
+        SLIP_STEP_ROUNDED_DOWN
+        SLIP_WHOLE_ONE_MORE
+        SLIP_STEP_FLIPS
+        SLIP_BORDER_COUNTS_LOW
+        SLIP_TAKEN_WITH_ORDERS
+        SLIP_TAKEN_WHILE_HEALTHY
+        SLIP_TAKEN_AT_A_LOSS
+        SLIP_UNWIND_NOT_CUT
+        SLIP_FUND_PAYS_AGAIN
+        SLIP_LOSS_SHARED_WITH_LIQUIDATED
+        SLIP_SHARED_ATOMS_KEPT
+        SLIP_ROOM_IGNORES_EQUITY
+        SLIP_LIQUIDATED_IS_MET
+        SLIP_VALUE_ROUNDED_UP
+        SLIP_TIES_BY_SLOT
+        SLIP_RANKING_OUTLIVES
+        SLIP_DRAW_FORGOTTEN
+        SLIP_REMAINDER_TO_LAST
+        SLIP_SALE_ROUNDED_DOWN
+        SLIP_FEE_ABOVE_LEFT
+        SLIP_MARGIN_RELEASED_EARLY
+        SLIP_TAKEN_PART_ROUNDED_UP

@@ -14,6 +14,7 @@ from engine.native.book cimport NO_PRICE
 from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.policy cimport *
 from engine.native.risk cimport *
 from engine.native.rng cimport *
@@ -44,7 +45,7 @@ cdef inline bint candidate_look(State* state, Market* market, slot_t slot, bint 
     cdef Holding* holding = holding_at(&state.accounts, slot)
     cdef Health health
     if holding.position_lots == 0 or (holding.position_lots > 0) != longs or holding.unit == NIL \
-            or unit_of_state(state, holding.unit).liquidation:
+            or (unit_of_state(state, holding.unit).liquidation and not planted(SLIP_LIQUIDATED_IS_MET)):
         return 0
     unit_health(state, holding.unit, &health)
     if not health.is_known or health.equity < 0:
@@ -180,6 +181,8 @@ cdef inline int compare_candidates(const void* x, const void* y) noexcept nogil:
     cdef const Candidate* b = <const Candidate*>y
     if a.score != b.score:
         return -1 if a.score > b.score else 1
+    if planted(SLIP_TIES_BY_SLOT):
+        return -1 if a.holding < b.holding else 1
     return -1 if a.account < b.account else 1
 
 
@@ -191,7 +194,7 @@ cdef inline bint candidates_collect(State* state, uint32_t market_id, bint longs
     cdef uint64_t bits
     cdef uint32_t drawn = 0, i
     cdef bint is_good
-    if rule == ADL_UNRANKED:
+    if rule == ADL_UNRANKED and not planted(SLIP_DRAW_FORGOTTEN):
         bits = draw_bits_on(stream_of(state.seed, policy_at(state, market.venue).draw_key), PURPOSE_ADL, state.now_ms, 0 if longs else 1, market_id)
         drawn = <uint32_t>integer_below(bits, state.ledger.account_count)
     slab_init(&holders, 4, 0)
@@ -224,7 +227,7 @@ cdef inline void ranking_hang(State* state, uint32_t market_id, bint longs, Slab
 cdef inline bint ranking_stands(State* state, uint32_t market_id, bint longs, time_ms_t rank_ms) noexcept nogil:
     """Whether the ranking of a side may still be used: it is young enough, and not used up unless it is of this millisecond."""
     cdef Market* market = market_at(state, market_id)
-    if market.ranked_ms[longs] < 0 or state.now_ms - market.ranked_ms[longs] > rank_ms:
+    if market.ranked_ms[longs] < 0 or state.now_ms - market.ranked_ms[longs] > rank_ms + planted(SLIP_RANKING_OUTLIVES):
         return 0
     return market.rank_first[longs] != NIL or market.ranked_ms[longs] == state.now_ms
 

@@ -13,6 +13,7 @@ from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.policy cimport *
 from engine.native.recorder cimport *
 from engine.native.risk cimport *
@@ -137,6 +138,8 @@ cdef inline void sell_worth(State* state, Unit* unit, Collateral* row, atoms_t t
     """Sell as much of an asset as is worth a target, in lots, rounded up, as far as it is there."""
     cdef Market* market = price_market(state, row)
     cdef qty_t lots = min64(lots_sellable(state, unit.account, row), ceil_div(target, notional_atoms(market, 1, market.index_ticks)))
+    if planted(SLIP_SALE_ROUNDED_DOWN):
+        lots = min64(lots, floor_div(target, notional_atoms(market, 1, market.index_ticks)))
     if lots > 0:
         sale_send(state, unit, row.market, SIDE_SELL, lots, health)
 

@@ -14,6 +14,7 @@ from engine.native.book cimport NO_PRICE
 from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.policy cimport *
 from engine.native.ranking cimport *
 from engine.native.recorder cimport *
@@ -68,7 +69,7 @@ cdef inline atoms_t fund_pays(State* state, uint32_t account, slot_t slot, uint3
         most = min64(most, policy.fund_most - (run.fund_paid if run != NULL else 0))
     if most <= 0:
         return 0
-    if run != NULL:
+    if run != NULL and not planted(SLIP_FUND_PAYS_AGAIN):
         run.fund_paid += most
     pay(state, fund, NIL, account, slot, asset, most, PAYMENT_FUND)
     note_waterfall(state, WATERFALL_FUND, market, asset, <int32_t>account, <int32_t>fund, 0, most, NULL, landmark)
@@ -86,7 +87,8 @@ cdef inline atoms_t winner_most(State* state, Market* market, Holding* holding) 
     cdef Health health
     cdef Collateral* row
     cdef atoms_t profit
-    if holding.position_lots == 0 or holding.unit == NIL or unit_of_state(state, holding.unit).liquidation \
+    if holding.position_lots == 0 or holding.unit == NIL \
+            or (unit_of_state(state, holding.unit).liquidation and not planted(SLIP_LOSS_SHARED_WITH_LIQUIDATED)) \
             or market.mark_ticks == NO_PRICE:
         return 0
     profit = notional_atoms(market, holding.position_lots, market.mark_ticks) - holding.cost_atoms
@@ -153,7 +155,7 @@ cdef inline atoms_t share_loss(State* state, uint32_t account, slot_t slot, uint
         left -= part
     for i in range(winners.count):
         winner = <Winner*>slab_at(&winners, i)
-        part = winner.most + (1 if left > 0 else 0)
+        part = winner.most + (1 if left > 0 and not planted(SLIP_SHARED_ATOMS_KEPT) else 0)
         left -= 1 if left > 0 else 0
         if part:
             pay(state, winner.account, holding_at(&state.accounts, winner.holding).unit, account, slot, asset, part, PAYMENT_SHARE)

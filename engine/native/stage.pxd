@@ -7,6 +7,7 @@ from engine.native.arith cimport *
 from engine.native.bankruptcy cimport *
 from engine.native.health cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.policy cimport *
 from engine.native.risk cimport *
 from engine.native.schedule cimport *
@@ -19,7 +20,8 @@ from engine.native.state cimport *
 cdef inline uint32_t tier_number(State* state, Market* market, atoms_t notional) noexcept nogil:
     """Which tier of the maintenance schedule holds a notional, from 1; at a border the higher one (S-5)."""
     cdef Tier* first = <Tier*>state.risk.schedules.tiers.base + schedule_row(&state.risk.schedules, market.maintenance).first
-    return <uint32_t>(schedule_tier(&state.risk.schedules, market.maintenance, min64(notional, SCHEDULE_BOUND) + 1) - first) + 1
+    cdef atoms_t beyond = min64(notional, SCHEDULE_BOUND) + 1 - planted(SLIP_BORDER_COUNTS_LOW)
+    return <uint32_t>(schedule_tier(&state.risk.schedules, market.maintenance, beyond) - first) + 1
 
 
 cdef inline qty_t lots_to_tier(State* state, Market* market, atoms_t notional, qty_t held, uint32_t down) noexcept nogil:
@@ -38,8 +40,10 @@ cdef inline qty_t stage_lots(State* state, Policy* policy, Run* run, Holding* ho
     cdef atoms_t worth = max64(1, notional_atoms(market, 1, market.mark_ticks))
     if policy.size == SIZE_TIER:
         lots = lots_to_tier(state, market, notional, held, policy.tiers_down)
-    elif not (policy.large_atoms and notional <= policy.large_atoms) and state.now_ms >= run.whole_until_ms:
+    elif not (policy.large_atoms and notional <= policy.large_atoms) and state.now_ms >= run.whole_until_ms + planted(SLIP_WHOLE_ONE_MORE):
         mul_div_ceil(held, policy.stage_ppm, 1000000, &lots)
+        if planted(SLIP_STEP_ROUNDED_DOWN):
+            mul_div_floor(held, policy.stage_ppm, 1000000, &lots)
         lots = max64(lots, policy.stage_lots_min)
     if policy.stage_atoms_min:
         lots = max64(lots, ceil_div(policy.stage_atoms_min, worth))

@@ -15,6 +15,7 @@ from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.policy cimport *
 from engine.native.publish cimport backstop_look
 from engine.native.recorder cimport *
@@ -59,7 +60,7 @@ cdef inline bint accepts(State* state, Unit* unit, atoms_t worth) noexcept nogil
     cdef uint32_t backstop = backstop_of(state, account_at(&state.accounts, unit.account).venue)
     if not policy_of(state, unit.account).takes_over:
         return 0
-    if worth < 0 and add_saturating(backstop_worth(state, backstop, unit.asset, is_unified), worth) < 0:
+    if worth < 0 and add_saturating(backstop_worth(state, backstop, unit.asset, is_unified), worth) < (-1 if planted(SLIP_TAKEN_AT_A_LOSS) else 0):
         return 0
     return not is_unified or has_the_money(state, unit.account, backstop)
 
@@ -177,7 +178,8 @@ cdef inline outlined_int unit_takeover(State* state, slot_t slot, uint32_t cause
     if unit.liquidation != cause or cause == 0:
         return 0
     unit_health(state, slot, &health)
-    if health.is_flat or not health.is_known or surplus_to(&rules.boundary[rules.count - 1], &health) >= 0:
+    if health.is_flat or not health.is_known \
+            or (surplus_to(&rules.boundary[rules.count - 1], &health) >= 0 and not planted(SLIP_TAKEN_WHILE_HEALTHY)):
         venue_schedule(state, state.now_ms, PHASE_LIQUIDATION, EVENT_STEP, slot, 0, cause)
         return 0
     worth = unit_worth(state, unit, &health)

@@ -13,6 +13,7 @@ from engine.native.book cimport NO_PRICE
 from engine.native.isolated cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.recorder cimport *
 from engine.native.risk cimport *
 from engine.native.rows cimport *
@@ -86,7 +87,7 @@ cdef inline void transfer_give(State* state, uint32_t market_id, slot_t slot, in
     holding.cost_atoms -= released
     holding.position_lots -= sign * lots
     realise(state, market_id, holding, value - released)
-    if unit != NULL and unit.holding != NIL and holding.position_lots == 0 and unit.margin_atoms > 0:
+    if unit != NULL and unit.holding != NIL and unit.margin_atoms > 0 and (holding.position_lots == 0 or planted(SLIP_MARGIN_RELEASED_EARLY)):
         isolated_move(state, unit, -unit.margin_atoms)
 
 
@@ -100,6 +101,8 @@ cdef inline void transfer_take(State* state, uint32_t market_id, slot_t slot, in
         closing = min64(lots, abs64(before))
         mul_div_ceil(holding.cost_atoms, closing, abs64(before), &released)
         mul_div_floor(value, closing, lots, &part)
+        if planted(SLIP_TAKEN_PART_ROUNDED_UP):
+            mul_div_ceil(value, closing, lots, &part)
         holding.cost_atoms -= released
         holding.position_lots += sign * closing
         realise(state, market_id, holding, -part - released)

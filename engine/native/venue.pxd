@@ -21,6 +21,7 @@ from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.link cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.risk cimport *
 from engine.native.rows cimport *
 from engine.native.slab cimport *
@@ -157,7 +158,8 @@ cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, 
     """Frozen, capped to the position (engine), legal, covered; writes the journal row in between."""
     cdef int reason
     if flags & ORDER_OF_ENGINE:
-        command.qty_lots = min64(command.qty_lots, engine_lots(state, market, market_id, command))
+        if not planted(SLIP_STEP_FLIPS):
+            command.qty_lots = min64(command.qty_lots, engine_lots(state, market, market_id, command))
         if command.qty_lots <= 0:
             return REJECT_QTY_NOT_POSITIVE
     elif is_frozen(state, command.owner, market_id):

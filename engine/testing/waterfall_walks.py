@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping
 
+    from engine._core import World
+
 USD, COIN = range(2)
 
 
@@ -90,9 +92,11 @@ class Town:
     ----------
     seed : int
         Of everything that is drawn.
+    twin : type of WaterfallTwin, optional
+        What follows the native world; by default the reference that decides for itself.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, twin: type[WaterfallTwin] = WaterfallTwin) -> None:
         self.rng = rng = random.Random(seed)
         self.shape = shape = rng.choice((TINY, TINY, ORDINARY))
         self.coin_count = rng.choice((1, 2))
@@ -101,8 +105,7 @@ class Town:
         if policy.sells == "custom":
             order = rng.sample(range(1, self.coin_count + 1), self.coin_count)
             policy = Policy(**{**asdict(policy), "sell_order": tuple(order)})
-        self.world = world = WaterfallTwin(seed, policy, rng.choice(LADDERS))
-        self.native = world.native
+        self.world = world = twin(seed, policy, rng.choice(LADDERS))
         for _ in range(1 + self.coin_count):
             world.asset(2**61)
         self.house = world.account(*[2**50] * (1 + self.coin_count))
@@ -120,6 +123,11 @@ class Town:
         for account in self.accounts:
             self._endow(account)
         world.begin()
+
+    @property
+    def native(self) -> World:
+        """The native world; another one once a twin has restored a snapshot of it."""
+        return self.world.native
 
     # --- declaring ---------------------------------------------------------------------------------------------------
 

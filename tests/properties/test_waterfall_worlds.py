@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 
+from engine import _core
 from engine.testing.waterfall_walks import lived
 
 QUICK, CHUNK = 100, 50
@@ -20,6 +21,34 @@ EXAMPLES = {
     "a share from one isolated margin into another was told as one to a balance (J-1)": (84, 27),
     "a loss of nothing was shared (X-10)": (83, 33),
 }
+
+# For each slip (a planted fault, docs/planted-faults.md) worlds that show it. TAKEN_AT_A_LOSS and BORDER_COUNTS_LOW, which
+# are seen at a single atom, have examples of their own (unit/test_waterfall_borders.py).
+SLIPS = {
+    "LAST_PART_SHARED": (7, 11, 14),
+    "PART_ROUNDED_DOWN": (7, 11, 14),
+    "STEP_ROUNDED_DOWN": (10, 27, 50),
+    "WHOLE_ONE_MORE": (15, 25, 27),
+    "STEP_FLIPS": (4, 27, 81),
+    "TAKEN_WITH_ORDERS": (1, 3, 5),
+    "TAKEN_WHILE_HEALTHY": (92, 117),
+    "UNWIND_NOT_CUT": (12, 27, 40),
+    "FUND_PAYS_AGAIN": (272, 409),
+    "LOSS_SHARED_WITH_LIQUIDATED": (47,),
+    "SHARED_ATOMS_KEPT": (84,),
+    "ROOM_IGNORES_EQUITY": (196, 423),
+    "LIQUIDATED_IS_MET": (5, 25, 29),
+    "VALUE_ROUNDED_UP": (29, 38, 56),
+    "TIES_BY_SLOT": (115,),
+    "RANKING_OUTLIVES": (104,),
+    "DRAW_FORGOTTEN": (3, 18, 40),
+    "REMAINDER_TO_LAST": (12, 38, 39),
+    "SALE_ROUNDED_DOWN": (59, 71, 95),
+    "FEE_ABOVE_LEFT": (4, 9, 15),
+    "MARGIN_RELEASED_EARLY": (5, 12, 18),
+    "TAKEN_PART_ROUNDED_UP": (14, 16, 26),
+}
+IS_CHECKED = "LAST_PART_SHARED" in _core.planted_faults()
 
 # What the quick worlds must have seen, or they are no test of it.
 REACHED = {
@@ -58,6 +87,21 @@ def test_the_worlds_see_every_part_of_the_waterfall():
 @pytest.mark.parametrize("what", EXAMPLES)
 def test_what_once_went_wrong(what):
     assert lived(*EXAMPLES[what])[0] == []
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_worlds_that_show_a_slip_are_right(slip):
+    assert [line for seed in SLIPS[slip] for line in life(seed)[0]] == []
+
+
+@pytest.mark.skipif(not IS_CHECKED, reason="this core was built without FIRESALE_FAULTS=1")
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_found_out(slip):
+    _core.plant(slip)
+    try:
+        assert [seed for seed in SLIPS[slip] if not lived(seed)[0]] == []
+    finally:
+        _core.plant(None)
 
 
 @pytest.mark.slow
