@@ -2,8 +2,9 @@
 
 Usage: planted_faults.py [NAME...], on a core that was built with FIRESALE_FAULTS=1 (`make faults` does both). For each
 fault the tests named for its rule run first, then all tests of the book (of margin units, for a fault of the
-triggers; of the waterfall, for one of section X), then the random walks; the first that fails has killed it. Without names all faults are planted and, if none
-survives, docs/planted-faults.md is written. Exit status 1 if a fault survived, or if the tests fail without one.
+triggers; of the waterfall, for one of section X), then the random walks; the first that fails has killed it. Without
+names all faults are planted and, if none survives, docs/planted-faults.md is written. Exit status 1 if a fault
+survived, or if the tests fail without one.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ import pytest
 import engine
 from engine import _core
 from engine.margin import AccountMode
-from engine.reference.policy import Policy
 from engine.testing.waterfall_twin import WaterfallTwin
 from engine.testing.waterfall_walks import Town, newest_first
 from engine.testing.worlds import TwinWorld, landmark_rows, rows_of

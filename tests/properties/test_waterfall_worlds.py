@@ -22,8 +22,8 @@ EXAMPLES = {
     "a loss of nothing was shared (X-10)": (83, 33),
 }
 
-# For each slip (a planted fault, docs/planted-faults.md) worlds that show it. TAKEN_AT_A_LOSS and BORDER_COUNTS_LOW, which
-# are seen at a single atom, have examples of their own (unit/test_waterfall_borders.py).
+# For each slip (a planted fault, docs/planted-faults.md) worlds that show it. TAKEN_AT_A_LOSS and BORDER_COUNTS_LOW,
+# which are seen at a single atom, have examples of their own (unit/test_waterfall_borders.py).
 SLIPS = {
     "LAST_PART_SHARED": (7, 11, 14),
     "PART_ROUNDED_DOWN": (7, 11, 14),

@@ -1,4 +1,4 @@
-"""Borders of the waterfall that random worlds hardly ever stand on, on both sides of each; both engines agree (X-6, X-8)."""
+"""Borders of the waterfall on which random worlds hardly ever stand, from both sides; both engines agree (X-6, X-8)."""
 
 from __future__ import annotations
 
