@@ -71,6 +71,13 @@ def checked_row(field: str, given: Sequence[int], count: int) -> tuple[int, ...]
     return given
 
 
+def checked_rows(field: str, given: Sequence[tuple[int, ...]]) -> Sequence[tuple[int, ...]]:
+    """Return a list or tuple, whose entries are not looked at."""
+    if not isinstance(given, (list, tuple)):
+        raise InputError(field, "a list or tuple of rows", given)
+    return given
+
+
 def checked_health(field: str, given: Health) -> Health:
     """Return what `lending_health` has made."""
     collateral, weighted, debt = checked_row(field, given, 3)
@@ -261,12 +268,12 @@ def lending_health(collateral: Sequence[tuple[int, int, int, int]], debts: Seque
     (975000, 897000000000, 900000)
     """
     worth = weighted = owed = 0
-    for row, given in enumerate(collateral):
+    for row, given in enumerate(checked_rows("collateral", collateral)):
         *amount, threshold = checked_row(f"collateral[{row}]", given, 4)
         value = collateral_value(f"collateral[{row}]", checked_amount(f"collateral[{row}]", tuple(amount)))
         weighted += value * checked_int(f"collateral[{row}].threshold_ppm", threshold, SHARE)
         worth = bounded(f"collateral[{row}]", worth + value, AMOUNT_MAX, "a value")
-    for row, debt in enumerate(debts):
+    for row, debt in enumerate(checked_rows("debts", debts)):
         owed += debt_value(f"debts[{row}]", checked_amount(f"debts[{row}]", debt))
         bounded(f"debts[{row}]", owed, AMOUNT_MAX, "a value")
     return worth, weighted, owed

@@ -23,6 +23,7 @@ from engine.reference.lending import (
     checked_amount,
     checked_health,
     checked_row,
+    checked_rows,
     collateral_value,
     debt_value,
     lending_is_below,
@@ -179,7 +180,7 @@ def comet_absorb(
     (None, 930, 30, 0)
     """
     weighted = worth = credit = 0
-    for row, given in enumerate(collateral):
+    for row, given in enumerate(checked_rows("collateral", collateral)):
         field = f"collateral[{row}]"
         *amount, threshold, factor = checked_row(field, given, 5)
         value = collateral_value(field, checked_amount(field, tuple(amount)))

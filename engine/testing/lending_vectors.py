@@ -64,8 +64,7 @@ def health_outcome(vector: Vector, lending: Any) -> Outcome:
     given, compared = vector["input"], Compared(vector["expect"])
     held = [(rational(row["qty"]), rational(row["price"]), _ppm(row["liq_threshold"])) for row in given["collateral"]]
     owed = [(rational(row["qty"]), rational(row["price"])) for row in given["debt"]]
-    worths = [qty * price for qty, price, *_ in (*held, *owed)]
-    scale = denominator(worths)
+    scale = denominator([qty * price for qty, price, _ in held] + [qty * price for qty, price in owed])
     rows = []
     for qty, price, (threshold, _) in held:
         atoms = qty.denominator
