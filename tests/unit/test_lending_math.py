@@ -228,6 +228,12 @@ class TestAave:
         assert maths.lending_is_below(health, 10**6)
         assert maths.aave_liquidation(collateral, (debt, 1, 1), debt, health, terms)[:2] == (None, repaid)
 
+    @pytest.mark.parametrize(("held", "repaid"), [(1999, 1999), (2000, 1000)])
+    def test_y10_debts_with_little_collateral_are_closed_whole(self, maths, held, repaid):
+        terms = (0, 0, 500_000, 950_000, 2000, 1000)
+        health = maths.lending_health([(held, 1, 1, 990_000)], [(2000, 1, 1)])
+        assert maths.aave_liquidation((held, 1, 1), (2000, 1, 1), 2000, health, terms)[:2] == (None, repaid)
+
     @pytest.mark.parametrize(("cover", "reason"), [(2000, None), (2001, "dust"), (2999, "dust"), (3000, None)])
     def test_y10_dust(self, maths, cover, reason):
         terms = (0, 0, 10**6, 950_000, 2000, 1000)
