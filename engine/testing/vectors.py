@@ -2,14 +2,13 @@
 
 usage: python -m engine.testing.vectors [--reference] [--kind GLOB]... FILE...
 
-Stands on `matching_vectors`, `margin_vectors`, `waterfall_vectors` and on the public classes, imported when a run
-starts.
+Stands on `matching_vectors`, `margin_vectors`, `waterfall_vectors`, `lending_vectors` and on the public classes,
+imported when a run starts.
 
-Promises: a line per failure, a line ``skipped ID: reason`` per vector of a kind that this version has no rules for yet,
-a line ``rounded ID: how`` per vector whose numbers the engine's units cannot hold exactly, and last
-``N passed, N failed, N skipped``. A vector of a kind that it has is run completely, never skipped; a kind that nobody
-knows is a failure. Exit code 0: none failed; 1: some failed; 2: a file, an
-option or the engine is unusable.
+Promises: a line per failure, a line ``skipped ID: reason`` per vector of an optional kind, a line ``rounded ID: how``
+per vector whose numbers the engine's units cannot hold exactly, and last ``N passed, N failed, N skipped``. A vector of
+a kind that it has is run completely, never skipped; a kind that nobody knows is a failure. Exit code 0: none failed; 1:
+some failed; 2: a file, an option or the engine is unusable.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
+from engine.testing.lending_vectors import LENDING_KINDS, lending_of, lending_outcome
 from engine.testing.margin_vectors import MARGIN_KINDS, Outcome, margin_outcome
 from engine.testing.matching_vectors import matching_differences
 from engine.testing.waterfall_vectors import WATERFALL_KINDS, waterfall_outcome
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
-# Kinds that the vectors' README names and this version has no rules for yet.
-LATER_KINDS = frozenset(
-    {
-        "lending_health",
-        "lending_liquidation",
-        "lending_index",
-    }
-)
 OPTIONAL_KINDS = frozenset({"pro_rata"})
 
 Vector = dict[str, Any]
@@ -51,7 +43,7 @@ class UnusableError(Exception):
     """Say that a file or an engine cannot be used at all."""
 
 
-class Skipped(Exception):  # noqa: N818  # not an error: the vector is for a later version
+class Skipped(Exception):  # noqa: N818  # not an error: nobody has to have the kind
     """Say why a vector is not run."""
 
 
@@ -145,6 +137,10 @@ _RUNNERS: dict[str, Callable[[Engine, Vector], Outcome]] = {
     "event_queue": lambda engine, vector: Outcome(event_queue_differences(engine, vector)),
     **dict.fromkeys(MARGIN_KINDS, lambda engine, vector: margin_outcome(vector, engine.world)),
     **dict.fromkeys(WATERFALL_KINDS, lambda engine, vector: waterfall_outcome(vector, engine.world)),
+    **dict.fromkeys(
+        LENDING_KINDS,
+        lambda engine, vector: lending_outcome(vector, lending_of(reference=engine.world is None)),
+    ),
 }
 
 
@@ -159,11 +155,9 @@ def vector_outcome(engine: Engine, vector: Vector) -> Outcome:
     Raises
     ------
     Skipped
-        If the vector needs what this version does not have yet.
+        If the vector is of an optional kind.
     """
     kind = str(vector.get("kind"))
-    if kind in LATER_KINDS:
-        raise Skipped(f"kind {kind} comes with a later version")
     if kind in OPTIONAL_KINDS:
         raise Skipped(f"kind {kind} is optional")
     runner = _RUNNERS.get(kind)

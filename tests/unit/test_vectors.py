@@ -318,8 +318,8 @@ class TestEventQueue:
 
 
 class TestKinds:
-    @pytest.mark.parametrize("kind", sorted(vectors.LATER_KINDS | vectors.OPTIONAL_KINDS))
-    def test_later_kinds_are_skipped(self, engine, kind):
+    @pytest.mark.parametrize("kind", sorted(vectors.OPTIONAL_KINDS))
+    def test_optional_kinds_are_skipped(self, engine, kind):
         tally, lines = lines_of(engine, {"id": "x", "kind": kind})
         assert (tally.failed, tally.skipped) == (0, 1)
         assert lines[0].startswith("skipped x: ")
@@ -363,10 +363,10 @@ class TestCommandLine:
         return str(path)
 
     def test_last_line_and_exit_codes(self, tmp_path, capsys, arguments):
-        path = self.write(tmp_path, PARTIAL_FILL, QUEUE, {"id": "x", "kind": "lending_health"})
+        path = self.write(tmp_path, PARTIAL_FILL, QUEUE, {"id": "x", "kind": "pro_rata"})
         assert vectors.main([*arguments, path]) == 0
         assert capsys.readouterr().out.splitlines() == [
-            "skipped x: kind lending_health comes with a later version",
+            "skipped x: kind pro_rata is optional",
             "2 passed, 0 failed, 1 skipped",
         ]
         path = self.write(tmp_path, {**QUEUE, "expect": {**QUEUE["expect"], "pending": 5}})
