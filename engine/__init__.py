@@ -224,7 +224,7 @@ __all__ = [
 ]
 
 
-_MODULES = ("adl", "haircuts", "liquidation", "margin", "prices", "tiers")  # tables and rules, by their module's name
+_MODULES = ("adl", "haircuts", "lending", "liquidation", "margin", "prices", "tiers")  # tables and rules, by their module's name
 
 
 def __getattr__(name: str) -> Any:
