@@ -224,7 +224,8 @@ __all__ = [
 ]
 
 
-_MODULES = ("adl", "haircuts", "lending", "liquidation", "margin", "prices", "tiers")  # tables and rules, by their module's name
+# Tables and rules, by their module's name.
+_MODULES = ("adl", "haircuts", "lending", "liquidation", "margin", "prices", "tiers")
 
 
 def __getattr__(name: str) -> Any:
