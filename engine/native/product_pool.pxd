@@ -6,7 +6,6 @@
 
 from engine.native.types cimport *
 from engine.native.amm_math cimport *
-from engine.native.arith cimport max64, min64
 from engine.native.digest cimport *
 from engine.native.wide cimport *
 
@@ -49,6 +48,14 @@ cdef inline int product_swap(ProductPool* pool, int sold, int bought, atoms_t am
     return POOL_NONE
 
 
+# ceil(minted * balance / shares), held at 2^61 + 1, which no pool takes. Cannot fail.
+cdef inline int64_t pool_taken(int64_t minted, int64_t balance, int64_t shares) noexcept nogil:
+    cdef u128_t out = 0
+    if wide_mul_div(<u128_t>minted, <uint64_t>balance, <u128_t>shares, True, &out) or out > <u128_t>POOL_AMOUNT_MAX:
+        return POOL_AMOUNT_MAX + 1
+    return <int64_t>out
+
+
 # Shares for at most the given amounts, in the pool's proportion; the first deposit sets it. On refusal the pool is unchanged. O(1).
 cdef inline int product_add(ProductPool* pool, const atoms_t* given, ShareGives* out) noexcept nogil:
     cdef int64_t minted, total, taken[2]
@@ -81,14 +88,6 @@ cdef inline int product_add(ProductPool* pool, const atoms_t* given, ShareGives*
         pool.balances[coin] += taken[coin]
         out.amounts[coin] = taken[coin]
     return POOL_NONE
-
-
-# ceil(minted * balance / shares), held at 2^61 + 1, which no pool takes. Cannot fail.
-cdef inline int64_t pool_taken(int64_t minted, int64_t balance, int64_t shares) noexcept nogil:
-    cdef u128_t out = 0
-    if wide_mul_div(<u128_t>minted, <uint64_t>balance, <u128_t>shares, True, &out) or out > <u128_t>POOL_AMOUNT_MAX:
-        return POOL_AMOUNT_MAX + 1
-    return <int64_t>out
 
 
 # Burn shares for their part of both balances. On refusal the pool is unchanged. O(1). Needs: shares > 0.

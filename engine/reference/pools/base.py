@@ -30,6 +30,11 @@ class SwapOutcome:
     fee: int = 0
     reason: PoolReason = PoolReason.NONE
 
+    @property
+    def accepted(self) -> bool:
+        """Whether the command is, or would be, carried out."""
+        return self.reason == PoolReason.NONE
+
 
 @dataclass(frozen=True)
 class ShareOutcome:
@@ -39,6 +44,11 @@ class ShareOutcome:
     amounts: tuple[int, ...] = ()
     fees: tuple[int, ...] = ()
     reason: PoolReason = PoolReason.NONE
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the command is, or would be, carried out."""
+        return self.reason == PoolReason.NONE
 
 
 class RefusedError(Exception):

@@ -80,9 +80,11 @@ def balance_of(xs: list[int], coin: int, ann: int, d: int) -> int:
     b, y = others + d // ann, xs[coin]
     for _ in range(STEPS_MAX):
         slope = 2 * y + b - d
-        if slope <= 0 or y > AMOUNT_MAX:
+        if slope <= 0:
             break
         before, y = y, (y * y + c) // slope
+        if y > AMOUNT_MAX:
+            break
         if y >= before - 1:
             return y
     raise RefusedError(PoolReason.NO_CONVERGENCE)
@@ -190,7 +192,7 @@ class StableSwapPool:
         d_before = invariant_of(held, self._ann)
         charged = []
         for x, old in zip(xs, held, strict=True):
-            away = abs(d_after * old // d_before - x)
+            away = abs(min(d_after * old // d_before, AMOUNT_MAX) - x)
             charged.append(ceil_div(away * self.fee_ppm * n, 4 * (n - 1) * ONE_PPM))
         net = [x - fee for x, fee in zip(xs, charged, strict=True)]
         check_fits(net)
