@@ -2,6 +2,8 @@
 
 from math import gcd as _gcd
 
+from libc.string cimport memset
+
 from engine.native.amm_math cimport *
 from engine.native.product_pool cimport *
 
@@ -189,6 +191,7 @@ cdef class ConstantProductPool:
         """
         cdef int first = 0, second = 0, reason
         cdef SwapGives gives
+        memset(&gives, 0, sizeof(gives))
         pool_pair(sold, bought, 2, &first, &second)
         reason = product_quote(&self.pool, first, second, border_int(amount_in, "amount_in", 1, POOL_AMOUNT_MAX), &gives)
         return swap_outcome(reason, &gives)
@@ -222,6 +225,7 @@ cdef class ConstantProductPool:
         cdef int first = 0, second = 0, reason
         cdef int64_t amount, minimum = border_int(amount_out_min, "amount_out_min", 0, POOL_AMOUNT_MAX)
         cdef SwapGives gives
+        memset(&gives, 0, sizeof(gives))
         pool_pair(sold, bought, 2, &first, &second)
         amount = border_int(amount_in, "amount_in", 1, POOL_AMOUNT_MAX)
         reason = product_swap(&self.pool, first, second, amount, minimum, &gives)

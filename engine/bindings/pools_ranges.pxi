@@ -150,6 +150,7 @@ cdef class ConcentratedPool:
         """
         cdef int first = 0, second = 0, reason
         cdef SwapGives gives
+        memset(&gives, 0, sizeof(gives))
         pool_pair(sold, bought, 2, &first, &second)
         reason = range_quote(&self.pool, self.ticks, first, border_int(amount_in, "amount_in", 1, POOL_AMOUNT_MAX), &gives)
         return swap_outcome(reason, &gives)
@@ -183,6 +184,7 @@ cdef class ConcentratedPool:
         cdef int first = 0, second = 0, reason
         cdef int64_t amount, minimum = border_int(amount_out_min, "amount_out_min", 0, POOL_AMOUNT_MAX)
         cdef SwapGives gives
+        memset(&gives, 0, sizeof(gives))
         pool_pair(sold, bought, 2, &first, &second)
         amount = border_int(amount_in, "amount_in", 1, POOL_AMOUNT_MAX)
         reason = range_swap(&self.pool, self.ticks, first, amount, minimum, &gives)

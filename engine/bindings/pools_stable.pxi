@@ -98,6 +98,7 @@ cdef class StableSwapPool:
         """
         cdef int first = 0, second = 0, reason
         cdef SwapGives gives
+        memset(&gives, 0, sizeof(gives))
         pool_pair(sold, bought, self.pool.coin_count, &first, &second)
         reason = stable_quote(&self.pool, first, second, border_int(amount_in, "amount_in", 1, POOL_AMOUNT_MAX), &gives)
         return swap_outcome(reason, &gives)
@@ -131,6 +132,7 @@ cdef class StableSwapPool:
         cdef int first = 0, second = 0, reason
         cdef int64_t amount, minimum = border_int(amount_out_min, "amount_out_min", 0, POOL_AMOUNT_MAX)
         cdef SwapGives gives
+        memset(&gives, 0, sizeof(gives))
         pool_pair(sold, bought, self.pool.coin_count, &first, &second)
         amount = border_int(amount_in, "amount_in", 1, POOL_AMOUNT_MAX)
         reason = stable_swap(&self.pool, first, second, amount, minimum, &gives)

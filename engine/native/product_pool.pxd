@@ -36,7 +36,7 @@ cdef inline int product_quote(const ProductPool* pool, int sold, int bought, ato
 
 # On refusal the pool is unchanged. O(1).
 cdef inline int product_swap(ProductPool* pool, int sold, int bought, atoms_t amount, atoms_t minimum, SwapGives* out) noexcept nogil:
-    cdef SwapGives gives
+    cdef SwapGives gives = SwapGives(0, 0, 0)
     cdef int reason = product_quote(pool, sold, bought, amount, &gives)
     if reason:
         return reason
@@ -58,7 +58,8 @@ cdef inline int64_t pool_taken(int64_t minted, int64_t balance, int64_t shares) 
 
 # Shares for at most the given amounts, in the pool's proportion; the first deposit sets it. On refusal the pool is unchanged. O(1).
 cdef inline int product_add(ProductPool* pool, const atoms_t* given, ShareGives* out) noexcept nogil:
-    cdef int64_t minted, total, taken[2]
+    cdef int64_t minted, total
+    cdef int64_t taken[2]
     cdef u128_t part = 0
     cdef int coin
     if pool.shares == 0:

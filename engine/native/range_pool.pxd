@@ -254,7 +254,7 @@ cdef inline int range_quote(const RangePool* pool, RangeTick* ticks, int sold, a
 # Walked twice: whether it ends well is known before the first tick is written. On refusal the pool is unchanged. O(ticks crossed).
 cdef inline int range_swap(RangePool* pool, RangeTick* ticks, int sold, atoms_t amount, atoms_t minimum, SwapGives* out) noexcept nogil:
     cdef RangeWalk walk
-    cdef SwapGives gives
+    cdef SwapGives gives = SwapGives(0, 0, 0)
     cdef int reason = range_quote(pool, ticks, sold, amount, &gives)
     if reason:
         return reason

@@ -6,6 +6,8 @@
 # Bits: S <= 2^61 and balances within 2^20 of one another (Z-9) keep D^(n+1) / prod x below 2^122, so 128 bits hold every term and only
 # their products pass through the wide quotient. Every Newton loop ends after STABLE_STEPS_MAX steps (38 were the most ever seen).
 
+from libc.string cimport memset
+
 from engine.native.types cimport *
 from engine.native.amm_math cimport *
 from engine.native.digest cimport *
@@ -74,7 +76,7 @@ cdef inline int stable_invariant(const StableCoins* coins, int64_t* d) noexcept 
     cdef int64_t rising[POOL_COINS_MAX]
     cdef int64_t before, ann = coins.ann
     cdef int k, n = coins.count
-    cdef u128_t term, total, fallen
+    cdef u128_t term = 0, total, fallen = 0
     for k in range(n):
         rising[k] = coins.x[k]
     stable_sort(rising, n)
@@ -99,7 +101,7 @@ cdef inline int stable_balance(const StableCoins* coins, int coin, int64_t d, in
     cdef int64_t rising[POOL_COINS_MAX]
     cdef int64_t others = 0, slope, before
     cdef int k, count = 0, n = coins.count
-    cdef u128_t c = <u128_t>d, b = 0, next_y
+    cdef u128_t c = <u128_t>d, b = 0, next_y = 0
     for k in range(n):
         if k != coin:
             rising[count] = coins.x[k]
@@ -146,6 +148,7 @@ cdef inline int stable_fits(const StableCoins* coins) noexcept nogil:
 cdef inline void stable_coins(const StablePool* pool, StableCoins* coins) noexcept nogil:
     """Scale the balances, which fit. Cannot fail."""
     cdef int k
+    memset(coins, 0, sizeof(StableCoins))
     coins.count, coins.ann = pool.coin_count, pool.amplification * pool.coin_count
     for k in range(pool.coin_count):
         coins.x[k] = pool.balances[k] * pool.scales[k]
@@ -192,7 +195,7 @@ cdef inline int stable_quote(const StablePool* pool, int sold, int bought, atoms
 
 # On refusal the pool is unchanged. O(Newton steps).
 cdef inline int stable_swap(StablePool* pool, int sold, int bought, atoms_t amount, atoms_t minimum, SwapGives* out) noexcept nogil:
-    cdef SwapGives gives
+    cdef SwapGives gives = SwapGives(0, 0, 0)
     cdef int reason = stable_quote(pool, sold, bought, amount, &gives)
     if reason:
         return reason
@@ -247,6 +250,7 @@ cdef inline int stable_add(StablePool* pool, const atoms_t* given, ShareGives* o
     cdef StableCoins coins
     cdef int64_t d_after = 0, minted = 0
     cdef int k, reason
+    memset(&coins, 0, sizeof(coins))
     coins.count, coins.ann = pool.coin_count, pool.amplification * pool.coin_count
     for k in range(pool.coin_count):
         if pool.shares == 0 and given[k] == 0:
