@@ -279,6 +279,7 @@ class EventQueue:
 # ---- pools ----
 
 def sqrt_price_at(tick: SupportsIndex) -> int: ...
+
 @final
 class SwapOutcome:
     @property

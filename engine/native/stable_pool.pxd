@@ -75,14 +75,14 @@ cdef inline bint stable_term(const int64_t* rising, int count, int64_t d, u128_t
 cdef inline int stable_invariant(const StableCoins* coins, int64_t* d) noexcept nogil:
     cdef int64_t rising[POOL_COINS_MAX]
     cdef int64_t before, ann = coins.ann
-    cdef int k, n = coins.count
+    cdef int k, _, n = coins.count
     cdef u128_t term = 0, total, fallen = 0
     for k in range(n):
         rising[k] = coins.x[k]
     stable_sort(rising, n)
     d[0] = stable_sum(coins)
     total = <u128_t>ann * <u128_t>d[0]
-    for k in range(STABLE_STEPS_MAX):
+    for _ in range(STABLE_STEPS_MAX):
         before = d[0]
         if stable_term(rising, n, before, &term):
             return POOL_NO_CONVERGENCE
@@ -100,7 +100,7 @@ cdef inline int stable_invariant(const StableCoins* coins, int64_t* d) noexcept 
 cdef inline int stable_balance(const StableCoins* coins, int coin, int64_t d, int64_t* y) noexcept nogil:
     cdef int64_t rising[POOL_COINS_MAX]
     cdef int64_t others = 0, slope, before
-    cdef int k, count = 0, n = coins.count
+    cdef int k, _, count = 0, n = coins.count
     cdef u128_t c = <u128_t>d, b = 0, next_y = 0
     for k in range(n):
         if k != coin:
@@ -114,7 +114,7 @@ cdef inline int stable_balance(const StableCoins* coins, int coin, int64_t d, in
             return POOL_NO_CONVERGENCE
     wide_mul_div(<u128_t>d, 1, <u128_t>coins.ann, False, &b)
     y[0] = coins.x[coin]
-    for k in range(STABLE_STEPS_MAX):
+    for _ in range(STABLE_STEPS_MAX):
         slope = 2 * y[0] + others + <int64_t>b - d
         if slope <= 0:
             return POOL_NO_CONVERGENCE

@@ -1,4 +1,4 @@
-"""Random pools: native equals reference, extremes included; what the rules promise of every swap, deposit and withdrawal."""
+"""Random pools, extremes included: native equals reference, and what the rules promise of every command holds."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class TestStable:
 
     @given(data=st.data())
     def test_a_split_swap_is_no_better_than_one(self, data):
-        """Without a fee on the way the second part starts from a D that rounding has only raised: one atom is all it may gain."""
+        """The parts round more often, each time for the pool; `slack` is what a single swap may lose by it."""
         pool, _, scales = data.draw(stable_pools(fees=st.just(0)))
         amount = data.draw(parts(pool.balances[0] or 1)) + 1
         first = data.draw(st.integers(1, amount - 1))

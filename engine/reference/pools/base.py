@@ -2,7 +2,8 @@
 
 Stands on `engine.errors`, `engine.types` and `inputs`.
 
-Promises: what no state of the pool could accept raises `InputError`; what its state forbids is an outcome with a reason.
+Promises: what no state of the pool could accept raises `InputError`; what its state forbids is an outcome with a
+reason.
 """
 
 from __future__ import annotations
