@@ -60,7 +60,7 @@ cdef class ConcentratedPool:
     >>> pool.swap(0, 1, 10_000_000).reason      # PoolReason.BEYOND_POOL
     2
     >>> pool.remove(-100, 100, 1_000_000_000)
-    ShareOutcome(shares=1000000000, amounts=(5986772, 3988771), fees=(499, 0), reason=0)
+    ShareOutcome(shares=1000000000, amounts=(5986772, 3988770), fees=(499, 0), reason=0)
     """
 
     cdef RangePool pool
@@ -72,7 +72,10 @@ cdef class ConcentratedPool:
         cdef object low = pool_integer(range_sqrt(-RANGE_TICK_MAX)), high = pool_integer(range_sqrt(RANGE_TICK_MAX))
         slab_init(&self.held, sizeof(RangePosition), 0)
         self.slots = {}
-        number = sqrt_price.__index__() if hasattr(sqrt_price, "__index__") and not isinstance(sqrt_price, bool) else -1
+        try:
+            number = -1 if isinstance(sqrt_price, bool) else sqrt_price.__index__()
+        except (AttributeError, TypeError):      # an array of one float has __index__, and it raises
+            number = -1
         if not low <= number <= high:
             raise bad_input("sqrt_price", f"an integer between {low} and {high}", sqrt_price)
         self.pool.s[0], self.pool.s[1] = number & 0xFFFFFFFFFFFFFFFF, number >> 64

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from decimal import Decimal, localcontext
 
+import numpy as np
 import pytest
 from poolkit import MODULES, exact_invariant, share_fields, swap_fields
 
@@ -373,6 +374,7 @@ class TestInput:
             ("sqrt_price", lambda pools: pools.ConcentratedPool(pools.sqrt_price_at(-400_000) - 1)),
             ("sqrt_price", lambda pools: pools.ConcentratedPool(1.0)),
             ("sqrt_price", lambda pools: pools.ConcentratedPool(True)),
+            ("sqrt_price", lambda pools: pools.ConcentratedPool(np.array([1.0]))),
             ("tick_spacing", lambda pools: pools.ConcentratedPool(ONE, 0, 0)),
             ("tick", lambda pools: pools.sqrt_price_at(400_001)),
             ("tick", lambda pools: pools.sqrt_price_at(True)),

@@ -48,7 +48,8 @@ def product_term(xs: list[int], d: int) -> int:
     term = d
     for x in sorted(xs):
         term = term * d // x
-    return term // len(xs) ** len(xs)
+    size: int = len(xs) ** len(xs)
+    return term // size
 
 
 def invariant_of(xs: list[int], ann: int) -> int:
