@@ -135,3 +135,18 @@ class RejectReason(IntEnum):
     INSUFFICIENT_MARGIN = 33  # the initial requirement with this order in it (C-6)
     ACCOUNT_REDUCE_ONLY = 34  # the account may only reduce (C-4)
     CASH_ACCOUNT = 35  # spot only (C-1)
+
+
+class PoolReason(IntEnum):
+    """Name why a pool refused a command (Z-2); a refused command changes nothing."""
+
+    NONE = 0
+    EMPTY = 1
+    BEYOND_POOL = 2
+    NOTHING_OUT = 3
+    BELOW_MINIMUM = 4
+    BALANCE_OUT_OF_BOUNDS = 5
+    SHARES_SHORT = 6
+    LIQUIDITY_OUT_OF_BOUNDS = 7
+    TICKS_FULL = 8
+    NO_CONVERGENCE = 9

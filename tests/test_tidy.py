@@ -23,11 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     "planted types",
     "policy",
-    "arith fmath",
+    "arith fmath wide",
     "rng slab",
     "idmap bitset columns digest law averages",
     "queue ladder schedule margin lending_math amm_math",
-    "orders ledger triggers lineage recorder",
+    "orders ledger triggers lineage recorder product_pool stable_pool range_pool",
     "book planted_moves",
     "book_digest meet",
     "match",
@@ -70,6 +70,7 @@ ENUM_PREFIXES = {
     "SelfTradePrevention": "STP_",
     "MarketState": "STATE_",
     "CancelReason": "CANCEL_",
+    "PoolReason": "POOL_",
 }
 
 # Pieced together, so that this file passes its own check.

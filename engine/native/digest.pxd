@@ -9,6 +9,7 @@ cdef enum:
     DIGEST_BOOK = 1
     DIGEST_QUEUE = 2
     DIGEST_WORLD = 3
+    DIGEST_POOL = 4
 
 cdef inline uint64_t digest_word(uint64_t h, int64_t word) noexcept nogil:
     h = (h ^ <uint64_t>word) * <uint64_t>0x9E3779B97F4A7C15

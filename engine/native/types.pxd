@@ -96,6 +96,18 @@ cdef enum CancelReason:
     CANCEL_CLEARED = 6
     CANCEL_STOP_REFUSED = 7
 
+cdef enum PoolReason:
+    POOL_NONE = 0
+    POOL_EMPTY = 1
+    POOL_BEYOND_POOL = 2
+    POOL_NOTHING_OUT = 3
+    POOL_BELOW_MINIMUM = 4
+    POOL_BALANCE_OUT_OF_BOUNDS = 5
+    POOL_SHARES_SHORT = 6
+    POOL_LIQUIDITY_OUT_OF_BOUNDS = 7
+    POOL_TICKS_FULL = 8
+    POOL_NO_CONVERGENCE = 9
+
 cdef enum RejectReason:
     REJECT_NONE = 0
     REJECT_BAD_KIND = 1

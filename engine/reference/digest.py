@@ -38,6 +38,7 @@ class DigestKind(IntEnum):
     BOOK = 1
     QUEUE = 2
     WORLD = 3
+    POOL = 4
 
 
 def mixed(digest: int, word: int) -> int:

@@ -1,0 +1,33 @@
+"""The benchmark of the pools: its report, and a result that differs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from benchkit import LINE_FIELDS, load_benchmarks
+
+
+@pytest.fixture(scope="module")
+def bench_pools():
+    modules = load_benchmarks()
+    yield next(modules)["bench_pools"]
+    next(modules, None)
+
+
+def test_it_prints_one_object_and_every_check_is_equal(bench_pools, capsys):
+    assert bench_pools.main(["--json", "--quick", "--swaps", "200"]) == 0
+    lines = json.loads(capsys.readouterr().out)["results"]
+    assert [line["name"] for line in lines] == [f"swap, {name}" for name in bench_pools.POOLS]
+    assert all(set(line) >= LINE_FIELDS for line in lines)
+    assert {line["check"] for line in lines} == {"equal"}
+
+
+def test_another_pool_is_a_difference(bench_pools):
+    def other(module):
+        pool = bench_pools.stable_pool(module)
+        if module is bench_pools.reference:
+            pool.swap(0, 1, 10**6)
+        return pool
+
+    assert len(bench_pools.differences(other, bench_pools.drawn_swaps(50))) == 1
