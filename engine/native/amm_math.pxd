@@ -33,7 +33,7 @@ cdef struct ShareGives:
 # amount * part / whole, rounded up or down. Needs: 0 <= part <= whole, so the result fits; whole > 0. Cannot fail.
 cdef inline int64_t pool_part(int64_t amount, int64_t part, int64_t whole, bint up) noexcept nogil:
     cdef u128_t out = 0
-    wide_mul_div(<u128_t>amount, <uint64_t>part, <u128_t>whole, up, &out)
+    u128_mul_div(<u128_t>amount, <uint64_t>part, <u128_t>whole, up, &out)
     return <int64_t>out
 
 

@@ -27,7 +27,7 @@ cdef inline int product_quote(const ProductPool* pool, int sold, int bought, ato
         return POOL_EMPTY
     if x + amount > POOL_AMOUNT_MAX:
         return POOL_BALANCE_OUT_OF_BOUNDS
-    wide_mul_div(effective, <uint64_t>y, <u128_t>x * <u128_t>POOL_ONE_PPM + effective, False, &paid)
+    u128_mul_div(effective, <uint64_t>y, <u128_t>x * <u128_t>POOL_ONE_PPM + effective, False, &paid)
     if paid == 0:
         return POOL_NOTHING_OUT
     out.amount_in, out.amount_out, out.fee = amount, <int64_t>paid, pool_fee(amount, pool.fee_ppm)
@@ -51,7 +51,7 @@ cdef inline int product_swap(ProductPool* pool, int sold, int bought, atoms_t am
 # ceil(minted * balance / shares), held at 2^61 + 1, which no pool takes. Cannot fail.
 cdef inline int64_t pool_taken(int64_t minted, int64_t balance, int64_t shares) noexcept nogil:
     cdef u128_t out = 0
-    if wide_mul_div(<u128_t>minted, <uint64_t>balance, <u128_t>shares, True, &out) or out > <u128_t>POOL_AMOUNT_MAX:
+    if u128_mul_div(<u128_t>minted, <uint64_t>balance, <u128_t>shares, True, &out) or out > <u128_t>POOL_AMOUNT_MAX:
         return POOL_AMOUNT_MAX + 1
     return <int64_t>out
 
@@ -63,14 +63,14 @@ cdef inline int product_add(ProductPool* pool, const atoms_t* given, ShareGives*
     cdef u128_t part = 0
     cdef int coin
     if pool.shares == 0:
-        total = <int64_t>wide_root(<u128_t>given[0] * <u128_t>given[1])
+        total = <int64_t>u128_root(<u128_t>given[0] * <u128_t>given[1])
         minted = total - PRODUCT_SHARES_LOCKED
         taken[0], taken[1] = given[0], given[1]
     else:
         minted = POOL_AMOUNT_MAX
         for coin in range(2):
             # A part beyond the bound is never the one that is taken: its coin's balance would pass its own.
-            if not wide_mul_div(<u128_t>given[coin], <uint64_t>pool.shares, <u128_t>pool.balances[coin], False, &part) and \
+            if not u128_mul_div(<u128_t>given[coin], <uint64_t>pool.shares, <u128_t>pool.balances[coin], False, &part) and \
                     part < <u128_t>minted:
                 minted = <int64_t>part
         for coin in range(2):

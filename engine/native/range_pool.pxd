@@ -100,7 +100,7 @@ cdef inline u128_t range_sqrt(int64_t tick) noexcept nogil:
     for k in range(19):
         if distance >> k & 1:
             s = tick_factor(k)
-            ratio = wide_mul_high(ratio, s) if begun else s
+            ratio = u128_mul_high(ratio, s) if begun else s
             begun = True
     if tick < 0:
         return (ratio >> 32) + <u128_t>((ratio & <u128_t>0xFFFFFFFF) != 0)
@@ -137,7 +137,7 @@ cdef inline bint range_amount_0(u128_t low, u128_t high, int64_t liquidity, bint
 cdef inline bint range_amount_1(u128_t low, u128_t high, int64_t liquidity, bint up, int64_t* out) noexcept nogil:
     cdef u128_t wide = 0
     out[0] = POOL_AMOUNT_MAX + 1
-    if wide_mul_div(high - low, <uint64_t>liquidity, <u128_t>1 << 96, up, &wide) or wide > <u128_t>POOL_AMOUNT_MAX:
+    if u128_mul_div(high - low, <uint64_t>liquidity, <u128_t>1 << 96, up, &wide) or wide > <u128_t>POOL_AMOUNT_MAX:
         return True
     out[0] = <int64_t>wide
     return False
@@ -178,11 +178,11 @@ cdef inline void range_step(const RangePool* pool, RangeWalk* walk, u128_t targe
     range_amount(sold, start, target, walk.liquidity, True, &taken)
     if after_fee >= taken:
         walk.s = target
-        wide_mul_div(<u128_t>taken, <uint64_t>pool.fee_ppm, <u128_t>(POOL_ONE_PPM - pool.fee_ppm), True, &wide)
+        u128_mul_div(<u128_t>taken, <uint64_t>pool.fee_ppm, <u128_t>(POOL_ONE_PPM - pool.fee_ppm), True, &wide)
         fee = <int64_t>wide
     else:
         if sold:
-            wide_mul_div(<u128_t>1 << 96, <uint64_t>after_fee, <u128_t>walk.liquidity, False, &wide)
+            u128_mul_div(<u128_t>1 << 96, <uint64_t>after_fee, <u128_t>walk.liquidity, False, &wide)
             walk.s = start + wide
         else:
             walk.s = range_fallen(start, walk.liquidity, after_fee)
@@ -193,7 +193,7 @@ cdef inline void range_step(const RangePool* pool, RangeWalk* walk, u128_t targe
     walk.remaining -= taken + fee
     walk.fee += fee
     if walk.liquidity > 0:
-        wide_mul_div(<u128_t>fee << 64, 1, <u128_t>walk.liquidity, False, &wide)
+        u128_mul_div(<u128_t>fee << 64, 1, <u128_t>walk.liquidity, False, &wide)
         walk.growth += wide
 
 
@@ -325,7 +325,7 @@ cdef inline void range_settle(const RangePool* pool, const RangeTick* ticks, int
     for coin in range(2):
         inside = wide_joined(pool.growth[coin][0], pool.growth[coin][1]) \
             - range_beyond(pool, low, coin, True) - range_beyond(pool, high, coin, False)
-        wide_mul_div(inside - wide_joined(position.inside[coin][0], position.inside[coin][1]), <uint64_t>position.liquidity,
+        u128_mul_div(inside - wide_joined(position.inside[coin][0], position.inside[coin][1]), <uint64_t>position.liquidity,
                      <u128_t>1 << 64, False, &earned)
         position.owed[coin] += <int64_t>earned
         position.inside[coin][0], position.inside[coin][1] = wide_low(inside), wide_high(inside)

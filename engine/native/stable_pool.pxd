@@ -66,7 +66,7 @@ cdef inline bint stable_term(const int64_t* rising, int count, int64_t d, u128_t
         by = <u128_t>rising[k]
         if k == count - 1:       # floor(floor(a / x) / n^n) = floor(a / (x n^n)): one division less
             by = by * <u128_t>(4 if count == 2 else 27 if count == 3 else 256)
-        if wide_mul_div(term[0], <uint64_t>d, by, False, term):
+        if u128_mul_div(term[0], <uint64_t>d, by, False, term):
             return True
     return False
 
@@ -86,7 +86,7 @@ cdef inline int stable_invariant(const StableCoins* coins, int64_t* d) noexcept 
         before = d[0]
         if stable_term(rising, n, before, &term):
             return POOL_NO_CONVERGENCE
-        if wide_mul_div(total + term * <u128_t>n, <uint64_t>before, <u128_t>(ann - 1) * <u128_t>before + term * <u128_t>(n + 1), False, &fallen):
+        if u128_mul_div(total + term * <u128_t>n, <uint64_t>before, <u128_t>(ann - 1) * <u128_t>before + term * <u128_t>(n + 1), False, &fallen):
             return POOL_NO_CONVERGENCE
         if fallen > <u128_t>(POOL_AMOUNT_MAX + 1):
             return POOL_NO_CONVERGENCE
@@ -110,16 +110,16 @@ cdef inline int stable_balance(const StableCoins* coins, int coin, int64_t d, in
     stable_sort(rising, count)
     for k in range(count + 1):
         b = <u128_t>(rising[k] if k < count else coins.ann) * <u128_t>n
-        if wide_mul_div(c, <uint64_t>d, b, False, &c) or c >= <u128_t>1 << STABLE_C_BITS:
+        if u128_mul_div(c, <uint64_t>d, b, False, &c) or c >= <u128_t>1 << STABLE_C_BITS:
             return POOL_NO_CONVERGENCE
-    wide_mul_div(<u128_t>d, 1, <u128_t>coins.ann, False, &b)
+    u128_mul_div(<u128_t>d, 1, <u128_t>coins.ann, False, &b)
     y[0] = coins.x[coin]
     for _ in range(STABLE_STEPS_MAX):
         slope = 2 * y[0] + others + <int64_t>b - d
         if slope <= 0:
             return POOL_NO_CONVERGENCE
         before = y[0]
-        wide_mul_div(<u128_t>before * <u128_t>before + c, 1, <u128_t>slope, False, &next_y)
+        u128_mul_div(<u128_t>before * <u128_t>before + c, 1, <u128_t>slope, False, &next_y)
         if next_y > <u128_t>POOL_AMOUNT_MAX:
             return POOL_NO_CONVERGENCE
         y[0] = <int64_t>next_y
@@ -226,7 +226,7 @@ cdef inline int stable_minted(const StablePool* pool, StableCoins* coins, int64_
     if reason:
         return reason
     for k in range(coins.count):
-        wide_mul_div(<u128_t>d_after, <uint64_t>held.x[k], <u128_t>d_before, False, &part)
+        u128_mul_div(<u128_t>d_after, <uint64_t>held.x[k], <u128_t>d_before, False, &part)
         if part > <u128_t>POOL_AMOUNT_MAX:
             part = <u128_t>POOL_AMOUNT_MAX
         charged = stable_away_fee(pool, <int64_t>part - coins.x[k])
@@ -239,7 +239,7 @@ cdef inline int stable_minted(const StablePool* pool, StableCoins* coins, int64_
         return reason
     d_net -= d_before + 2 * STABLE_D_SLACK
     if d_net > 0:
-        if wide_mul_div(<u128_t>pool.shares, <uint64_t>d_net, <u128_t>(d_before + STABLE_D_SLACK), False, &part) or part > <u128_t>POOL_AMOUNT_MAX:
+        if u128_mul_div(<u128_t>pool.shares, <uint64_t>d_net, <u128_t>(d_before + STABLE_D_SLACK), False, &part) or part > <u128_t>POOL_AMOUNT_MAX:
             return POOL_BALANCE_OUT_OF_BOUNDS
         minted[0] = <int64_t>part
     return POOL_NONE
@@ -315,7 +315,7 @@ cdef inline int stable_one_coin(const StablePool* pool, StableCoins* coins, int 
         return reason
     net = coins[0]
     for k in range(net.count):
-        wide_mul_div(<u128_t>coins.x[k], <uint64_t>d_after, <u128_t>d, False, &part)
+        u128_mul_div(<u128_t>coins.x[k], <uint64_t>d_after, <u128_t>d, False, &part)
         kept = <int64_t>part
         net.x[k] -= stable_away_fee(pool, kept - y[0] if k == coin else coins.x[k] - kept)
         if net.x[k] < 1:

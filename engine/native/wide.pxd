@@ -84,7 +84,7 @@ cdef extern from *:
             out[i + nb] = carry;
         }
     }
-    static inline int engine_wide_mul_div(engine_u128 a, uint64_t b, engine_u128 c, int up, engine_u128 *out) {
+    static inline int engine_u128_mul_div(engine_u128 a, uint64_t b, engine_u128 c, int up, engine_u128 *out) {
         engine_u128 n, high;
         uint64_t words[3], by[2];
         if (c == 0) { *out = 0; return 1; }
@@ -98,12 +98,12 @@ cdef extern from *:
         return engine_words_ratio(words, 3, by, 2, up, out);
     }
     /* floor(a * b / 2^128) */
-    static inline engine_u128 engine_wide_mul_high(engine_u128 a, engine_u128 b) {
+    static inline engine_u128 engine_u128_mul_high(engine_u128 a, engine_u128 b) {
         uint64_t x[2] = {engine_low(a), engine_high(a)}, y[2] = {engine_low(b), engine_high(b)}, z[4];
         engine_words_product(x, 2, y, 2, z);
         return engine_joined(z[2], z[3]);
     }
-    static inline uint64_t engine_wide_root(engine_u128 a) {
+    static inline uint64_t engine_u128_root(engine_u128 a) {
         engine_u128 root = 0;
         for (int bit = 63; bit >= 0; bit--) {
             engine_u128 more = root | (engine_u128)1 << bit;
@@ -117,11 +117,11 @@ cdef extern from *:
     uint64_t wide_high "engine_high"(u128_t) noexcept nogil
     u128_t wide_joined "engine_joined"(uint64_t low, uint64_t high) noexcept nogil
     # a * b / c, rounded up or down. Returns 1 (and 0 in *out) when c is 0 or the quotient does not fit.
-    bint wide_mul_div "engine_wide_mul_div"(u128_t a, uint64_t b, u128_t c, bint up, u128_t* out) noexcept nogil
+    bint u128_mul_div "engine_u128_mul_div"(u128_t a, uint64_t b, u128_t c, bint up, u128_t* out) noexcept nogil
     # floor(a * b / 2^128). Cannot fail.
-    u128_t wide_mul_high "engine_wide_mul_high"(u128_t, u128_t) noexcept nogil
+    u128_t u128_mul_high "engine_u128_mul_high"(u128_t, u128_t) noexcept nogil
     # floor(sqrt(a)). Cannot fail. 64 steps.
-    uint64_t wide_root "engine_wide_root"(u128_t) noexcept nogil
+    uint64_t u128_root "engine_u128_root"(u128_t) noexcept nogil
     # Words, low first: out (na + nb words) = a * b; a (n <= 5) / b (m <= 4), rounded up or down, 1 as above.
     void words_product "engine_words_product"(const uint64_t* a, int na, const uint64_t* b, int nb, uint64_t* out) noexcept nogil
     bint words_ratio "engine_words_ratio"(const uint64_t* a, int n, const uint64_t* b, int m, bint up, u128_t* out) noexcept nogil
