@@ -18,7 +18,7 @@ cdef enum AdlRule:
     ADL_NONE = 0
     ADL_BINANCE = 1
     ADL_HYPERLIQUID = 2          # as its documents write it
-    ADL_HYPERLIQUID_ADJUSTED = 3 # profit ratio the other way round for shorts
+    ADL_HYPERLIQUID_ADJUSTED = 3  # profit ratio the other way round for shorts
     ADL_BYBIT = 4
     ADL_CONTRACTS = 5            # pro rata by lots
     ADL_PNL = 6                  # pro rata by unrealised profit

@@ -115,8 +115,8 @@ cdef enum JournalKind:
     JOURNAL_REDUCE = 15          # as CANCEL, of `qty` lots
     JOURNAL_LEVERAGE = 16        # of an isolated position: account, market, 10^6 / leverage in `qty`, 0 none
     JOURNAL_TRANSFER = 17        # L-14: giver in `account`, receiver in `number`, market, lots in `qty`, value in `price`, sign in `side`, why in `order_type`
-    JOURNAL_PAYMENT = 18         # payer in `account`, receiver in `number`, asset in `market`, atoms in `qty`, why in `order_type`; of an isolated margin: side 1 the
-                                 # receiver's, 2 the payer's, 3 both, its market in `price`
+    JOURNAL_PAYMENT = 18         # payer in `account`, receiver in `number`, asset in `market`, atoms in `qty`, why in `order_type`; `side`: + 1 into the
+    # receiver's isolated margin, + 2 out of the payer's, its market in `price`
 
 # Why the venue moved a position, or money.
 cdef enum TransferReason:
