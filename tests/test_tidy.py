@@ -42,7 +42,7 @@ FLOORS = [
     "state",
     "rows unit",
     "health",
-    "arming isolated bankruptcy waterfall",
+    "arming isolated bankruptcy waterfall payment",
     "allowance running stage ranking",
     "gate verify_margin whatif clearance",
     "settle publish link",

@@ -21,7 +21,6 @@ from engine.native.policy cimport *
 from engine.native.ranking cimport *
 from engine.native.replay cimport *
 from engine.native.settle cimport *
-from engine.native.shortfall cimport backstop_of
 from engine.native.snapshot cimport *
 from engine.native.unit cimport *
 from engine.native.state cimport *

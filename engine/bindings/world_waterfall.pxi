@@ -234,11 +234,12 @@ cdef class _WorldWaterfall(_WorldFunding):
 
     cdef int take_order(self, Slab* found, uint32_t market, bint longs, list order) except -1:
         """Hang candidates in the order given."""
-        cdef State* state = &self.world.state
-        cdef slot_t* link = &market_at(state, market).rank_first[longs]
+        cdef Slab ranked
+        slab_init(&ranked, sizeof(Candidate), 0)
+        if slab_reserve(&ranked, <uint32_t>len(order)):
+            raise MemoryError("World: no memory for a ranking")
         for index in order:
-            link[0] = (<Candidate*>slab_at(found, <uint32_t>index)).holding
-            link = &holding_at(&state.accounts, link[0]).rank_next
-        link[0] = NIL
-        market_at(state, market).ranked_ms[longs] = state.now_ms
+            (<Candidate*>slab_at(&ranked, slab_take(&ranked)))[0] = (<Candidate*>slab_at(found, <uint32_t>index))[0]
+        ranking_hang(&self.world.state, market, longs, &ranked)
+        slab_release(&ranked)
         return 0

@@ -275,14 +275,8 @@ cdef inline void adl_positions(State* state, uint32_t account, slot_t only, uint
 cdef inline void cover_unified(State* state, slot_t slot, uint32_t market, uint32_t cause) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     cdef uint32_t account = unit.account, asset
-    cdef atoms_t lacking
     for asset in range(state.ledger.assets.count):
-        lacking = balance_lacking(state, account, asset)
-        if lacking > 0:
-            lacking -= fund_pays(state, account, slot, asset, lacking, market, cause)
-            if policy_of(state, account).shares_losses and market_at(state, market).quote_asset == asset:
-                lacking -= share_loss(state, account, slot, market, lacking, cause)
-            write_off(state, account, asset, market, NULL, lacking, cause)
+        lacking_cover(state, account, slot, asset, market, balance_lacking(state, account, asset), 1, cause)
         take_balance(state, account, backstop_of(state, account_at(&state.accounts, account).venue), asset, cause)
 
 

@@ -10,6 +10,7 @@ from engine.native.ledger cimport *
 from engine.native.market cimport *
 from engine.native.orders cimport *
 from engine.native.planted cimport *
+from engine.native.payment cimport *
 from engine.native.policy cimport *
 from engine.native.recorder cimport *
 from engine.native.risk cimport *
@@ -52,22 +53,14 @@ cdef inline atoms_t left_to_settle(State* state, Unit* unit, Market* market, ato
 # Pay the clearance fee on a step's fills, as far as the unit has it (X-14). O(1).
 cdef inline void clearance_pay(State* state, uint32_t market_id, slot_t slot, atoms_t worth, atoms_t equity, int64_t fee_ppm, uint32_t cause) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
-    cdef uint32_t asset = market_at(state, market_id).quote_asset, fund = venue_of(state, market_id).accounts + ACCOUNT_INSURANCE
-    cdef bint is_isolated = unit.holding != NIL
+    cdef uint32_t asset = market_at(state, market_id).quote_asset, fund = fund_of(state, market_at(state, market_id).venue)
     cdef atoms_t fee = 0
     mul_div_ceil(abs64(worth), fee_ppm, 1000000, &fee)
     if not planted(SLIP_FEE_ABOVE_LEFT):
         fee = min64(fee, max64(0, left_to_settle(state, unit, market_at(state, market_id), equity)))
     if fee <= 0:
         return
-    if is_isolated:
-        unit.margin_atoms -= fee
-    else:
-        balance_at(&state.ledger, unit.account, asset).atoms -= fee
-    balance_at(&state.ledger, fund, asset).atoms += fee
-    note_movement(state, MOVEMENT_CLEARANCE, market_id, <int32_t>unit.account, <int32_t>fund, asset, fee)
-    venue_journal(state, JOURNAL_PAYMENT, asset, <int32_t>unit.account, fund, 2 if is_isolated else 0, PAYMENT_CLEARANCE, 0,
-                  market_id if is_isolated else 0, fee)
+    pay(state, unit.account, slot, fund, NIL, asset, fee, market_id, PAYMENT_CLEARANCE)
     note_waterfall(state, WATERFALL_CLEARANCE, market_id, asset, <int32_t>unit.account, <int32_t>fund, 0, fee, NULL, cause)
 
 

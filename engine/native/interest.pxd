@@ -53,7 +53,7 @@ cdef inline void interest_charge(State* state, Collateral* terms, uint32_t accou
 # Interest on an asset falls due at a venue (phase 3), and will again. O(accounts, and the markets of those that lack the asset).
 cdef inline void interest_settle(State* state, slot_t slot, uint32_t venue) noexcept nogil:
     cdef Collateral* terms = collateral_at(&state.risk, slot)
-    cdef uint32_t payee = terms.lender if terms.lender != NIL else venue_at(state, venue).accounts + ACCOUNT_INSURANCE
+    cdef uint32_t payee = terms.lender if terms.lender != NIL else fund_of(state, venue)
     cdef uint32_t account
     cdef Account* owner
     cdef Balance* balance

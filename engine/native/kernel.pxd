@@ -33,7 +33,6 @@ from engine.native.replay cimport *
 from engine.native.recorder cimport *
 from engine.native.samples cimport *
 from engine.native.slab cimport *
-from engine.native.shortfall cimport backstop_of
 from engine.native.state cimport *
 from engine.native.takeover cimport *
 from engine.native.venue cimport *

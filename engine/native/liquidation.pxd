@@ -62,7 +62,7 @@ cdef inline void takeover_send(State* state, slot_t slot, Run* run) noexcept nog
 # One order that reduces the unit's largest position (X-5). O(markets of the account).
 cdef inline void stage_send(State* state, slot_t slot, Health* health) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
-    cdef Policy* policy = liquidator(state, unit)
+    cdef Policy* policy = policy_of(state, unit.account)
     cdef Run* run = run_of(state, unit)
     cdef Holding* holding = holding_at(&state.accounts, health.largest)
     cdef Market* market = market_at(state, holding.market)
@@ -121,7 +121,7 @@ cdef inline outlined_int liquidation_step(State* state, slot_t slot, uint32_t ca
     cdef Unit* unit = unit_of_state(state, slot)
     cdef uint32_t account = unit.account, landmark = unit.liquidation
     cdef MarginRules* rules = rules_of(state, account)
-    cdef Policy* policy = liquidator(state, unit)
+    cdef Policy* policy = policy_of(state, unit.account)
     cdef bint is_unified = account_at(&state.accounts, account).mode == MODE_UNIFIED
     cdef Health health
     if landmark == 0 or landmark != cause or unit.allowance_atoms == NO_RUN:

@@ -67,11 +67,8 @@ cdef inline void backstop_look(State* state, uint32_t venue) noexcept nogil:
 
 # A market where a venue's backstop has had a position has a new mark: it is looked at if it has one now. O(markets of the backstop).
 cdef inline outlined_int backstop_marked(State* state, uint32_t market) noexcept nogil:
-    cdef uint32_t venue = market_at(state, market).venue, account = policy_at(state, venue).backstop
-    cdef slot_t slot
-    if account == NIL:
-        account = venue_at(state, venue).accounts + ACCOUNT_INSURANCE
-    slot = holding_find(&state.accounts, account, market)
+    cdef uint32_t venue = market_at(state, market).venue
+    cdef slot_t slot = holding_find(&state.accounts, backstop_of(state, venue), market)
     if slot != NIL and holding_at(&state.accounts, slot).position_lots:
         backstop_look(state, venue)
     return 0

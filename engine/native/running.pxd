@@ -19,11 +19,6 @@ cdef enum:
     NO_RUN = -1                  # in place of a Run's slot: a liquidation that is only noted
 
 
-cdef inline Policy* liquidator(State* state, Unit* unit) noexcept nogil:
-    """The policy by which a unit is liquidated."""
-    return policy_at(state, account_at(&state.accounts, unit.account).venue)
-
-
 cdef inline Run* run_of(State* state, Unit* unit) noexcept nogil:
     """Where a running liquidation stands. Needs: it takes steps."""
     return run_at(state, <slot_t>unit.allowance_atoms)
@@ -32,7 +27,7 @@ cdef inline Run* run_of(State* state, Unit* unit) noexcept nogil:
 cdef inline void step_later(State* state, slot_t slot) noexcept nogil:
     """The unit's next step, an interval from now."""
     cdef Unit* unit = unit_of_state(state, slot)
-    venue_schedule(state, state.now_ms + liquidator(state, unit).interval_ms, PHASE_LIQUIDATION, EVENT_STEP, slot, 0, unit.liquidation)
+    venue_schedule(state, state.now_ms + policy_of(state, unit.account).interval_ms, PHASE_LIQUIDATION, EVENT_STEP, slot, 0, unit.liquidation)
 
 
 # A unit's liquidation begins: it leaves the index and takes its first step. A venue without stages only notes it. O(markets of the account).
@@ -44,7 +39,7 @@ cdef inline outlined_int liquidation_begins(State* state, slot_t slot, uint32_t 
         account_at(&state.accounts, unit.account).liquidation = landmark
     unit_disarm(state, slot)
     unit.allowance_atoms = NO_RUN
-    if liquidator(state, unit).stage_ppm == 0:
+    if policy_of(state, unit.account).stage_ppm == 0:
         return 0
     if slab_reserve(&state.runs, 1):
         state.fault = FAULT_NO_MEMORY

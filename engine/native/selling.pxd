@@ -198,7 +198,7 @@ cdef inline bint buy_back(State* state, Unit* unit, Health* health) noexcept nog
 # Send the sales and purchases of a step. Returns whether any was sent. Needs: nothing more can be repaid. O(collateral x levels).
 cdef inline outlined_int unit_sells(State* state, slot_t slot, Health* health) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
-    cdef Policy* policy = liquidator(state, unit)
+    cdef Policy* policy = policy_of(state, unit.account)
     cdef atoms_t lacking = lacking_worth(state, unit.account)
     cdef slot_t first
     cdef bint has_sent = 0

@@ -15,6 +15,7 @@ from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
 from engine.native.planted cimport *
+from engine.native.payment cimport *
 from engine.native.policy cimport *
 from engine.native.ranking cimport *
 from engine.native.recorder cimport *
@@ -33,20 +34,6 @@ cdef struct Winner:
     atoms_t most                 # b_i
     slot_t holding
     uint32_t account
-
-
-cdef inline Policy* policy_of(State* state, uint32_t account) noexcept nogil:
-    """The policy of the venue where an account stands."""
-    return policy_at(state, account_at(&state.accounts, account).venue)
-
-
-cdef inline uint32_t fund_of(State* state, uint32_t venue) noexcept nogil:
-    return venue_at(state, venue).accounts + ACCOUNT_INSURANCE
-
-
-cdef inline uint32_t backstop_of(State* state, uint32_t venue) noexcept nogil:
-    """The account that takes over at a venue (X-8)."""
-    return policy_at(state, venue).backstop if policy_at(state, venue).backstop != NIL else fund_of(state, venue)
 
 
 # What a backstop, or fund, is worth in a settlement asset (UNIFIED: of the unit that it is to help: all assets). O(markets of it).
@@ -71,7 +58,7 @@ cdef inline atoms_t fund_pays(State* state, uint32_t account, slot_t slot, uint3
         return 0
     if run != NULL and not planted(SLIP_FUND_PAYS_AGAIN):
         run.fund_paid += most
-    pay(state, fund, NIL, account, slot, asset, most, PAYMENT_FUND)
+    pay(state, fund, NIL, account, slot, asset, most, NO_MARKET, PAYMENT_FUND)
     note_waterfall(state, WATERFALL_FUND, market, asset, <int32_t>account, <int32_t>fund, 0, most, NULL, landmark)
     return most
 
@@ -142,7 +129,7 @@ cdef inline atoms_t share_loss(State* state, uint32_t account, slot_t slot, uint
     cdef uint32_t asset = market_at(state, market_id).quote_asset, i, landmark
     cdef atoms_t total, paid, left, part
     slab_init(&winners, sizeof(Winner), 0)
-    if lacking <= 0 or not winners_collect(state, market_id, &winners, &total) or total == 0:
+    if not winners_collect(state, market_id, &winners, &total) or total == 0:
         slab_release(&winners)
         return 0
     paid = min64(lacking, total)
@@ -158,7 +145,7 @@ cdef inline atoms_t share_loss(State* state, uint32_t account, slot_t slot, uint
         part = winner.most + (1 if left > 0 and not planted(SLIP_SHARED_ATOMS_KEPT) else 0)
         left -= 1 if left > 0 else 0
         if part:
-            pay(state, winner.account, holding_at(&state.accounts, winner.holding).unit, account, slot, asset, part, PAYMENT_SHARE)
+            pay(state, winner.account, holding_at(&state.accounts, winner.holding).unit, account, slot, asset, part, NO_MARKET, PAYMENT_SHARE)
             note_waterfall(state, WATERFALL_SHARE, market_id, asset, <int32_t>account, <int32_t>winner.account, 0, part, NULL, landmark)
             unit_wrote(state, holding_at(&state.accounts, winner.holding).unit)
             account_defund(state, winner.account, asset, market_id, landmark)
@@ -186,14 +173,19 @@ cdef inline void write_off(State* state, uint32_t account, uint32_t asset, uint3
     note_movement(state, MOVEMENT_WRITE_OFF, market_id, <int32_t>payer, <int32_t>account, asset, lacking)
 
 
-# Cover what is below 0 of a flat unit, or of a flat account without one (slot NIL): fund (unless it has paid already), shared loss, bad debt.
-# O(holders of the market where losses are shared).
-cdef inline outlined_int shortfall_cover(State* state, uint32_t account, slot_t slot, uint32_t asset, uint32_t market_id, bint from_fund, uint32_t parent) noexcept nogil:
-    cdef Unit* unit = unit_of_state(state, slot) if slot != NIL else NULL
-    cdef atoms_t lacking = -(unit.margin_atoms if unit != NULL and unit.holding != NIL else balance_at(&state.ledger, account, asset).atoms)
+# Cover what an account lacks of an asset: fund (unless it has paid already), loss shared in that asset, bad debt. `slot`: its unit, NIL
+# without. O(holders of the market where losses are shared).
+cdef inline void lacking_cover(State* state, uint32_t account, slot_t slot, uint32_t asset, uint32_t market_id, atoms_t lacking, bint from_fund, uint32_t parent) noexcept nogil:
     if lacking > 0 and from_fund:
         lacking -= fund_pays(state, account, slot, asset, lacking, market_id, parent)
     if lacking > 0 and policy_of(state, account).shares_losses and market_at(state, market_id).quote_asset == asset:
         lacking -= share_loss(state, account, slot, market_id, lacking, parent)
-    write_off(state, account, asset, market_id, unit, lacking, parent)
+    write_off(state, account, asset, market_id, unit_of_state(state, slot) if slot != NIL else NULL, lacking, parent)
+
+
+# Cover what is below 0 of a flat unit: its isolated margin or its balance; or of a flat account without one (slot NIL). O(as lacking_cover).
+cdef inline outlined_int shortfall_cover(State* state, uint32_t account, slot_t slot, uint32_t asset, uint32_t market_id, bint from_fund, uint32_t parent) noexcept nogil:
+    cdef Unit* unit = unit_of_state(state, slot) if slot != NIL else NULL
+    cdef atoms_t money = unit.margin_atoms if unit != NULL and unit.holding != NIL else balance_at(&state.ledger, account, asset).atoms
+    lacking_cover(state, account, slot, asset, market_id, -money, from_fund, parent)
     return 0

@@ -345,6 +345,16 @@ cdef inline Policy* policy_at(State* state, uint32_t venue) noexcept nogil:
     return <Policy*>(state.policies.base) + venue
 
 
+cdef inline uint32_t fund_of(State* state, uint32_t venue) noexcept nogil:
+    """The insurance fund of a venue (V-7)."""
+    return venue_at(state, venue).accounts + ACCOUNT_INSURANCE
+
+
+cdef inline uint32_t backstop_of(State* state, uint32_t venue) noexcept nogil:
+    """The account that takes over at a venue (X-8)."""
+    return policy_at(state, venue).backstop if policy_at(state, venue).backstop != NIL else fund_of(state, venue)
+
+
 cdef inline Run* run_at(State* state, slot_t slot) noexcept nogil:
     return <Run*>(state.runs.base) + slot
 

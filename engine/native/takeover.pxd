@@ -16,6 +16,7 @@ from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.planted cimport *
+from engine.native.payment cimport *
 from engine.native.policy cimport *
 from engine.native.publish cimport backstop_look
 from engine.native.recorder cimport *
@@ -38,18 +39,13 @@ cdef inline atoms_t balance_lacking(State* state, uint32_t account, uint32_t ass
     return balance.owed - balance.atoms
 
 
-cdef inline bint settles_somewhere(State* state, uint32_t account, uint32_t asset) noexcept nogil:
-    """Whether an account has a position that settles in an asset: then the position bears what is lacking of it (X-7)."""
-    return not account_is_flat(state, account, asset)
-
-
 # Whether a unified account's backstop has the money for what is lacking of assets without positions. O(assets x markets of the account).
 cdef inline bint has_the_money(State* state, uint32_t account, uint32_t backstop) noexcept nogil:
     cdef uint32_t asset
     cdef atoms_t lacking
     for asset in range(state.ledger.assets.count):
         lacking = balance_lacking(state, account, asset)
-        if lacking > 0 and not settles_somewhere(state, account, asset) and lacking > balance_at(&state.ledger, backstop, asset).atoms:
+        if lacking > 0 and account_is_flat(state, account, asset) and lacking > balance_at(&state.ledger, backstop, asset).atoms:
             return 0
     return 1
 
@@ -143,12 +139,12 @@ cdef inline void take_balance(State* state, uint32_t account, uint32_t backstop,
         state.fault = FAULT_NO_MEMORY
         return
     if lacking > 0:
-        pay(state, backstop, NIL, account, NIL, asset, lacking, PAYMENT_BALANCE)
+        pay(state, backstop, NIL, account, NIL, asset, lacking, NO_MARKET, PAYMENT_BALANCE)
         note_waterfall(state, WATERFALL_BALANCE, NO_MARKET, asset, <int32_t>account, <int32_t>backstop, 0, -lacking, NULL, landmark)
     if balance_at(&state.ledger, account, asset).owed > 0:
         funds_repay(state, account, asset, balance_at(&state.ledger, account, asset).owed)
     if lacking < 0:
-        pay(state, account, NIL, backstop, NIL, asset, -lacking, PAYMENT_BALANCE)
+        pay(state, account, NIL, backstop, NIL, asset, -lacking, NO_MARKET, PAYMENT_BALANCE)
         note_waterfall(state, WATERFALL_BALANCE, NO_MARKET, asset, <int32_t>account, <int32_t>backstop, 0, -lacking, NULL, landmark)
 
 
@@ -161,7 +157,7 @@ cdef inline void take_all(State* state, slot_t slot, Health* health, uint32_t la
         take_positions(state, unit, unit.asset, health.equity, health, landmark)
         return
     for asset in range(state.ledger.assets.count):
-        if settles_somewhere(state, account, asset):
+        if not account_is_flat(state, account, asset):
             take_positions(state, unit, asset, asset_net(state, account, asset, &is_known), health, landmark)
     for asset in range(state.ledger.assets.count):
         if balance_at(&state.ledger, account, asset).atoms or balance_at(&state.ledger, account, asset).owed > 0:

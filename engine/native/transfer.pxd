@@ -1,8 +1,8 @@
-# Transfer: a position, or money, that a venue moves from one account to another, outside the book (L-14, X-8, X-10, X-11).
+# Transfer: a position that a venue moves from one account to another, outside the book (L-14, X-8, X-11).
 #
-#   giver: closes n lots at v ---- n lots ----> receiver: closes the other side first, opens the rest        money: payer -> receiver
+#   giver: closes n lots at v ---- n lots ----> receiver: closes the other side first, opens the rest
 #
-# Stands on: venue. Promises: positions and costs of the market still sum to 0 with its clearing (L-7), balances to the deposits (L-2);
+# Stands on: venue. Promises: positions and costs of the market still sum to 0 with its clearing (L-7);
 # the journal has a row of it, whoever is met looks at its margin in the same event (E-4), keeps its reduce-only orders within its
 # position, and is told.
 
@@ -13,6 +13,7 @@ from engine.native.book cimport NO_PRICE
 from engine.native.isolated cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
+from engine.native.payment cimport *
 from engine.native.planted cimport *
 from engine.native.recorder cimport *
 from engine.native.risk cimport *
@@ -22,49 +23,6 @@ from engine.native.state cimport *
 from engine.native.unit cimport *
 from engine.native.venue cimport *
 
-
-# ---- money ----
-
-cdef inline atoms_t* money_of(State* state, Unit* unit) noexcept nogil:
-    """Where a unit's own money stands: its margin (ISOLATED), or its account's balance."""
-    if unit.holding != NIL:
-        return &unit.margin_atoms
-    return &balance_at(&state.ledger, unit.account, unit.asset).atoms
-
-
-cdef inline uint8_t payment_movement(uint8_t why) noexcept nogil:
-    if why == PAYMENT_BALANCE:
-        return MOVEMENT_TAKEOVER
-    if why == PAYMENT_FUND:
-        return MOVEMENT_FUND
-    return MOVEMENT_SHARED_LOSS if why == PAYMENT_SHARE else MOVEMENT_CLEARANCE
-
-
-# Pay atoms of an asset; of an isolated position (`*_unit` not NIL, ISOLATED) from or into its margin. Both have a row. Cannot fail. O(1).
-cdef inline void pay(State* state, uint32_t payer, slot_t payer_unit, uint32_t receiver, slot_t receiver_unit, uint32_t asset, atoms_t atoms, uint8_t why) noexcept nogil:
-    cdef Unit* from_margin = NULL
-    cdef Unit* to_margin = NULL
-    cdef uint32_t market = NO_MARKET
-    if payer_unit != NIL and unit_of_state(state, payer_unit).holding != NIL:
-        from_margin = unit_of_state(state, payer_unit)
-        market = holding_at(&state.accounts, from_margin.holding).market
-    if receiver_unit != NIL and unit_of_state(state, receiver_unit).holding != NIL:
-        to_margin = unit_of_state(state, receiver_unit)
-        market = holding_at(&state.accounts, to_margin.holding).market
-    if from_margin != NULL:
-        from_margin.margin_atoms -= atoms
-    else:
-        balance_at(&state.ledger, payer, asset).atoms -= atoms
-    if to_margin != NULL:
-        to_margin.margin_atoms += atoms
-    else:
-        balance_at(&state.ledger, receiver, asset).atoms += atoms
-    note_movement(state, payment_movement(why), market, <int32_t>payer, <int32_t>receiver, asset, atoms)
-    venue_journal(state, JOURNAL_PAYMENT, asset, <int32_t>payer, receiver, (2 if from_margin != NULL else 0) + (1 if to_margin != NULL else 0),
-                  why, 0, market if market != NO_MARKET else 0, atoms)
-
-
-# ---- positions ----
 
 cdef inline void realise(State* state, uint32_t market_id, Holding* holding, atoms_t realised) noexcept nogil:
     """Realised PnL of a transfer, between clearing and whoever holds it."""

@@ -6,6 +6,7 @@
 from engine.native.types cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
+from engine.native.policy cimport *
 from engine.native.risk cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
@@ -18,6 +19,11 @@ cdef inline Unit* unit_of_state(State* state, slot_t slot) noexcept nogil:
 cdef inline MarginRules* rules_of(State* state, uint32_t account) noexcept nogil:
     """The margin rules of the venue where an account stands."""
     return rules_at(&state.risk, account_at(&state.accounts, account).venue)
+
+
+cdef inline Policy* policy_of(State* state, uint32_t account) noexcept nogil:
+    """The policy of the venue where an account stands."""
+    return policy_at(state, account_at(&state.accounts, account).venue)
 
 
 # The unit of an account that settles in an asset (CROSS) or its one unit (UNIFIED); NIL if it has none. O(units of the account).
