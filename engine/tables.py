@@ -158,6 +158,11 @@ class Tables:
         return self["waterfall"]
 
     @property
+    def actions(self) -> ColumnTable:
+        """Every executed action at protocols, pools, issuers and routes, done or refused (B-6)."""
+        return self["actions"]
+
+    @property
     def journal(self) -> ColumnTable:
         """The commands as they reached their books (J-1)."""
         return self["journal"]

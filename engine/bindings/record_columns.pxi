@@ -33,6 +33,8 @@ cdef uint8_t MOVEMENT_WIDTHS[MOVEMENT_COLUMNS]
 MOVEMENT_WIDTHS[:] = [8, 8, 4, 4, 2, 2, 1]
 cdef uint8_t WATERFALL_WIDTHS[WATERFALL_COLUMNS]
 WATERFALL_WIDTHS[:] = [8, 8, 8, 8, 8, 8, 8, 4, 4, 4, 2, 2, 1]
+cdef uint8_t ACTED_WIDTHS[ACTED_COLUMNS]
+ACTED_WIDTHS[:] = [8, 8, 8, 8, 8, 8, 4, 4, 4, 4, 2, 2, 2, 1, 1]
 
 cdef tuple ORDER_NAMES = ("time_ms", "number", "price_ticks", "qty_lots", "filled_lots", "leaves_lots", "account", "cause", "market",
                           "kind", "side", "order_type", "time_in_force", "reject_reason")
@@ -49,6 +51,9 @@ cdef tuple MOVEMENT_DTYPES = ("i8", "i8", "i4", "i4", "u2", "u2", "u1")
 cdef tuple WATERFALL_NAMES = ("time_ms", "qty_lots", "atoms", "mark_ticks", "equity_atoms", "requirement_atoms", "notional_atoms", "account",
                               "counterparty", "landmark", "market", "asset", "kind")
 cdef tuple WATERFALL_DTYPES = ("i8", "i8", "i8", "i8", "i8", "i8", "i8", "i4", "i4", "u4", "u2", "u2", "u1")
+cdef tuple ACTED_NAMES = ("time_ms", "number", "atoms", "paid_atoms", "got_atoms", "gas_atoms", "account", "party", "cause", "landmark", "target",
+                          "asset", "other", "kind", "reason")
+cdef tuple ACTED_DTYPES = ("i8", "i8", "i8", "i8", "i8", "i8", "i4", "i4", "u4", "u4", "u2", "u2", "u2", "u1", "u1")
 
 # A world's tables by name: names, dtypes, and by column the number that stands for "none", null in Arrow and Parquet.
 cdef dict _WORLD_TABLES = {
@@ -61,6 +66,7 @@ cdef dict _WORLD_TABLES = {
     "accounts": (ACCOUNT_NAMES, ACCOUNT_DTYPES, {}),
     "movements": (MOVEMENT_NAMES, MOVEMENT_DTYPES, {"market": NO_MARKET}),
     "waterfall": (WATERFALL_NAMES, WATERFALL_DTYPES, {"market": NO_MARKET, "mark_ticks": NO_PRICE}),
+    "actions": (ACTED_NAMES, ACTED_DTYPES, {}),
     "journal": (JOURNAL_NAMES, JOURNAL_DTYPES, {}),
 }
 
@@ -74,6 +80,7 @@ cdef void recorder_open(Recorder* recorder) noexcept:
     table_init(&recorder.accounts, ACCOUNT_WIDTHS, ACCOUNT_COLUMNS, TABLE_SHIFT)
     table_init(&recorder.movements, MOVEMENT_WIDTHS, MOVEMENT_COLUMNS, TABLE_SHIFT)
     table_init(&recorder.waterfall, WATERFALL_WIDTHS, WATERFALL_COLUMNS, TABLE_SHIFT)
+    table_init(&recorder.actions, ACTED_WIDTHS, ACTED_COLUMNS, TABLE_SHIFT)
     slab_init(&recorder.seen, sizeof(TouchSeen), 0)
     recorder.depth_levels = 10
 
@@ -98,4 +105,6 @@ cdef Table* world_table(State* state, str name) noexcept:
         return &state.recorder.movements
     if name == "waterfall":
         return &state.recorder.waterfall
+    if name == "actions":
+        return &state.recorder.actions
     return &state.journal

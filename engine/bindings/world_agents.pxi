@@ -88,6 +88,7 @@ cdef class _WorldAgents(_WorldWhatIf):
         cdef int64_t first = self.start_time(start_ms)
         cdef Agent head
         memset(&head, 0, sizeof(Agent))
+        head.desk = NIL
         head.base_ms = border_int(latency_ms, "latency_ms", 0, _MS_MOST)
         head.picture_ms = border_int(picture_ms, "picture_ms", 0, _MS_MOST)
         head.behaviour = behaviour

@@ -86,6 +86,7 @@ cdef class _WorldCallers(_WorldReplay):
         cdef int64_t first_ms = self.start_time(start_ms)
         cdef Agent head
         memset(&head, 0, sizeof(Agent))
+        head.desk = NIL
         if not isinstance(name, str):
             raise bad_input("name", "a string", name)
         if not count or len(set(numbers)) != count or not as_array and count != 1:

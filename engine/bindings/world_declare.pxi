@@ -40,7 +40,7 @@ cdef class _WorldDeclaring(_WorldTables):
         for i in range(count):
             account = account_at(&state.accounts, slab_take(&state.accounts.accounts))
             memset(account, 0, sizeof(Account))
-            account.holdings = account.agent = account.units = NIL
+            account.holdings = account.agent = account.units = account.loans = NIL
             account.venue = <uint16_t>venue
             account.mode = mode
         return first

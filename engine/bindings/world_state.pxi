@@ -11,6 +11,9 @@ cdef dict _FAULT_TEXTS = {
     FAULT_RESERVED: "a reserved amount that is not what the orders reserve (V-1)", FAULT_ROWS: "an account's rows of balances are out of order (L-1)",
     FAULT_WORKING: "an account's resting lots or atoms are not those of its orders (U-10)",
     FAULT_MARGIN: "a unit whose state, or whose triggers, are not what its evaluation says (C-4, E-1)",
+    FAULT_LENDING: "a reserve owes more than it has, or a loan's level or triggers are not what its evaluation says (Y-20, Y-21)",
+    FAULT_POOLS: "a pool's balances are not what its account has (Z-16)",
+    FAULT_ISSUERS: "what is on its way, or a token's supply, is not what routes and issuers say (K-1, I-3)",
 }
 cdef dict _SNAPSHOT_TEXTS = {
     SNAPSHOT_SHORT: "it is too short", SNAPSHOT_FOREIGN: "it is no snapshot of this engine", SNAPSHOT_OTHER_VERSION: "it has another snapshot version",
@@ -64,6 +67,11 @@ cdef class _WorldState:
         slab_init(&state.runs, sizeof(Run), 0)
         slab_init(&state.sell_order, 4, 0)
         slab_init(&state.roster, 4, 0)
+        lending_init(&state.lending)
+        pools_begin(&state.amm)
+        issuers_begin(&state.issuers)
+        slab_init(&state.chains, sizeof(Chain), 0)
+        slab_init(&state.actions, sizeof(Action), <uint32_t><size_t>&(<Action*>NULL).next)
         slab_init(&state.agents, sizeof(Agent), 0)
         slab_init(&state.laws, sizeof(Law), 0)
         slab_init(&state.notices, sizeof(Notice), 0)
@@ -99,11 +107,14 @@ cdef class _WorldState:
         row.has_gateway = row.service_us > 0
         if state.venues.count >= VENUES_MAX:
             raise bad_input("venue", f"at most {VENUES_MAX} venues", "another one")
-        if slab_reserve(&state.venues, 1) or slab_reserve(&state.risk.rules, 1) or slab_reserve(&state.policies, 1):
+        if slab_reserve(&state.venues, 1) or slab_reserve(&state.risk.rules, 1) or slab_reserve(&state.policies, 1) or slab_reserve(&state.chains, 1):
             raise MemoryError("World: no memory for another venue")
         cdef uint32_t number = slab_take(&state.venues)
         venue_at(state, number)[0] = row
         policy_at(state, slab_take(&state.policies))[0] = policy
+        slab_take(&state.chains)
+        memset(chain_at(state, number), 0, sizeof(Chain))
+        chain_at(state, number).first = chain_at(state, number).last = NIL
         rules_begin(rules_at(&state.risk, slab_take(&state.risk.rules)))
         return number
 

@@ -29,7 +29,7 @@ cdef class _WorldTables(_WorldState):
 
     def record(self, *, trades=None, journal=None, orders=None, quotes=None, quote_sizes=None, last=None, mid_every_ms=None,
                depth_every_ms=None, depth_levels=None, samples_every_ms=None, accounts_every_ms=None, accounts=None,
-               movements=None, waterfall=None):
+               movements=None, waterfall=None, actions=None):
         """Say which tables are written from now on; what is not named stays as it is.
 
         Parameters
@@ -58,6 +58,8 @@ cdef class _WorldTables(_WorldState):
             A row for each move of atoms in the ledger.
         waterfall : bool
             A row for what happens in liquidations (rule X-15).
+        actions : bool
+            A row for each action that is executed, done or refused (rule B-6).
 
         Raises
         ------
@@ -77,6 +79,7 @@ cdef class _WorldTables(_WorldState):
         cdef bint orders_ = border_switch(orders, "orders", recorder.records_orders)
         cdef bint movements_ = border_switch(movements, "movements", recorder.records_movements)
         cdef bint waterfall_ = border_switch(waterfall, "waterfall", recorder.records_waterfall)
+        cdef bint actions_ = border_switch(actions, "actions", recorder.records_actions)
         touch |= TOUCH_PRICES * border_switch(quotes, "quotes", (recorder.touch & TOUCH_PRICES) != 0)
         touch |= TOUCH_LOTS * border_switch(quote_sizes, "quote_sizes", (recorder.touch & TOUCH_LOTS) != 0)
         touch |= TOUCH_LAST * border_switch(last, "last", (recorder.touch & TOUCH_LAST) != 0)
@@ -99,6 +102,7 @@ cdef class _WorldTables(_WorldState):
         recorder.records_orders = orders_
         recorder.records_movements = movements_
         recorder.records_waterfall = waterfall_
+        recorder.records_actions = actions_
         recorder.touch = touch
         recorder.depth_levels = levels
         recorder.all_accounts = all_accounts
@@ -123,6 +127,7 @@ cdef class _WorldTables(_WorldState):
             "depth_every_ms": recorder.every_ms[SAMPLE_LEVELS], "depth_levels": recorder.depth_levels,
             "samples_every_ms": recorder.every_ms[SAMPLE_SUMMARY], "accounts_every_ms": recorder.every_ms[SAMPLE_ACCOUNTS],
             "accounts": "all" if recorder.all_accounts else "positions", "movements": bool(recorder.records_movements), "waterfall": bool(recorder.records_waterfall),
+            "actions": bool(recorder.records_actions),
         }
 
     cdef set recorded_tables(self):
@@ -133,7 +138,7 @@ cdef class _WorldTables(_WorldState):
             "trades": state.records_trades, "journal": state.records_journal, "orders": recorder.records_orders,
             "quotes": recorder.touch & TOUCH_PRICES, "depth": recorder.every_ms[SAMPLE_LEVELS],
             "samples": recorder.every_ms[SAMPLE_SUMMARY], "accounts": recorder.every_ms[SAMPLE_ACCOUNTS],
-            "movements": recorder.records_movements, "waterfall": recorder.records_waterfall, "prices": True,
+            "movements": recorder.records_movements, "waterfall": recorder.records_waterfall, "actions": recorder.records_actions, "prices": True,
         }
         return {name for name, is_on in switches.items() if is_on}
 
@@ -149,7 +154,7 @@ cdef class _WorldTables(_WorldState):
         Parameters
         ----------
         name : str
-            ``trades``, ``orders``, ``quotes``, ``depth``, ``samples``, ``prices``, ``accounts``, ``movements``, ``waterfall`` or ``journal``; the
+            ``trades``, ``orders``, ``quotes``, ``depth``, ``samples``, ``prices``, ``accounts``, ``movements``, ``waterfall``, ``actions`` or ``journal``; the
             columns are in ``docs/tables.md``.
 
         Returns

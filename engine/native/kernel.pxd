@@ -7,6 +7,7 @@
 
 from engine.native.types cimport *
 from engine.native.adl cimport *
+from engine.native.chain cimport *
 from engine.native.ahead cimport *
 from engine.native.agents.arbitrage cimport *
 from engine.native.agents.flow cimport *
@@ -22,9 +23,13 @@ from engine.native.columns cimport *
 from engine.native.funding cimport *
 from engine.native.holders cimport top_up_arrives
 from engine.native.interest cimport *
+from engine.native.issue cimport transit_arrives
 from engine.native.link cimport *
 from engine.native.margin_check cimport *
 from engine.native.liquidation cimport *
+from engine.native.loan_check cimport loans_check
+from engine.native.loan_sale cimport sale_step
+from engine.native.loan_clock cimport protocol_accrues
 from engine.native.mass_quote cimport *
 from engine.native.planted cimport *
 from engine.native.publish cimport *
@@ -44,7 +49,7 @@ cdef extern from *:
     const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
 
 cdef enum:
-    WORLD_SLABS = 55 + 10        # the behaviours' rows last
+    WORLD_SLABS = 80 + 13        # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -112,8 +117,33 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[52] = &state.runs
     slabs[53] = &state.sell_order
     slabs[54] = &state.roster
+    slabs[55] = &state.lending.protocols
+    slabs[56] = &state.lending.reserves
+    slabs[57] = &state.lending.loans
+    slabs[58] = &state.lending.entries
+    slabs[59] = &state.lending.watchers
+    slabs[60] = &state.lending.due
+    slabs[61] = &state.lending.series_first
+    slabs[62] = &state.lending.triggers.triggers
+    slabs[63] = &state.lending.triggers.series
+    slabs[64] = &state.lending.triggers.roots
+    slabs[65] = &state.lending.triggers.pages
+    slabs[66] = &state.amm.pools
+    slabs[67] = &state.amm.products
+    slabs[68] = &state.amm.stables
+    slabs[69] = &state.amm.ranges
+    slabs[70] = &state.amm.ticks
+    slabs[71] = &state.amm.shares
+    slabs[72] = &state.amm.positions
+    slabs[73] = &state.issuers.issuers
+    slabs[74] = &state.issuers.routes
+    slabs[75] = &state.issuers.transits
+    slabs[76] = &state.issuers.outages
+    slabs[77] = &state.issuers.listed
+    slabs[78] = &state.chains
+    slabs[79] = &state.actions
     for behaviour in range(BEHAVIOURS):
-        slabs[55 + behaviour] = &state.rows[behaviour]
+        slabs[80 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 
@@ -250,6 +280,18 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         replay_begins(state, event.a)
     elif event.kind == EVENT_REPLAY_ROWS:
         replay_arrives(state, event.a)
+    elif event.kind == EVENT_ACTION:
+        action_arrives(state, event.a)
+    elif event.kind == EVENT_BLOCK:
+        block_executes(state, event.a)
+    elif event.kind == EVENT_LOANS:
+        loans_check(state)
+    elif event.kind == EVENT_ACCRUE:
+        protocol_accrues(state, event.a)
+    elif event.kind == EVENT_SALE:
+        sale_step(state, event.a)
+    elif event.kind == EVENT_ARRIVAL:
+        transit_arrives(state, event.a)
     elif event.kind == EVENT_SAMPLE:
         record_sample(state, event.a, event.b)
     else:

@@ -21,6 +21,8 @@ cdef enum LandmarkKind:
     LANDMARK_TAKEOVER = 9        # a backstop took a unit's positions (X-8); value: its worth, atoms
     LANDMARK_ADL = 10            # a position is closed against others (X-11); value: lots
     LANDMARK_SHARED_LOSS = 11    # a loss is shared (X-10); value: atoms
+    LANDMARK_MARGIN_CALL = 12    # a loan is called (Y-21); value: collateral - debt, value atoms
+    LANDMARK_UNWIND = 13         # a loop is left (A-12); value: debt, atoms
 
 cdef enum MoverKind:
     MOVER_NONE = 0

@@ -107,10 +107,8 @@ cdef inline Agent* hearer(State* state, uint32_t account, uint32_t what) noexcep
     return agent_at(state, agent)
 
 
-# Send a notice about a market to the agent of an account that has a holding there: it arrives in phase 9, after the way back. NULL without
-# memory (latched). O(markets of the account).
-cdef inline Notice* notice_send(State* state, Agent* agent, uint32_t account, uint32_t market, uint8_t kind) noexcept nogil:
-    cdef slot_t slot = desk_of(&state.accounts, holding_find(&state.accounts, account, market))
+# Send a notice to an agent on the link of a desk: it arrives in phase 9, after the way back. NULL without memory (latched). O(1).
+cdef inline Notice* notice_on(State* state, Agent* agent, uint32_t number, slot_t slot, uint32_t market, uint8_t kind) noexcept nogil:
     cdef Desk* desk
     cdef Notice* notice
     if slot == NIL or slab_reserve(&state.notices, 1):
@@ -122,7 +120,7 @@ cdef inline Notice* notice_send(State* state, Agent* agent, uint32_t account, ui
     notice.time_ms = state.now_ms
     notice.kind = kind
     notice.reason = 0
-    notice.agent = account_at(&state.accounts, account).agent
+    notice.agent = number
     notice.market = market
     desk.in_due_ms = max64(desk.in_due_ms, state.now_ms + agent.base_ms
                            + latency_ms(state, agent, agent.law, PURPOSE_NOTICE, desk.in_draws, market))
@@ -132,10 +130,18 @@ cdef inline Notice* notice_send(State* state, Agent* agent, uint32_t account, ui
     return notice
 
 
+# Send a notice about a market to the agent of an account that has a holding there: it arrives in phase 9, after the way back. NULL without
+# memory (latched). O(markets of the account).
+cdef inline Notice* notice_send(State* state, Agent* agent, uint32_t account, uint32_t market, uint8_t kind) noexcept nogil:
+    return notice_on(state, agent, account_at(&state.accounts, account).agent, desk_of(&state.accounts, holding_find(&state.accounts, account, market)), market, kind)
+
+
 cdef inline void notice_done(State* state, slot_t slot) noexcept nogil:
     """Free a notice that was handed over; a watcher may be told anew."""
     if notice_at(state, slot).kind == NOTICE_BOOK:
         watcher_at(state, notice_at(state, slot).slot).is_told = 0
+    elif notice_at(state, slot).kind == NOTICE_LOAN and notice_at(state, slot).slot != NIL:
+        (<ProtocolWatcher*>(state.lending.watchers.base) + notice_at(state, slot).slot).is_told = 0
     slab_give(&state.notices, slot)
 
 

@@ -18,6 +18,7 @@ from engine.native.holders cimport *
 from engine.native.lineage cimport *
 from engine.native.market cimport *
 from engine.native.risk cimport *
+from engine.native.published cimport *
 from engine.native.running cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
@@ -53,18 +54,6 @@ cdef inline int compare_changes(const void* x, const void* y) noexcept nogil:
 
 
 # ---- causes ----
-
-cdef inline uint32_t publication_landmark(State* state, uint32_t series) noexcept nogil:
-    """The landmark of the publication that a series shows now, made when it is first found to have done something."""
-    cdef Market* market = market_at(state, series >> 1)
-    cdef bint is_index = series & SERIES_INDEX
-    cdef uint32_t* slot = &market.index_landmark if is_index else &market.mark_landmark
-    cdef Mover* mover = &market.index_mover if is_index else &market.mark_mover
-    if slot[0] == 0:
-        slot[0] = venue_landmark(state, LANDMARK_PUBLICATION, series >> 1, -1, mover.cause, market.index_ticks if is_index else market.mark_ticks)
-        landmark_at(&state.lineage, slot[0]).mover = mover[0]
-    return slot[0]
-
 
 # What the move of a term's series since its trigger was set has taken from the unit (gains: has given it). O(1).
 cdef inline atoms_t term_took(State* state, Term* term, bint gains) noexcept nogil:
@@ -118,12 +107,12 @@ cdef inline uint32_t change_landmark(State* state, Change* change, uint16_t kind
     cdef uint32_t market = 0
     for i in range(change.terms_first, change.terms_end):        # causes are recorded before what they caused
         if shares < CAUSES_MOST and term_at(&state.risk, i).took:
-            publication_landmark(state, term_at(&state.risk, i).series)
+            series_landmark(state, term_at(&state.risk, i).series)
             shares += 1
     shares = 0
     if heaviest != NIL:
         market = term_at(&state.risk, heaviest).series >> 1
-        parent = publication_landmark(state, term_at(&state.risk, heaviest).series)
+        parent = series_landmark(state, term_at(&state.risk, heaviest).series)
     elif change.health.largest != NIL:
         market = holding_at(&state.accounts, change.health.largest).market
     landmark = venue_landmark(state, kind, market, <int32_t>change.account, parent,
@@ -133,7 +122,7 @@ cdef inline uint32_t change_landmark(State* state, Change* change, uint16_t kind
             continue
         mul_div_floor(term_at(&state.risk, i).took, WEIGHT_ONE_PPM, max64(1, total), &weight)
         if weight:
-            parent = publication_landmark(state, term_at(&state.risk, i).series)
+            parent = series_landmark(state, term_at(&state.risk, i).series)
             if lineage_share(&state.lineage, landmark, shares, parent, <uint32_t>weight):
                 state.fault = FAULT_NO_MEMORY
             shares += 1

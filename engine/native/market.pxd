@@ -58,6 +58,7 @@ cdef struct Market:
     Mover mark_mover             # mover behind the published mark
     uint32_t mark_landmark       # its landmark, 0 until it has found a breach
     uint32_t index_landmark
+    uint32_t oracle_landmark
     int64_t oracle_ticks         # published oracle, for collateral and lending (P-1); NO_PRICE before the first
     time_ms_t oracle_ms          # when
     Mover oracle_mover           # mover behind it
@@ -116,6 +117,7 @@ cdef struct Account:
     uint8_t mode                 # AccountMode (risk.pxd)
     uint8_t pad
     slot_t units                 # its first Unit, NIL none
+    slot_t loans                 # its first Loan, NIL none (loans.pxd)
 
 cdef enum:
     RECENT_BITS = 12

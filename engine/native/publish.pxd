@@ -16,6 +16,7 @@ from engine.native.ladder cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
 from engine.native.law cimport Law, law_ms
+from engine.native.loan_arming cimport reserves_moved
 from engine.native.market cimport *
 from engine.native.prices cimport *
 from engine.native.risk cimport *
@@ -43,6 +44,8 @@ cdef inline Oracle* oracle_at(State* state, uint32_t slot) noexcept nogil:
 cdef inline void series_moved(State* state, uint32_t market, int kind) noexcept nogil:
     cdef Market* row = market_at(state, market)
     cdef bint is_index = kind == ORACLE_INDEX
+    if state.lending.reserves.count:
+        reserves_moved(state, market, kind, published_ticks(row, kind))
     if kind == ORACLE_ORACLE:
         return                           # lending reads it; no margin unit does
     if series_move(&state.risk.triggers, 2 * market + (SERIES_INDEX if is_index else SERIES_MARK),
@@ -90,6 +93,7 @@ cdef inline void venue_publish(State* state, slot_t slot) noexcept nogil:
         market.oracle_ticks = publication.price_ticks
         market.oracle_ms = state.now_ms
         market.oracle_mover = publication.mover
+        market.oracle_landmark = 0
     else:
         market.mark_ticks = publication.price_ticks
         market.mark_ms = state.now_ms

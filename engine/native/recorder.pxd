@@ -83,6 +83,11 @@ cdef enum MovementKind:
     MOVEMENT_FUND = 15           # the insurance fund pays (X-10)
     MOVEMENT_SHARED_LOSS = 16    # X-10
     MOVEMENT_CLEARANCE = 17      # X-14
+    MOVEMENT_GAS = 18            # of an action (B-4)
+    MOVEMENT_LENDING = 19        # to or from a protocol (section Y)
+    MOVEMENT_POOL = 20           # to or from a pool (Z-16)
+    MOVEMENT_ROUTE = 21          # onto a route, off it, or its fee (K-1)
+    MOVEMENT_ISSUER = 22         # to or from an issuer; made (from outside) or destroyed (to outside) (I-2, I-4)
 
 cdef enum MovementColumn:
     MOVEMENT_TIME = 0            # int64
@@ -122,6 +127,25 @@ cdef enum WaterfallColumn:
     WATERFALL_ASSET = 11         # uint16: of the atoms
     WATERFALL_KIND = 12          # uint8 WaterfallKind
     WATERFALL_COLUMNS = 13
+
+# A row of the actions table (B-6).
+cdef enum ActionColumn:
+    ACTED_TIME = 0               # int64
+    ACTED_NUMBER = 1             # int64, per account; 0 by the caller of the world
+    ACTED_ATOMS = 2              # int64, as asked
+    ACTED_PAID = 3               # int64
+    ACTED_GOT = 4                # int64
+    ACTED_GAS = 5                # int64, atoms of the venue's gas asset
+    ACTED_ACCOUNT = 6            # int32
+    ACTED_PARTY = 7              # int32
+    ACTED_CAUSE = 8              # uint32 landmark that it carried
+    ACTED_LANDMARK = 9           # uint32 landmark that it made, 0 none
+    ACTED_TARGET = 10            # uint16
+    ACTED_ASSET = 11             # uint16
+    ACTED_OTHER = 12             # uint16
+    ACTED_KIND = 13              # uint8 ActionKind
+    ACTED_REASON = 14            # uint8 ActionReason
+    ACTED_COLUMNS = 15
 
 # The series of the prices table; the first three are OracleKind.
 cdef enum PriceKind:
@@ -164,6 +188,7 @@ cdef struct Recorder:
     Table accounts               # ACCOUNT_*
     Table movements              # MOVEMENT_*
     Table waterfall              # WATERFALL_*
+    Table actions                # ACTED_*
     Slab seen                    # TouchSeen by market, grown when a market is first looked at
     time_ms_t every_ms[4]        # cadence by SAMPLE_*, 0 = off
     uint32_t stamp[4]            # an event of an older stamp belongs to a cadence that was changed
@@ -172,6 +197,7 @@ cdef struct Recorder:
     bint records_orders
     bint records_movements
     bint records_waterfall
+    bint records_actions
     bint all_accounts            # else only those with a position
     bint is_opening              # a balanced opening trade is being booked
 
@@ -183,6 +209,7 @@ cdef inline void recorder_release(Recorder* recorder) noexcept nogil:
     table_release(&recorder.accounts)
     table_release(&recorder.movements)
     table_release(&recorder.waterfall)
+    table_release(&recorder.actions)
     slab_release(&recorder.seen)
 
 
@@ -194,4 +221,5 @@ cdef inline void recorder_forget(Recorder* recorder) noexcept nogil:
     forget_table(&recorder.accounts)
     forget_table(&recorder.movements)
     forget_table(&recorder.waterfall)
+    forget_table(&recorder.actions)
     slab_init(&recorder.seen, sizeof(TouchSeen), 0)

@@ -7,18 +7,22 @@
 
 from engine.native.types cimport *
 from engine.native.account cimport *
+from engine.native.actions cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
 from engine.native.columns cimport *
 from engine.native.crowd cimport *
+from engine.native.issuers cimport *
 from engine.native.ladder cimport *
 from engine.native.law cimport *
 from engine.native.ledger cimport *
 from engine.native.lineage cimport *
+from engine.native.loans cimport *
 from engine.native.market cimport *
 from engine.native.policy cimport *
+from engine.native.pools cimport *
 from engine.native.prices cimport *
 from engine.native.queue cimport *
 from engine.native.recorder cimport *
@@ -61,6 +65,12 @@ cdef enum EventKind:
     EVENT_UNWIND = 23            # a venue: its backstop trades out
     EVENT_BACKSTOP = 24          # a venue: is its backstop worth enough?
     EVENT_RELIEF = 25            # a venue, b asset: its backstop is relieved of what settles there
+    EVENT_ACTION = 26            # an action arrives at its venue
+    EVENT_BLOCK = 27             # a venue
+    EVENT_LOANS = 28             # the loans that are due
+    EVENT_ACCRUE = 29            # a protocol: its clock of interest
+    EVENT_SALE = 30              # a protocol: a step of its forced sale
+    EVENT_ARRIVAL = 31           # a transit
 
 # Event.kind: the kind, whether it stands before a gateway still, and of which venue (N-3).
 cdef enum:
@@ -81,6 +91,9 @@ cdef enum Fault:
     FAULT_ROWS = 7               # of balances: NOTHING is written to, or an account's rows are out of order
     FAULT_WORKING = 8            # a desk's lots or atoms are not those of the resting orders
     FAULT_MARGIN = 9             # a unit's state or triggers are not what its evaluation says
+    FAULT_LENDING = 10           # a reserve's claims, sums or cash, or a loan's level or triggers (Y-20, Y-21)
+    FAULT_POOLS = 11             # a pool's balances are not what its account has (Z-16)
+    FAULT_ISSUERS = 12           # what is on its way, or a token's supply (K-1, I-3)
 
 cdef enum:
     ORDER_IS_MARKET = 16         # flags of an order in flight, beside those of the ladder
@@ -117,6 +130,10 @@ cdef enum JournalKind:
     JOURNAL_TRANSFER = 17        # L-14: giver in `account`, receiver in `number`, market, lots in `qty`, value in `price`, sign in `side`, why in `order_type`
     JOURNAL_PAYMENT = 18         # payer in `account`, receiver in `number`, asset in `market`, atoms in `qty`, why in `order_type`; `side`: + 1 into the
     # receiver's isolated margin, + 2 out of the payer's, its market in `price`
+    JOURNAL_ACTION = 19          # B-9
+    JOURNAL_ACCRUE = 20          # protocol in `market` (Y-17)
+    JOURNAL_SALE = 21            # protocol in `market`, borrower in `account`: side 1 a step begins, -1 it is settled (Y-23)
+    JOURNAL_ARRIVAL = 22         # K-4, I-4
 
 # Why the venue moved a position, or money.
 cdef enum TransferReason:
@@ -128,6 +145,7 @@ cdef enum TransferReason:
     PAYMENT_SHARE = 6            # of a loss that is shared (X-10)
     PAYMENT_CLEARANCE = 7        # fee to the insurance fund (X-14)
     TRANSFER_SETTLED = 8         # from a backstop to itself: a gain is realised at mark (X-9)
+    PAYMENT_GAS = 9              # of an action (B-4)
 
 cdef enum JournalColumn:
     JOURNAL_TIME = 0             # int64
@@ -187,7 +205,10 @@ cdef enum Behaviour:
     BEHAVIOUR_VALUE = 7
     BEHAVIOUR_PYTHON = 8
     BEHAVIOUR_HEDGE = 9
-    BEHAVIOURS = 10
+    BEHAVIOUR_BOT = 10
+    BEHAVIOUR_LOOPER = 11
+    BEHAVIOUR_POOL_ARBITRAGE = 12
+    BEHAVIOURS = 13
 
 cdef enum:
     HEARS_FILLS = 1
@@ -195,6 +216,8 @@ cdef enum:
     HEARS_ACKS = 4               # acceptances and its own cancels
     HEARS_BOOK = 8               # changes of a touch, where it subscribed
     HEARS_TRANSFERS = 16         # positions that the venue moved; who hears of fills hears of these too
+    HEARS_ACTIONS = 32           # what became of its actions
+    HEARS_LOANS = 64             # margin calls of its own loans
 
 # The head of every agent: who it is and how far away. Its behaviour's record stands in a slab of that behaviour.
 cdef struct Agent:
@@ -208,7 +231,7 @@ cdef struct Agent:
     uint32_t row                 # its record
     uint32_t landmark            # the last one of its own, 0 none
     uint32_t hears               # HEARS_*
-    uint32_t pad
+    slot_t desk                  # link of its actions (B-2), NIL until the first
 
 cdef enum NoticeKind:
     NOTICE_FILL = 1
@@ -218,6 +241,8 @@ cdef enum NoticeKind:
     NOTICE_BOOK = 5              # the touch of a market has changed
     NOTICE_LIQUIDATION = 6       # the account's liquidation has begun
     NOTICE_MARGIN = 7            # it stands beyond another boundary of its venue's ladder than before
+    NOTICE_ACTION = 9            # an action was executed: `leaves_lots` paid, `lots` got, `reason`; `side` its kind, `market` its target
+    NOTICE_LOAN = 10             # a loan's level changed, or there is work at a protocol: `side` the level, `market` the protocol
     NOTICE_TRANSFER = 8          # the venue has moved a position of it (L-14): `side` and `lots` as of a trade, `reason` a TransferReason
 
 # What a venue tells an agent; on its way until its event (N-4).
@@ -292,6 +317,11 @@ cdef struct State:
     Slab runs                    # Run: liquidations that are running
     Slab sell_order              # uint32 assets, in the order of SELL_CUSTOM
     Slab roster                  # uint32 holdings: of each market that was ranked a stretch (ranking.pxd)
+    Lending lending
+    Pools amm                    # pools of coins
+    Issuers issuers              # and routes
+    Slab chains                  # Chain, a row a venue
+    Slab actions                 # Action on its way, or waiting for a block
     Lineage lineage
     Queue queue
     Slab markets                 # Market
@@ -343,6 +373,14 @@ cdef inline Venue* venue_at(State* state, uint32_t venue) noexcept nogil:
 
 cdef inline Policy* policy_at(State* state, uint32_t venue) noexcept nogil:
     return <Policy*>(state.policies.base) + venue
+
+
+cdef inline Chain* chain_at(State* state, uint32_t venue) noexcept nogil:
+    return <Chain*>(state.chains.base) + venue
+
+
+cdef inline Action* action_at(State* state, slot_t slot) noexcept nogil:
+    return <Action*>(state.actions.base) + slot
 
 
 cdef inline uint32_t fund_of(State* state, uint32_t venue) noexcept nogil:

@@ -16,7 +16,9 @@ from engine.native.slab cimport *
 from engine.native.settle cimport spot_reservation
 from engine.native.state cimport *
 from engine.native.unit cimport *
+from engine.native.verify_lending cimport verify_lending
 from engine.native.verify_margin cimport verify_units
+from engine.native.world_extras cimport extras_digest, extras_verify
 from engine.native.verify_book cimport *
 
 
@@ -177,6 +179,10 @@ cdef inline int world_verify(WorldData* world) noexcept nogil:
         fault = verify_working(state)
     if fault == FAULT_NONE:
         fault = verify_units(state)
+    if fault == FAULT_NONE:
+        fault = verify_lending(state)
+    if fault == FAULT_NONE:
+        fault = extras_verify(state)
     return fault
 
 
@@ -220,4 +226,4 @@ cdef inline uint64_t world_digest(WorldData* world) noexcept nogil:
                 if holding.unit != NIL and unit_of_state(state, holding.unit).margin_atoms:
                     h = digest_word(digest_word(h, -10), unit_of_state(state, holding.unit).margin_atoms)
             slot = holding.next_of_account
-    return h
+    return extras_digest(state, h)

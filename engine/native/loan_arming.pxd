@@ -1,0 +1,270 @@
+# Loan arming: how far each price and index may move before a loan is looked at again (Y-22), and the list of those at their last level.
+#
+#   loan_wrote, loans_check -> level -> last: off the index, on the work list        else: bands -> triggers of its entries
+#
+# Stands on: loan. Promises: inside its bands a loan stands where it stood, whatever moves within them together (the budget is that of
+# section E: linear terms of one variable, debt of a priced asset a product of two).
+
+from libc.string cimport memset
+
+from engine.native.types cimport *
+from engine.native.arith cimport *
+from engine.native.lending_math cimport *
+from engine.native.loan cimport *
+from engine.native.loans cimport *
+from engine.native.planted cimport *
+from engine.native.slab cimport *
+from engine.native.state cimport *
+from engine.native.triggers cimport *
+
+cdef enum:
+    INDEX_SHARE = 64             # an index gets so small a part of the budget: it moves a thousandth of what prices do
+
+# What a loan's surplus is made of, at one boundary.
+cdef struct Stakes:
+    atoms_t surplus              # above it, value atoms
+    atoms_t slack                # what roundings, and a ppm of each index, may take
+    atoms_t pull                 # surplus that a move of all variables by their whole value would take, products with their cross terms
+    bint has_products
+
+
+cdef inline void loans_queue(State* state) noexcept nogil:
+    """Queue the check of loans that are due, unless it is."""
+    if not state.lending.check_is_queued and state.lending.due.count:
+        state.lending.check_is_queued = 1
+        venue_schedule(state, state.now_ms, PHASE_MARGIN, EVENT_LOANS, 0, 0, 0)
+
+
+cdef inline void loan_due(State* state, slot_t slot) noexcept nogil:
+    """Look at a loan in the next phase 4. Cannot fail; latched."""
+    if slab_reserve(&state.lending.due, 1):
+        state.fault = FAULT_NO_MEMORY
+        return
+    (<uint32_t*>(state.lending.due.base))[slab_take(&state.lending.due)] = slot
+    loans_queue(state)
+
+
+# A series has moved: reserves that it prices tell the loans that wait there. O(reserves of the series).
+cdef inline outlined_int reserves_moved(State* state, uint32_t market, uint32_t kind, int64_t ticks) noexcept nogil:
+    cdef uint32_t at = 3 * market + kind - 1
+    cdef slot_t number
+    if at >= state.lending.series_first.count:
+        return 0
+    number = (<uint32_t*>(state.lending.series_first.base))[at]
+    while number != NIL:
+        if series_move(&state.lending.triggers, 2 * number, <int32_t>ticks, &state.lending.due):
+            state.fault = FAULT_NO_MEMORY
+        number = reserve_at(&state.lending, number).next_priced
+    loans_queue(state)
+    return 0
+
+
+# ---- the work list ----
+
+cdef inline void work_join(State* state, slot_t slot) noexcept nogil:
+    """To the end of its protocol's list. Needs: it is on none."""
+    cdef Loan* loan = loan_at(&state.lending, slot)
+    cdef Protocol* protocol = protocol_at(&state.lending, loan.protocol)
+    loan.is_working = 1
+    loan.work_next = NIL
+    loan.work_prev = protocol.work_last
+    if protocol.work_last == NIL:
+        protocol.work_first = slot
+    else:
+        loan_at(&state.lending, protocol.work_last).work_next = slot
+    protocol.work_last = slot
+    protocol.work_count += 1
+
+
+cdef inline void work_leave(State* state, slot_t slot) noexcept nogil:
+    cdef Loan* loan = loan_at(&state.lending, slot)
+    cdef Protocol* protocol = protocol_at(&state.lending, loan.protocol)
+    if not loan.is_working:
+        return
+    if loan.work_prev == NIL:
+        protocol.work_first = loan.work_next
+    else:
+        loan_at(&state.lending, loan.work_prev).work_next = loan.work_next
+    if loan.work_next == NIL:
+        protocol.work_last = loan.work_prev
+    else:
+        loan_at(&state.lending, loan.work_next).work_prev = loan.work_prev
+    loan.is_working = 0
+    loan.work_next = loan.work_prev = NIL
+    protocol.work_count -= 1
+
+
+# ---- bands ----
+
+cdef inline void entry_disarm(State* state, Entry* entry) noexcept nogil:
+    trigger_drop(&state.lending.triggers, &entry.trigger[TRIGGER_FALL])
+    trigger_drop(&state.lending.triggers, &entry.trigger[TRIGGER_RISE])
+    trigger_drop(&state.lending.triggers, &entry.index_trigger)
+
+
+cdef inline void loan_disarm(State* state, slot_t slot) noexcept nogil:
+    """Take a loan out of the index. O(entries)."""
+    cdef slot_t entry = loan_at(&state.lending, slot).first
+    while entry != NIL:
+        entry_disarm(state, entry_at(&state.lending, entry))
+        entry = entry_at(&state.lending, entry).next
+
+
+# What an entry's collateral counts towards the boundary, its share rounded up, and what its debt is worth. 1 if its price is unknown.
+cdef inline bint entry_values(State* state, Loan* loan, Entry* entry, int64_t share_ppm, atoms_t* held, atoms_t* owed, int64_t* atom) noexcept nogil:
+    cdef Reserve* reserve = reserve_at(&state.lending, entry.reserve)
+    cdef int64_t threshold = terms_of(loan, reserve).threshold_ppm
+    cdef LendingAmount amount
+    held[0] = owed[0] = atom[0] = 0
+    if reserve_price(state, reserve, &amount.price, &amount.unit):
+        return entry.scaled_debt > 0 or (entry.scaled_supply > 0 and threshold > 0)
+    atom[0] = ceil_div(amount.price, amount.unit)
+    if entry.scaled_supply and threshold:
+        amount.atoms = entry_claim(state, entry)
+        if lending_value(&amount, False, held):
+            return 1
+        mul_div_ceil(held[0], share_ppm if share_ppm >= 0 else threshold, LENDING_MILLION, held)
+    if entry.scaled_debt:
+        amount.atoms = entry_owed(state, entry)
+        if lending_value(&amount, True, owed):
+            return 1
+    return 0
+
+
+# The stakes of a loan at a boundary: `share_ppm` of collateral counts, -1: by its thresholds. 1 if a price is unknown. O(entries).
+cdef inline bint loan_stakes(State* state, Loan* loan, int64_t share_ppm, Stakes* out) noexcept nogil:
+    cdef slot_t slot = loan.first
+    cdef Entry* entry
+    cdef atoms_t held = 0, owed = 0, sum_held = 0, sum_owed = 0
+    cdef int64_t atom = 0, product = 0
+    out.slack = 1
+    out.pull = 0
+    out.has_products = 0
+    while slot != NIL:
+        entry = entry_at(&state.lending, slot)
+        slot = entry.next
+        if entry_values(state, loan, entry, share_ppm, &held, &owed, &atom):
+            return 1
+        if held:
+            sum_held = add_saturating(sum_held, held)
+            out.slack = add_saturating(out.slack, 2)
+            out.pull = add_saturating(out.pull, held)
+        if owed:
+            sum_owed = add_saturating(sum_owed, owed)
+            out.slack = add_saturating(out.slack, add_saturating(atom + 2, ceil_div(owed, LENDING_MILLION)))
+            if reserve_at(&state.lending, entry.reserve).price_kind == PRICE_FIXED:
+                out.pull = add_saturating(out.pull, ceil_div(owed, INDEX_SHARE))
+            else:                        # (1 + r)(1 + r / 64) - 1 <= r (1 + 9 / 512) for r <= 1 / 8
+                mul_div_ceil(owed, 521, 512, &product)
+                out.pull = add_saturating(out.pull, product)
+                out.has_products = 1
+    out.surplus = sum_held - sum_owed
+    return 0
+
+
+cdef inline int64_t box_part(int64_t value, atoms_t budget, atoms_t pull, bint is_bounded) noexcept nogil:
+    """How far a variable may move: floor(value * rho)."""
+    cdef int64_t part = 0
+    if mul_div_floor(value, budget, max64(1, pull), &part):
+        part = value
+    return min64(part, floor_div(value, 8)) if is_bounded else min64(part, value)
+
+
+cdef inline void entry_wait(State* state, Entry* entry, int side, int64_t at, slot_t loan) noexcept nogil:
+    """A trigger on an entry's price, the nearer one if there are two."""
+    cdef slot_t* slot = &entry.trigger[side]
+    cdef int32_t now
+    if at < 1 or at >= TRIGGER_NONE_UP:
+        return
+    if slot[0] != NIL and trigger_at(&state.lending.triggers, slot[0]).bucket != NIL:
+        now = trigger_at(&state.lending.triggers, slot[0]).at
+        if (now >= at) if side == TRIGGER_FALL else (now <= at):
+            return
+    if trigger_set(&state.lending.triggers, slot, 2 * entry.reserve, side, <int32_t>at, loan):
+        state.fault = FAULT_NO_MEMORY
+
+
+# Set the triggers of one boundary: `loses` fears it from above, else it hopes for it from below. O(entries).
+cdef inline void bands_of(State* state, slot_t slot, Stakes* stakes, bint loses) noexcept nogil:
+    cdef Loan* loan = loan_at(&state.lending, slot)
+    cdef atoms_t budget = max64(0, (stakes.surplus if loses else -stakes.surplus) - stakes.slack)
+    cdef slot_t at = loan.first
+    cdef Entry* entry
+    cdef Reserve* reserve
+    cdef int64_t ticks, far, ppm
+    while at != NIL:
+        entry = entry_at(&state.lending, at)
+        at = entry.next
+        reserve = reserve_at(&state.lending, entry.reserve)
+        if reserve.price_kind != PRICE_FIXED and (entry.scaled_debt or (entry.scaled_supply and terms_of(loan, reserve).threshold_ppm)):
+            ticks = published_ticks(market_at(state, reserve.market), reserve.price_kind)
+            far = box_part(ticks, budget, stakes.pull, stakes.has_products) + 1
+            entry.anchor_ticks = <int32_t>ticks
+            if entry.scaled_supply and terms_of(loan, reserve).threshold_ppm:
+                entry_wait(state, entry, TRIGGER_FALL if loses else TRIGGER_RISE, ticks - far if loses else ticks + far, slot)
+            if entry.scaled_debt:
+                entry_wait(state, entry, TRIGGER_RISE if loses else TRIGGER_FALL, ticks + far if loses else ticks - far, slot)
+        if entry.scaled_debt and loses:
+            ppm = index_ppm(reserve)
+            far = floor_div(box_part(ppm, budget, stakes.pull, stakes.has_products), INDEX_SHARE) + 1
+            if ppm + far < TRIGGER_NONE_UP and trigger_set(&state.lending.triggers, &entry.index_trigger, 2 * entry.reserve + 1,
+                                                           TRIGGER_RISE, <int32_t>(ppm + far), slot):
+                state.fault = FAULT_NO_MEMORY
+
+
+cdef inline void loan_wait_for_price(State* state, slot_t slot) noexcept nogil:
+    """A price is unknown: any publication looks at it again. O(entries)."""
+    cdef slot_t at = loan_at(&state.lending, slot).first
+    cdef Entry* entry
+    while at != NIL:
+        entry = entry_at(&state.lending, at)
+        at = entry.next
+        if reserve_at(&state.lending, entry.reserve).price_kind != PRICE_FIXED and (entry.scaled_debt or entry.scaled_supply):
+            entry_wait(state, entry, TRIGGER_FALL, TRIGGER_NONE_UP - 1, slot)
+
+
+# Set every trigger of a loan anew, for the level that it has (Y-22). O(entries).
+cdef inline outlined_int loan_arm(State* state, slot_t slot) noexcept nogil:
+    cdef Loan* loan = loan_at(&state.lending, slot)
+    cdef Protocol* protocol = protocol_at(&state.lending, loan.protocol)
+    cdef Stakes stakes
+    cdef int64_t share = -1
+    state.lending.arm_count += 1
+    loan_disarm(state, slot)
+    if loan.level == level_last(protocol) or not loan_owes(state, loan):
+        return 0
+    if protocol.form == FORM_LOAN:
+        share = protocol.liquidation_ppm if loan.level else protocol.call_ppm
+    if loan_stakes(state, loan, share, &stakes):
+        loan_wait_for_price(state, slot)
+        return 0
+    if protocol.form == FORM_LOAN:
+        stakes.slack = add_saturating(stakes.slack, 1)       # at the boundary it is beyond it
+    bands_of(state, slot, &stakes, 1)
+    if loan.level:
+        loan_stakes(state, loan, protocol.call_ppm, &stakes)
+        bands_of(state, slot, &stakes, 0)
+    return 0
+
+
+# An action has changed a loan: its level now, and its triggers, in the same event. One that stands worse than before is left to the
+# next check of phase 4, which says why. O(entries).
+cdef inline outlined_int loan_wrote(State* state, slot_t slot) noexcept nogil:
+    cdef Loan* loan = loan_at(&state.lending, slot)
+    cdef Protocol* protocol = protocol_at(&state.lending, loan.protocol)
+    cdef LendingHealth health
+    cdef uint32_t level
+    if loan_health(state, loan, 0, &health):
+        if not loan.is_working:
+            loan_arm(state, slot)
+        return 0
+    level = level_of(protocol, &health)
+    if level > loan.level:
+        loan_due(state, slot)
+        return 0
+    if level < level_last(protocol):
+        work_leave(state, slot)
+    loan.level = <uint8_t>level
+    if not loan.is_working:
+        loan_arm(state, slot)
+    return 0
