@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.declared import Market, share_ppm
 from engine.errors import InputError
-from engine.prices import ConversionRate, Fixed, Hyperliquid, Mid, Series, Source
+from engine.prices import ConversionRate, Fixed, Hyperliquid, Mid, Series, Source, Twap
 from engine.schedules import named, whole
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ class Feed:
         Least value.
     stale_ms : int, optional
         Age from which on a book is left out, ms; by default a mid counts only while it is there.
+    spare : tuple of str
+        Books that it does not read as it is, and would with another anchor: `on` takes them all the same.
     bound : mapping of str to Market, str or Source
         What stands for the books that it names; set with `on`.
 
@@ -156,6 +158,7 @@ class Feed:
     latency_law: tuple[Any, ...] | None = None
     floor: Amount | None = None
     stale_ms: int | None = None
+    spare: tuple[str, ...] = ()
     bound: Mapping[str, Bound | Sequence[Bound]] | None = None
 
     def __post_init__(self) -> None:
@@ -217,7 +220,7 @@ class Feed:
         (Path(times_ms=[0, 60000], prices=['4100', '3900'], weight=1, stale_ms=None),)
         """
         for name in books:
-            named(dict.fromkeys(self.books), "books", name)
+            named(dict.fromkeys(self.books + self.spare), "books", name)
         return replace(self, bound={**(self.bound or {}), **books})
 
     def resolve(self, markets: Mapping[str, Market]) -> tuple[Source, ...]:
@@ -258,7 +261,7 @@ class Feed:
             return Mid(found, leg.weight, self.stale_ms, factor)
         if factor is None:
             return replace(found, weight=leg.weight)
-        if not isinstance(found, Series):
+        if not isinstance(found, Series | Twap):
             raise InputError(f"books.{leg.book}", f"a market, or a price of one: it is multiplied by {leg.times}", found)
         return replace(found, weight=leg.weight, times=factor)
 
@@ -476,12 +479,14 @@ class Anchor(IntEnum):
 _NOTICE = "Binance, notice of 6 October 2025 on the WBETHUSDT and BNSOLUSDT price indexes"
 _COMPENSATION = "Binance, compensation notices of 12 and 13 October 2025"
 _COUNTERFACTUAL = "no venue's rule: a counterfactual"
-# own book, its weight, the cross and what that quotes in
-_STAKED = {"WBETH": ("WBETH/USDT", 20, "WBETH/ETH", "ETH/USDT"), "BNSOL": ("BNSOL/USDT", 30, "BNSOL/SOL", "SOL/USDT")}
-_USDE = "USDe/USDT"
-_ASSETS = (*_STAKED, "USDe")
-_FIXES = dict.fromkeys(_STAKED, Anchor.CONVERSION_RATE) | {"USDe": Anchor.REDEMPTION_FLOOR}
-_DAYS = ("before", "after")
+_BASES = {"WBETH": "ETH/USDT", "BNSOL": "SOL/USDT", "USDe": None}  # what a conversion rate is multiplied by
+_OWN = {
+    "WBETH": (Leg("WBETH/USDT", 20), Leg("WBETH/ETH", 80, "ETH/USDT")),
+    "BNSOL": (Leg("BNSOL/USDT", 30), Leg("BNSOL/SOL", 70, "SOL/USDT")),
+    "USDe": (Leg("USDe/USDT"),),
+}
+_FIXES = {"WBETH": Anchor.CONVERSION_RATE, "BNSOL": Anchor.CONVERSION_RATE, "USDe": Anchor.REDEMPTION_FLOOR}
+_REDEMPTION = "1"  # of USDe, less the cost of doing it
 SOFT_FLOOR = "0.9"  # of USDe; no source says it
 
 
@@ -493,10 +498,9 @@ def anchor_of(asset: str, day: str | None, anchor: Anchor | str | int | None) ->
     >>> anchor_of("USDe", "after", None).name, anchor_of("USDe", None, 1).name
     ('REDEMPTION_FLOOR', 'CONVERSION_RATE')
     """
-    named(dict.fromkeys(_ASSETS), "asset", asset)
+    fix = named(_FIXES, "asset", asset)
     if anchor is None:
-        before = {"before": Anchor.OWN_BOOK, "after": _FIXES[asset]}
-        return named(before, "day", _DAYS[0] if day is None else day)
+        return named({"before": Anchor.OWN_BOOK, "after": fix}, "day", "before" if day is None else day)
     if day is not None:
         raise InputError("anchor", "one of day and anchor", "both")
     if isinstance(anchor, str):
@@ -557,22 +561,24 @@ def binance_index(
     ('weights', 'floor')
     """
     chosen = anchor_of(asset, day, anchor)
-    if asset == "USDe":
-        own: tuple[Leg, ...] = (Leg(_USDE),)
-        book, base, rate = _USDE, None, "1" if rate is None else rate
-        floor = SOFT_FLOOR if floor is None else floor
-    else:
-        book, weight, cross, base = _STAKED[asset]
-        own = Leg(book, weight), Leg(cross, 100 - weight, base)
-    name = f"Binance index of {asset}, {chosen.name.lower()}"
+    own, base = _OWN[asset], _BASES[asset]
+    feed = Feed(
+        f"Binance index of {asset}, {chosen.name.lower()}",
+        own,
+        _COMPENSATION if asset == "USDe" else _NOTICE,
+        spare=tuple(name for leg in own for name in leg.books),
+    )
     if chosen is Anchor.OWN_BOOK:
-        return Feed(name, own, _COMPENSATION if asset == "USDe" else _NOTICE)
-    if rate is None:
+        return feed
+    if rate is None and asset != "USDe":
         raise InputError("rate", f"a conversion rate of {asset}", rate)
-    redeemed = Leg(times=base, rate=rate, growth=growth)
-    is_fix = chosen is _FIXES[asset]
+    redeemed = Leg(times=base, rate=_REDEMPTION if rate is None else rate, growth=growth)
+    if chosen is not _FIXES[asset]:
+        feed = feed.but(source=_COUNTERFACTUAL, unverified=("rule",))
     if chosen is Anchor.CONVERSION_RATE:
-        return Feed(name, (redeemed,), _NOTICE if is_fix else _COUNTERFACTUAL, () if is_fix else ("rule",))
-    legs = Leg(book, own_weight), replace(redeemed, weight=redemption_weight)
-    unverified = ("weights", "floor") if is_fix else ("rule", "weights", "floor")
-    return Feed(name, legs, _COMPENSATION if is_fix else _COUNTERFACTUAL, unverified, floor=floor)
+        return feed.but(legs=(redeemed,))
+    return feed.but(
+        legs=(Leg(own[0].book, own_weight), replace(redeemed, weight=redemption_weight)),
+        unverified=(*feed.unverified, "weights", "floor"),
+        floor=SOFT_FLOOR if floor is None and asset == "USDe" else floor,
+    )

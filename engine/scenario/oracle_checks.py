@@ -55,9 +55,8 @@ def _replaced(path: Path, oracle: Any, made: Feed) -> Iterator[Problem]:
 
 def _books(whole: Whole, at: Path, made: Feed) -> Iterator[Problem]:
     bound = made.bound or {}
-    for book in made.books:
-        if book in bound:
-            yield from whole.reference((*at, "books", book), "markets", bound[book])
+    for book, market in bound.items():
+        yield from whole.reference((*at, "books", book), "markets", market)
     needed = {name for leg in made.legs if not leg.is_optional for name in leg.books}
     markets = whole.names["markets"]
     for book in (each for each in made.books if each in needed and each not in bound):
