@@ -1,6 +1,6 @@
 """Pricing: the part of a simulation that declares what publishes index, oracle and mark, with names and units.
 
-Stands on `engine.prices`, `engine.oracles` and the world. `Simulation` inherits it.
+Stands on `engine.prices`, `engine.feeds` and the world. `Simulation` inherits it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
-from engine.oracles import Feed
+from engine.feeds import Feed
 from engine.prices import MarkRule, Median, core_sources
 from engine.units import Amount, Grid
 
@@ -53,8 +53,8 @@ class Pricing(ABC):
         market : Market
             Whose index.
         sources : Source, Market, iterable of Source, or Feed
-            See `engine.prices`; a market stands for its mid. A feed of `engine.oracles` finds its books by name, and has
-            options of its own, which those that are given replace.
+            See `engine.prices`; a market stands for its mid. A feed of `engine.oracles` finds its books by name and
+            has options of its own, which those that are given replace.
         **options
             ``every_ms`` (1,000) and ``lag_ms`` (0): cadence of the samples, and from sample to publication;
             ``combine`` ("mean" or "median"); ``outlier``, ``clamp``, ``deviation`` as shares; ``floor``, a price;

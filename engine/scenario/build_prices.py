@@ -11,7 +11,7 @@ from engine.scenario.populations import jitter_law
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.oracles import Feed
+    from engine.feeds import Feed
     from engine.scenario.building import Building
     from engine.scenario.markets import IndexOracle, MarkOracle, PriceOracle, PriceSource
 

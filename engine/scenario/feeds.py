@@ -1,7 +1,7 @@
 """A preset of an oracle, as a scenario says it: a feed's name, or a table that says more of it.
 
 A name is ``KIND`` or ``KIND:WHICH``, such as ``"chainlink:ETH/USD"`` or ``"binance-index:WBETH"``; `feed_of` makes the
-`engine.oracles.Feed`.
+`engine.feeds.Feed`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import Discriminator, Field, Tag
 
 from engine import oracles
 from engine.errors import InputError
+from engine.feeds import WEIGHT_MOST, Feed
 from engine.scenario.base import Model, Ref
 from engine.scenario.problems import TAG
 from engine.scenario.quantities import DURATION, PRICE, share
@@ -36,7 +37,7 @@ FeedName = Literal[
 ]
 _AnchorName = Literal["own_book", "conversion_rate", "redemption_floor"]
 _AS_NAME, _AS_TABLE = f"{TAG}name", f"{TAG}table"
-_Weight = Annotated[int, Field(strict=True, ge=1, le=oracles.WEIGHT_MOST)]
+_Weight = Annotated[int, Field(strict=True, ge=1, le=WEIGHT_MOST)]
 
 
 class FeedTable(Model):
@@ -68,9 +69,7 @@ _TAKES = {
     "svr": {"gas": "gas", "fallback_ms": "fallback", "is_won": "won"},
     "hard-link": {"price": "price"},
     "hyperliquid": {},
-    "binance-index": {
-        name: name for name in ("anchor", "rate", "growth", "own_weight", "redemption_weight", "floor")
-    },
+    "binance-index": {name: name for name in ("anchor", "rate", "growth", "own_weight", "redemption_weight", "floor")},
 }
 _MAKERS: dict[str, Any] = {
     "chainlink": oracles.chainlink,
@@ -81,7 +80,7 @@ _MAKERS: dict[str, Any] = {
 }
 
 
-def feed_of(said: str | FeedTable) -> oracles.Feed:
+def feed_of(said: str | FeedTable) -> Feed:
     """Return the feed that an oracle says, its books bound to names of markets.
 
     Raises
@@ -96,7 +95,7 @@ def feed_of(said: str | FeedTable) -> oracles.Feed:
     >>> feed_of(FeedTable("binance-index:WBETH", anchor="conversion_rate", rate="1.08")).legs[0].rate
     Decimal('1.08')
     """
-    table = FeedTable(said) if isinstance(said, str) else said
+    table = FeedTable(name=said) if isinstance(said, str) else said
     kind, _, which = table.name.partition(":")
     takes = _TAKES[kind]
     given = {field: getattr(table, field) for field in table.model_fields_set - {"name", "books"}}
@@ -104,5 +103,5 @@ def feed_of(said: str | FeedTable) -> oracles.Feed:
     for field in sorted(given.keys() - set(takes.values())):
         raise InputError(field, f"nothing with the feed {table.name}", given[field])
     arguments = {name: given[field] for name, field in takes.items() if field in given}
-    feed: oracles.Feed = _MAKERS[kind](*([which] if which else []), **arguments)
+    feed: Feed = _MAKERS[kind](*([which] if which else []), **arguments)
     return feed.on(table.books) if table.books else feed

@@ -15,7 +15,7 @@ from engine.scenario.quantities import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.oracles import Feed
+    from engine.feeds import Feed
     from engine.scenario.checks import Whole
     from engine.scenario.located import Path
 
@@ -70,8 +70,9 @@ def _books(whole: Whole, at: Path, made: Feed) -> Iterator[Problem]:
 
 def outages(whole: Whole, path: Path, oracle: Any) -> Iterator[Problem]:
     """P-16: windows that have a length, in order and apart."""
-    if whole.scenario.start is None:
-        return  # told where it stands
+    start: Any = whole.scenario.start
+    if start is None:
+        return  # it could not be read, and that is told
     before_ms = 0
     for place, window in enumerate(oracle.outages):
         at: Path = (*path, "outages", place)

@@ -1,4 +1,4 @@
-"""An index of any sources and bounds publishes what the reference says, to the last tick (P-5 .. P-7, P-11 .. P-13, P-16)."""
+"""An index of any sources, bounds and outages is that of the reference, to the last tick (P-5 .. P-13, P-16)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ SENDERS = st.sampled_from([Sender(), Sender(1), Sender(3_000), Sender(10_000, 30
 OUTAGES = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 40)), max_size=4).map(
     lambda gaps: [
         (end - length, end)
-        for end, length in zip(accumulate(gap + length for gap, length in gaps), (each[1] for each in gaps), strict=True)
+        for end, length in zip(
+            accumulate(gap + length for gap, length in gaps), (each[1] for each in gaps), strict=True
+        )
     ]
 )
 

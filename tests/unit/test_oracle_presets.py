@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path as FilePath
 
 import pytest
 
-from engine import InputError, Scenario, Simulation
+from engine import InputError, Scenario, Simulation, oracles
 from engine.oracles import (
     Anchor,
     Feed,
@@ -19,6 +20,7 @@ from engine.oracles import (
     svr,
 )
 from engine.prices import ConversionRate, Fixed, IndexOf, Mid, Path, Twap
+from engine.scenario.feeds import FeedTable
 from engine.types import Side
 
 ORACLE = 3
@@ -463,16 +465,40 @@ class TestScenario:
         ('rate = "1.0790"', 'gas = "spike"', r"oracles.wbeth.feed.gas: expected nothing with the feed binance-index"),
         ('rate = "1.0790"', 'anchor = "conversion_rate"', r"oracles.wbeth.feed.rate: expected a conversion rate"),
         ('"WBETH/ETH" = "WBETH in ETH"', '"WBETH/ETH" = "NONE"', r"feed.books.WBETH/ETH: expected a name of markets"),
-        ('"WBETH/ETH" = "WBETH in ETH"', '"A" = "WBETH in ETH"', r"oracles.wbeth.feed.books: expected one of WBETH/USDT"),
-        ('books = { "WBETH/ETH" = "WBETH in ETH" }\n', "", r'oracles.wbeth.feed: expected a market WBETH/ETH, or books'),
-        ('feed = "chainlink:ETH/USD"\nsource = "ETH/USDT"', 'feed = "chainlink:ETH/USD"', r"eth.feed: expected a market"),
-        ('feed = "chainlink:ETH/USD"', 'feed = "hyperliquid"', r"oracles.eth.source: expected nothing: the books of Hyp"),
-        ('feed = "chainlink:ETH/USD"\nsource = "ETH/USDT"', 'feed = "hyperliquid"', r"eth.feed: expected books for some"),
+        (
+            '"WBETH/ETH" = "WBETH in ETH"',
+            '"A" = "WBETH in ETH"',
+            r"oracles.wbeth.feed.books: expected one of WBETH/USDT",
+        ),
+        (
+            'books = { "WBETH/ETH" = "WBETH in ETH" }\n',
+            "",
+            r"oracles.wbeth.feed: expected a market WBETH/ETH, or books",
+        ),
+        (
+            'feed = "chainlink:ETH/USD"\nsource = "ETH/USDT"',
+            'feed = "chainlink:ETH/USD"',
+            r"eth.feed: expected a market",
+        ),
+        (
+            'feed = "chainlink:ETH/USD"',
+            'feed = "hyperliquid"',
+            r"oracles.eth.source: expected nothing: the books of Hyp",
+        ),
+        (
+            'feed = "chainlink:ETH/USD"\nsource = "ETH/USDT"',
+            'feed = "hyperliquid"',
+            r"eth.feed: expected books for some",
+        ),
         ('jitter = "uniform(1s, 1s)"', 'jitter = "pareto(1s, 2, max=3s)"', r"oracles.eth.jitter: expected lognormal"),
         ('["45s", "46s"]', '["45s"]', r"oracles.wbeth.outages\[1\]: expected at least 2"),
         ('["45s", "46s"]', '["45s", "45s"]', r"oracles.wbeth.outages\[1\]\[1\]: expected an end after"),
         ('["45s", "46s"]', '["30s", "46s"]', r"oracles.wbeth.outages\[1\]\[0\]: expected a beginning at 40s or later"),
-        ('["45s", "46s"]', '["20:40", "46s"]', r"oracles.wbeth.outages\[1\]\[0\]: expected a clock time after the start"),
+        (
+            '["45s", "46s"]',
+            '["20:40", "46s"]',
+            r"oracles.wbeth.outages\[1\]\[0\]: expected a clock time after the start",
+        ),
         ('rate = "1.0790"\nfloor = "3000"', 'rate = "1"\nfloor = "0.005"\nanchor = "redemption_floor"', r"multiple of"),
     ]
 
@@ -480,3 +506,13 @@ class TestScenario:
     def test_what_is_wrong_is_named(self, old, new, said):
         with pytest.raises(InputError, match=said):
             Scenario.from_toml(changed(old, new)).simulation()
+
+
+def test_every_feed_and_every_key_is_on_its_page():
+    docs = FilePath(__file__).resolve().parents[2] / "docs"
+    page = (docs / "scenarios.md").read_text(encoding="utf-8")
+    table = page.split("| key of the table |")[1].split("\n\n")[0]
+    assert {key for key in set(FeedTable.model_fields) - {"name"} if f"`{key}`" not in table} == set()
+    presets = (docs / "oracles.md").read_text(encoding="utf-8")
+    assert {name for name in oracles.__all__ if name not in ("Anchor", "Leg") and name not in presets} == set()
+    assert {each.name.lower() for each in Anchor if f"`{each.name.lower()}` ({each.value})" not in presets} == set()
