@@ -883,6 +883,7 @@ class World:
         deviation_ppm: SupportsIndex = 0,
         heartbeat_ms: SupportsIndex = 0,
         latency_law: _Law | None = None,
+        outages: Sequence[tuple[SupportsIndex, SupportsIndex]] = (),
     ) -> None: ...
     def add_oracle(
         self,
@@ -899,6 +900,7 @@ class World:
         deviation_ppm: SupportsIndex = 0,
         heartbeat_ms: SupportsIndex = 0,
         latency_law: _Law | None = None,
+        outages: Sequence[tuple[SupportsIndex, SupportsIndex]] = (),
     ) -> None: ...
     def add_mark(
         self,
@@ -914,6 +916,7 @@ class World:
         touch_tau_ms: SupportsIndex = 30000,
         source: Sequence[Mapping[str, Any]] = (),
         latency_law: _Law | None = None,
+        outages: Sequence[tuple[SupportsIndex, SupportsIndex]] = (),
     ) -> None: ...
     def publish(self, market: SupportsIndex, ticks: SupportsIndex, kind: str = "mark") -> None: ...
     def set_funding(

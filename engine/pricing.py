@@ -1,6 +1,6 @@
 """Pricing: the part of a simulation that declares what publishes index, oracle and mark, with names and units.
 
-Stands on `engine.prices` and the world. `Simulation` inherits it.
+Stands on `engine.prices`, `engine.feeds` and the world. `Simulation` inherits it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
+from engine.feeds import Feed
 from engine.prices import MarkRule, Median, core_sources
 from engine.units import Amount, Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from engine._core import World
     from engine.prices import Source
@@ -33,6 +34,7 @@ class Pricing(ABC):
     """Declare prices; for a class that has a world and knows its markets."""
 
     world: World
+    markets: dict[str, Market]
 
     @abstractmethod
     def _own_market(self, market: object) -> Market:
@@ -41,25 +43,22 @@ class Pricing(ABC):
     def index(
         self,
         market: Market,
-        sources: Source | Market | Iterable[Source],
-        *,
-        every_ms: int = 1_000,
-        lag_ms: int = 0,
+        sources: Source | Market | Iterable[Source] | Feed,
         **options: Any,
     ) -> None:
-        """Publish a market's index from sources (P-11 .. P-13).
+        """Publish a market's index from sources (P-11 .. P-13, P-16).
 
         Parameters
         ----------
         market : Market
             Whose index.
-        sources : Source, Market or iterable of Source
-            See `engine.prices`; a market stands for its mid.
-        every_ms, lag_ms : int
-            Cadence of the samples, and from sample to publication.
+        sources : Source, Market, iterable of Source, or Feed
+            See `engine.prices`; a market stands for its mid. A feed of `engine.oracles` finds its books by name and
+            has options of its own, which those that are given replace.
         **options
+            ``every_ms`` (1,000) and ``lag_ms`` (0): cadence of the samples, and from sample to publication;
             ``combine`` ("mean" or "median"); ``outlier``, ``clamp``, ``deviation`` as shares; ``floor``, a price;
-            ``heartbeat_ms``, ``sample_every_ms``, ``latency_law`` as `World.add_index` takes them.
+            ``heartbeat_ms``, ``sample_every_ms``, ``latency_law``, ``outages`` as `World.add_index` takes them.
 
         Raises
         ------
@@ -78,30 +77,42 @@ class Pricing(ABC):
         >>> sim.world.market(perp)["index"]  # (1 + 0.65) / 2, held at 0.9
         9000
         """
-        own = self._own_market(market)
-        self.world.add_index(
-            own.number, core_sources(sources, own), every_ms=every_ms, lag_ms=lag_ms, **_options(own, options)
-        )
+        self._publish_series(self.world.add_index, market, sources, options)
 
     def oracle(
         self,
         market: Market,
-        sources: Source | Market | Iterable[Source],
-        *,
-        every_ms: int = 1_000,
-        lag_ms: int = 0,
+        sources: Source | Market | Iterable[Source] | Feed,
         **options: Any,
     ) -> None:
         """Publish a market's oracle, which collateral and lending read; arguments as for `index`."""
+        self._publish_series(self.world.add_oracle, market, sources, options)
+
+    def _publish_series(
+        self,
+        declare: Callable[..., None],
+        market: Market,
+        sources: Source | Market | Iterable[Source] | Feed,
+        options: Mapping[str, Any],
+    ) -> None:
         own = self._own_market(market)
-        self.world.add_oracle(
-            own.number, core_sources(sources, own), every_ms=every_ms, lag_ms=lag_ms, **_options(own, options)
-        )
+        given: dict[str, Any] = {"every_ms": 1_000, "lag_ms": 0}
+        if isinstance(sources, Feed):
+            given |= sources.options
+            sources = sources.resolve(self.markets)
+        declare(own.number, core_sources(sources, own), **_options(own, given | dict(options)))
 
     def mark(
-        self, market: Market, rule: MarkRule | None = None, *, every_ms: int | None = None, lag_ms: int = 0
+        self,
+        market: Market,
+        rule: MarkRule | None = None,
+        *,
+        every_ms: int | None = None,
+        lag_ms: int = 0,
+        latency_law: tuple[Any, ...] | None = None,
+        outages: Sequence[tuple[int, int]] = (),
     ) -> None:
-        """Publish a perpetual's mark by a rule (P-3, P-9, P-10).
+        """Publish a perpetual's mark by a rule (P-3, P-9, P-10, P-16).
 
         Parameters
         ----------
@@ -113,6 +124,8 @@ class Pricing(ABC):
             Cadence, ms; by default the rule's: 1 s, of Hyperliquid 3 s.
         lag_ms : int
             From sample to publication, ms.
+        latency_law, outages
+            As for `index`.
 
         Raises
         ------
@@ -124,7 +137,14 @@ class Pricing(ABC):
         if not isinstance(chosen, MarkRule):
             raise InputError("rule", "a rule such as Binance()", rule)
         cadence_ms = chosen.EVERY_MS if every_ms is None else every_ms
-        self.world.add_mark(own.number, every_ms=cadence_ms, lag_ms=lag_ms, **chosen.core(own))
+        self.world.add_mark(
+            own.number,
+            every_ms=cadence_ms,
+            lag_ms=lag_ms,
+            latency_law=latency_law,
+            outages=outages,
+            **chosen.core(own),
+        )
 
     def publish(self, market: Market, price: Amount, series: str = "mark") -> None:
         """Publish a price from outside now, as "index", "mark" or "oracle" (P-14)."""

@@ -124,6 +124,22 @@ cdef class _WorldPricing(_WorldDeclaring):
                 draft.window_every_ms = window_every_ms
         return paths
 
+    cdef list read_outages(self, object given, Oracle* draft):
+        """Check windows and count their points. Returns where they begin and end, in turn."""
+        cdef list ends = []
+        cdef time_ms_t begin_ms, end_ms = 0
+        if not isinstance(given, (list, tuple)) or len(given) > OUTAGES_MOST:
+            raise bad_input("outages", f"up to {OUTAGES_MOST} windows (from_ms, to_ms)", given)
+        for place, window in enumerate(given):
+            field = f"outages[{place}]"
+            if not isinstance(window, (list, tuple)) or len(window) != 2:
+                raise bad_input(field, "a window (from_ms, to_ms)", window)
+            begin_ms = border_int(window[0], field + ".from_ms", end_ms, TIME_MAX >> 1)
+            end_ms = border_int(window[1], field + ".to_ms", begin_ms + 1, TIME_MAX >> 1)
+            ends += [begin_ms, end_ms]
+        draft.outage_count = <uint32_t>len(ends)
+        return ends
+
     cdef int read_clock(self, object every_ms, object lag_ms, object sample_every_ms, Oracle* draft, time_ms_t* window_every_ms) except -1:
         """Begin a draft: its cadences and its lag."""
         memset(draft, 0, sizeof(Oracle))
@@ -135,11 +151,11 @@ cdef class _WorldPricing(_WorldDeclaring):
         draft.law = NIL
         return 0
 
-    cdef int open_oracle(self, Oracle* draft, Source* rows, list paths) except -1:
+    cdef int open_oracle(self, Oracle* draft, Source* rows, list paths, list outages) except -1:
         """Put a checked draft with its sources into the world, and start its clock."""
         cdef State* state = &self.world.state
         cdef Feeds* feeds = &state.feeds
-        cdef uint64_t cells = draft.basis.length, points = 0
+        cdef uint64_t cells = draft.basis.length, points = draft.outage_count
         cdef uint32_t i, number
         for i in range(draft.source_count):
             cells += rows[i].window.length
@@ -154,6 +170,7 @@ cdef class _WorldPricing(_WorldDeclaring):
             if paths[i] is not None:
                 self.take_points(&rows[i], paths[i])
             source_at(feeds, slab_take(&feeds.sources))[0] = rows[i]
+        self.take_outages(draft, outages)
         draft.key = member_key("oracle", draft.kind)
         number = slab_take(&state.oracles)
         oracle_at(state, number)[0] = draft[0]
@@ -179,8 +196,22 @@ cdef class _WorldPricing(_WorldDeclaring):
             at[i].time_ms = (<const int64_t*>(<Column>columns[0]).data)[i]
             at[i].ticks = (<const int64_t*>(<Column>columns[1]).data)[i]
 
+    cdef void take_outages(self, Oracle* draft, list ends):
+        """Copy where windows begin and end into reserved memory."""
+        cdef Slab* points = &self.world.state.feeds.points
+        cdef PathPoint* at
+        cdef uint32_t i
+        if draft.outage_count == 0:
+            return
+        draft.outage_first = points.count
+        points.count += draft.outage_count
+        at = <PathPoint*>slab_at(points, draft.outage_first)
+        for i in range(draft.outage_count):
+            at[i].time_ms = ends[i]
+            at[i].ticks = not i & 1
+
     cdef int add_series(self, uint32_t kind, object market, object source, object every_ms, object lag_ms, object combine, object sample_every_ms,
-                        tuple bounds, tuple sending, object latency_law) except -1:
+                        tuple bounds, tuple sending, object latency_law, object outages) except -1:
         """Declare what publishes an index or oracle series."""
         cdef Oracle draft
         cdef Source rows[SOURCES_MOST]
@@ -198,12 +229,13 @@ cdef class _WorldPricing(_WorldDeclaring):
         draft.heartbeat_ms = border_int(sending[1], "heartbeat_ms", 0, _MS_MOST)
         if draft.heartbeat_ms and not draft.deviation_ppm:
             raise bad_input("heartbeat_ms", "0 without a deviation_ppm: every sample is published", sending[1])
+        ends = self.read_outages(outages, &draft)
         draft.law = self.law_slot(latency_law, "latency_law")
-        return self.open_oracle(&draft, rows, paths)
+        return self.open_oracle(&draft, rows, paths, ends)
 
     def add_index(self, market, source, *, every_ms, lag_ms, combine="mean", sample_every_ms=None, outlier_ppm=0, clamp_ppm=0, floor_ticks=1,
-                  deviation_ppm=0, heartbeat_ms=0, latency_law=None):
-        """Publish a market's index: the mid of another market, or what several sources give (rules P-2, P-11 .. P-13).
+                  deviation_ppm=0, heartbeat_ms=0, latency_law=None, outages=()):
+        """Publish a market's index: the mid of another market, or what several sources give (rules P-2, P-11 .. P-13, P-16).
 
         Parameters
         ----------
@@ -230,25 +262,29 @@ cdef class _WorldPricing(_WorldDeclaring):
             A sample is published when it moved so far since the last one that was, or after so long. 0: every sample; never by age.
         latency_law : tuple, optional
             Law of what comes on top of `lag_ms`, as for `add_agents`.
+        outages : sequence of (int, int)
+            Windows [from_ms, to_ms), ms, in order and apart, in which it neither samples nor publishes.
 
         Notes
         -----
         Without a source that counts nothing is published; the old value stays, and `market` tells when it was published.
         """
         self.add_series(ORACLE_INDEX, market, source, every_ms, lag_ms, combine, sample_every_ms, (outlier_ppm, clamp_ppm, floor_ticks),
-                        (deviation_ppm, heartbeat_ms), latency_law)
+                        (deviation_ppm, heartbeat_ms), latency_law, outages)
 
     def add_oracle(self, market, source, *, every_ms, lag_ms=0, combine="mean", sample_every_ms=None, outlier_ppm=0, clamp_ppm=0, floor_ticks=1,
-                   deviation_ppm=0, heartbeat_ms=0, latency_law=None):
-        """Publish a market's oracle, the series that collateral and lending read (rules P-11 .. P-13).
+                   deviation_ppm=0, heartbeat_ms=0, latency_law=None, outages=()):
+        """Publish a market's oracle, the series that collateral and lending read (rules P-11 .. P-13, P-16).
 
         Parameters
         ----------
-        market, source, every_ms, lag_ms, combine, sample_every_ms, outlier_ppm, clamp_ppm, floor_ticks, deviation_ppm, heartbeat_ms, latency_law
+        market, source, every_ms, lag_ms, combine, sample_every_ms, outlier_ppm, clamp_ppm, floor_ticks
+            As for `add_index`.
+        deviation_ppm, heartbeat_ms, latency_law, outages
             As for `add_index`.
         """
         self.add_series(ORACLE_ORACLE, market, source, every_ms, lag_ms, combine, sample_every_ms, (outlier_ppm, clamp_ppm, floor_ticks),
-                        (deviation_ppm, heartbeat_ms), latency_law)
+                        (deviation_ppm, heartbeat_ms), latency_law, outages)
 
     cdef uint32_t perpetual_number(self, object market) except? 0xFFFFFFFF:
         cdef uint32_t number = self.market_number(market)
@@ -257,8 +293,8 @@ cdef class _WorldPricing(_WorldDeclaring):
         return number
 
     def add_mark(self, market, *, every_ms, lag_ms, rule="median", window=30, sample_every_ms=None, interval_ms=0, basis_tau_ms=150000,
-                 touch_tau_ms=30000, source=(), latency_law=None):
-        """Publish a market's mark by a rule (P-3, P-9, P-10).
+                 touch_tau_ms=30000, source=(), latency_law=None, outages=()):
+        """Publish a market's mark by a rule (P-3, P-9, P-10, P-16).
 
         Parameters
         ----------
@@ -281,6 +317,8 @@ cdef class _WorldPricing(_WorldDeclaring):
             Of "hyperliquid" the other perpetuals, as for `add_index`.
         latency_law : tuple, optional
             As for `add_index`.
+        outages : sequence of (int, int)
+            As for `add_index`.
         """
         cdef Oracle draft
         cdef Source rows[SOURCES_MOST]
@@ -298,12 +336,13 @@ cdef class _WorldPricing(_WorldDeclaring):
         draft.basis_ema.tau_ms = border_int(basis_tau_ms, "basis_tau_ms", 1, EMA_TAU_MOST)
         draft.touch_ema.tau_ms = border_int(touch_tau_ms, "touch_tau_ms", 1, EMA_TAU_MOST)
         draft.basis_ema.first_ms = draft.touch_ema.first_ms = window_every_ms
+        ends = self.read_outages(outages, &draft)
         draft.law = self.law_slot(latency_law, "latency_law")
         if draft.rule != RULE_MARK:
             draft.window_every_ms = window_every_ms
         if draft.rule != RULE_BASIS:
             draft.basis.length = 0
-        self.open_oracle(&draft, rows, paths)
+        self.open_oracle(&draft, rows, paths, ends)
 
     def publish(self, market, ticks, kind="mark"):
         """Publish a price from outside, in this millisecond (rule P-14).

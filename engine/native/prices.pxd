@@ -1,4 +1,4 @@
-# Prices: the records of what publishes a market's index, mark and oracle (P-1 .. P-15).
+# Prices: the records of what publishes a market's index, mark and oracle (P-1 .. P-16).
 #
 #   sources -> (windows) -> Oracle: rule -> Publication -- lag --> Market.index, .mark, .oracle
 #
@@ -39,6 +39,7 @@ cdef enum SourceKind:
 
 cdef enum:
     SOURCES_MOST = 32            # of an oracle
+    OUTAGES_MOST = 65536         # windows of an oracle
     PRICE_MOST = 0x7FFFFFFF      # largest published value, ticks; the least is 1 (P-5)
 
 # What an index or oracle is made of: a price, times a factor, times a ratio that may grow (P-11).
@@ -67,7 +68,7 @@ cdef struct Source:
     uint32_t point_next          # the first one that lies ahead
     uint32_t pad
 
-# One value of an outside path: it holds from its time on.
+# One value of an outside path: it holds from its time on. Of outages (P-16) the ticks are 1 where a window begins and 0 where it ends.
 cdef struct PathPoint:
     time_ms_t time_ms
     int64_t ticks
@@ -75,7 +76,7 @@ cdef struct PathPoint:
 cdef struct Feeds:
     Slab sources                 # Source, those of an oracle side by side
     Slab cells                   # int64, samples in windows
-    Slab points                  # PathPoint
+    Slab points                  # PathPoint, of paths and of outages
 
 # A clock and a rule: it samples on one cadence, fills its windows on another, and publishes late.
 cdef struct Oracle:
@@ -105,6 +106,10 @@ cdef struct Oracle:
     uint32_t source_first
     uint32_t source_count
     slot_t law                   # Law of the lag on top, NIL none
+    uint32_t outage_first        # its points: where each window begins and ends, in turn, never falling
+    uint32_t outage_count        # two for each window
+    uint32_t outage_next         # the first one that lies ahead
+    uint32_t pad
 
 # A value on its way from sample to publication.
 cdef struct Publication:
@@ -122,6 +127,18 @@ cdef inline void feeds_init(Feeds* feeds) noexcept nogil:
 
 cdef inline Source* source_at(Feeds* feeds, uint32_t slot) noexcept nogil:
     return <Source*>(feeds.sources.base) + slot
+
+
+# Whether an oracle is in one of its outages now (P-16). Cannot fail. O(windows passed since it was asked last).
+cdef inline bint oracle_is_out(Feeds* feeds, Oracle* oracle, time_ms_t now_ms) noexcept nogil:
+    cdef PathPoint* points
+    if oracle.outage_count == 0:
+        return 0
+    points = <PathPoint*>slab_at(&feeds.points, oracle.outage_first)
+    # invariant: the points before outage_next are not ahead
+    while oracle.outage_next < oracle.outage_count and points[oracle.outage_next].time_ms <= now_ms:
+        oracle.outage_next += 1
+    return oracle.outage_next > 0 and points[oracle.outage_next - 1].ticks == 1
 
 
 cdef inline bint is_price(int64_t ticks) noexcept nogil:

@@ -179,17 +179,18 @@ cdef inline bint oracle_sample(State* state, Oracle* oracle, Publication* sample
 
 
 # The clock of an oracle: its windows take a sample if theirs is due, then the value is sampled if its is, and published after its lag (P-2,
-# P-13). O(sources^2).
+# P-13). In an outage neither is taken, and the clock goes on (P-16). O(sources^2).
 cdef inline void venue_sample_price(State* state, uint32_t oracle_slot) noexcept nogil:
     cdef Oracle* oracle = oracle_at(state, oracle_slot)
     cdef Publication sample
-    cdef bint publishes = 0
+    cdef bint publishes = 0, is_out = oracle_is_out(&state.feeds, oracle, state.now_ms)
     cdef time_ms_t due_ms
     if oracle.window_every_ms and oracle.window_next_ms <= state.now_ms:
-        windows_sample(&state.feeds, <Market*>state.markets.base, oracle, state.now_ms)
+        if not is_out:
+            windows_sample(&state.feeds, <Market*>state.markets.base, oracle, state.now_ms)
         oracle.window_next_ms = state.now_ms + oracle.window_every_ms
     if oracle.next_ms <= state.now_ms:
-        publishes = oracle_sample(state, oracle, &sample)
+        publishes = not is_out and oracle_sample(state, oracle, &sample)
         oracle.next_ms = state.now_ms + oracle.every_ms
     due_ms = min64(oracle.next_ms, oracle.window_next_ms) if oracle.window_every_ms else oracle.next_ms
     venue_schedule(state, due_ms, PHASE_PRICES, EVENT_SAMPLE_PRICE, oracle_slot, 0, 0)

@@ -1,4 +1,4 @@
-"""Marks and indexes as readable classes that are fed with samples: rules P-3, P-5 .. P-13.
+"""Marks and indexes as readable classes that are fed with samples: rules P-3, P-5 .. P-13, P-16.
 
 Stands on plain integers. None is "there is no such price". Whoever feeds it says what a market's prices were when the
 rule looked, in phase 2: nothing here knows a market or a clock.
@@ -37,6 +37,7 @@ __all__ = [
     "decay_ppb",
     "funded_index",
     "hyperliquid_mark",
+    "is_out",
     "median",
     "weighted_median",
 ]
@@ -364,3 +365,14 @@ class Sender:
             return True
         is_old = bool(self.heartbeat_ms) and now_ms - self.sent_ms >= self.heartbeat_ms
         return is_old or abs(ticks - self.sent) * PPM >= self.deviation_ppm * self.sent
+
+
+def is_out(outages: Iterable[tuple[int, int]], now_ms: int) -> bool:
+    """Tell whether an oracle is in an outage, and takes no sample of anything (P-16).
+
+    Examples
+    --------
+    >>> [is_out([(10, 20), (20, 21), (30, 40)], now_ms) for now_ms in (9, 10, 20, 21, 30, 40)]
+    [False, True, True, False, True, False]
+    """
+    return any(from_ms <= now_ms < to_ms for from_ms, to_ms in outages)

@@ -6,13 +6,13 @@ own error, and takes its first arguments by position where that reads better.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from engine.scenario.problems import ScenarioError, problems_of
 
-__all__ = ["Model", "Named"]
+__all__ = ["Model", "Named", "Ref"]
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass as _PydanticMeta
@@ -62,3 +62,11 @@ class Named(Model):
         copy = self.model_copy()
         copy._name = name  # noqa: SLF001  # a copy of itself
         return copy
+
+
+def _name_of(value: object) -> object:
+    return (value.name or value) if isinstance(value, Named) else value
+
+
+Ref = Annotated[str, BeforeValidator(_name_of), Field(min_length=1)]
+"""The name of another object; in Python the object itself will do."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine import prices
+from engine.scenario.feeds import feed_of
+from engine.scenario.populations import jitter_law
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.feeds import Feed
     from engine.scenario.building import Building
     from engine.scenario.markets import IndexOracle, MarkOracle, PriceOracle, PriceSource
 
@@ -22,25 +25,51 @@ _SERIES: dict[str, Callable[..., prices.Source]] = {
 }
 
 
+# The arguments of an index, by the scenario's keys.
+_OPTIONS = {
+    "every": "every_ms",
+    "lag": "lag_ms",
+    "combine": "combine",
+    "sample_every": "sample_every_ms",
+    "outlier": "outlier",
+    "clamp": "clamp",
+    "floor": "floor",
+    "deviation": "deviation",
+    "heartbeat": "heartbeat_ms",
+}
+
+
 def add_oracle(building: Building, oracle: IndexOracle | PriceOracle | MarkOracle) -> None:
     """Declare one oracle of a scenario."""
     sim, market = building.sim, building.markets[oracle.market]
+    outages = [tuple(building.scenario.time_ms(each) for each in window) for window in oracle.outages]
+    silent: dict[str, Any] = {"outages": outages}
+    if oracle.jitter is not None:
+        silent["latency_law"] = jitter_law(oracle.jitter, "jitter")
     if oracle.kind == "mark":
-        sim.mark(market, _rule(building, oracle), every_ms=_mark_every_ms(oracle), lag_ms=oracle.lag)
+        sim.mark(market, _rule(building, oracle), every_ms=_mark_every_ms(oracle), lag_ms=oracle.lag, **silent)
         return
-    options: dict[str, Any] = {"combine": oracle.combine, "sample_every_ms": oracle.sample_every}
-    options |= {"outlier": oracle.outlier, "clamp": oracle.clamp, "deviation": oracle.deviation}
-    if oracle.floor is not None:
-        options["floor"] = oracle.floor
     declare = sim.index if oracle.kind == "index" else sim.oracle
-    declare(
-        market,
-        _sources(building, oracle),
-        every_ms=oracle.every,
-        lag_ms=oracle.lag,
-        heartbeat_ms=oracle.heartbeat,
-        **options,
-    )
+    if oracle.feed is None:
+        declare(market, _sources(building, oracle), **_options(oracle), **silent)
+    else:
+        declare(market, _feed(building, oracle), **_options(oracle), **silent)
+
+
+def _options(oracle: IndexOracle | PriceOracle) -> dict[str, Any]:
+    """Return what an oracle says; beside a feed only what it says itself."""
+    said = oracle.model_fields_set if oracle.feed is not None else _OPTIONS.keys()
+    options = {name: getattr(oracle, key) for key, name in _OPTIONS.items() if key in said}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _feed(building: Building, oracle: IndexOracle | PriceOracle) -> Feed:
+    """Return an oracle's feed; what `source` or `sources` say stands for its only book."""
+    assert oracle.feed is not None
+    feed = feed_of(oracle.feed)
+    if oracle.source is None and not oracle.sources:
+        return feed
+    return feed.on({feed.books[0]: _sources(building, oracle)})
 
 
 def _mark_every_ms(oracle: MarkOracle) -> int | None:

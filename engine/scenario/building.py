@@ -136,4 +136,4 @@ def _amount(number: Any, unit: str) -> Amount:
 
 def venues_on(scenario: Scenario) -> list[Any]:
     """Return the venues that are switched on; one with the usual rules if there is none."""
-    return [venue for venue in scenario.venues.values() if venue.enabled] or [Venue(name="")]
+    return [venue for venue in scenario.venues.values() if venue.enabled] or [Venue()]

@@ -14,6 +14,7 @@ from engine.errors import InputError
 from engine.scenario.laws import Law
 from engine.scenario.liquidation_checks import liquidations
 from engine.scenario.margin_checks import collateral, perpetual
+from engine.scenario.oracle_checks import feed, outages
 from engine.scenario.population_checks import populations
 from engine.scenario.problems import NOTHING, Problem
 from engine.scenario.words import one_of
@@ -230,23 +231,26 @@ def _grids(whole: Whole, path: Path, market: Any) -> Iterator[Problem]:
 
 
 def oracles(whole: Whole) -> Iterator[Problem]:
-    """P-3, P-11: an index has a source or several, a mark is of a perpetual."""
+    """P-3, P-11: an index has a feed, a source or several, a mark is of a perpetual."""
     for name, oracle in whole.on("oracles").items():
         path = ("oracles", name)
         yield from whole.reference(
             (*path, "market"), "markets", oracle.market, kind="perp" if oracle.kind == "mark" else ""
         )
         yield from _sources(whole, path, oracle)
+        yield from outages(whole, path, oracle)
         if oracle.kind == "mark":
             yield from _mark_rule(path, oracle)
             continue
-        if (oracle.source is None) != bool(oracle.sources):
+        if oracle.feed is not None:
+            yield from feed(whole, path, oracle)
+        elif (oracle.source is None) != bool(oracle.sources):
             yield Problem((*path, "source"), "one of source and sources", "both" if oracle.sources else "neither")
-        elif oracle.source is not None:
+        if oracle.source is not None:
             yield from whole.reference((*path, "source"), "markets", oracle.source)
         if oracle.floor is not None:
             yield from whole.on_grid((*path, "floor"), oracle.floor, oracle.market, "tick")
-        if oracle.heartbeat and not oracle.deviation:
+        if oracle.heartbeat and not oracle.deviation and oracle.feed is None:
             yield Problem((*path, "deviation"), "a deviation, since there is a heartbeat", NOTHING)
 
 

@@ -6,12 +6,14 @@ from abc import ABC, abstractmethod
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from engine.scenario.base import Model, Named
+from engine.scenario.base import Model, Named, Ref
+from engine.scenario.feeds import FeedField
+from engine.scenario.laws import Drawn, Law
 from engine.scenario.liquidations import FundField, Liquidation, LiquidationField
 from engine.scenario.margins import Collateral, LadderField, TiersField
-from engine.scenario.quantities import CADENCE, DURATION, MOMENT, PRICE, SERVICE_US, STEP, SUPPLY, share
+from engine.scenario.quantities import CADENCE, DURATION, LATENCY, MOMENT, PRICE, SERVICE_US, STEP, SUPPLY, share
 
 __all__ = [
     "MARKET_KINDS",
@@ -30,13 +32,6 @@ __all__ = [
     "Venue",
 ]
 
-
-def _name_of(value: object) -> object:
-    return (value.name or value) if isinstance(value, Named) else value
-
-
-Ref = Annotated[str, BeforeValidator(_name_of), Field(min_length=1)]
-"""The name of another object; in Python the object itself will do."""
 
 _SHARE = share()
 
@@ -155,9 +150,16 @@ class _Oracle(Named):
     market: Ref = Field(description="market, whose price it publishes")
     every: Annotated[int, CADENCE] = Field(1000, description="time between samples")
     lag: Annotated[int, DURATION] = Field(0, description="time from sample to publication")
+    jitter: Annotated[float | Law, Drawn(LATENCY)] | None = Field(
+        None, description="what comes on top of the lag, drawn for each publication"
+    )
+    outages: list[Annotated[list[Annotated[int | str, MOMENT]], Field(min_length=2, max_length=2)]] = Field(
+        default_factory=list, description='windows in which it is silent, such as [["30s", "45s"]]'
+    )
 
 
 class _Sourced(_Oracle):
+    feed: FeedField | None = Field(None, description="a preset: its name, or a table; other keys change it")
     source: Ref | None = Field(None, description="source, the market that is sampled")
     sources: list[PriceSource] = Field(default_factory=list, max_length=32, description="or several sources")
     combine: Literal["mean", "median"] = Field("mean", description="how they become one value")

@@ -33,8 +33,8 @@ _JITTERS = {
 }
 
 
-def jitter_law(law: Law | float | None) -> tuple[Any, ...] | None:
-    """Return a link's law as the world takes it (R-7)."""
+def jitter_law(law: Law | float | None, field: str = "link.jitter") -> tuple[Any, ...] | None:
+    """Return the law of a link, or of an oracle's lag, as the world takes it (R-7)."""
     if law is None:
         return None
     if not isinstance(law, Law):
@@ -42,7 +42,7 @@ def jitter_law(law: Law | float | None) -> tuple[Any, ...] | None:
     if isinstance(law, Uniform):
         return "uniform", float(law.low), float(law.high)
     if type(law) not in _JITTERS or getattr(law, "max", None) is not None:
-        raise InputError("link.jitter", "lognormal, exponential, pareto (all without max) or uniform", law.law)
+        raise InputError(field, "lognormal, exponential, pareto (all without max) or uniform", law.law)
     name, *arguments = _JITTERS[type(law)]
     return name, *(float(getattr(law, argument)) for argument in arguments)
 

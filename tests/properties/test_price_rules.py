@@ -1,6 +1,8 @@
-"""An index of any sources and bounds publishes what the reference says, to the last tick (P-5 .. P-7, P-11 .. P-13)."""
+"""An index of any sources, bounds and outages is that of the reference, to the last tick (P-5 .. P-13, P-16)."""
 
 from __future__ import annotations
+
+from itertools import accumulate
 
 import numpy as np
 from hypothesis import given, settings
@@ -54,6 +56,17 @@ RULES = st.builds(
 SENDERS = st.sampled_from([Sender(), Sender(1), Sender(3_000), Sender(10_000, 30), Sender(10**6, 25)])
 
 
+# Ends of windows in order, each window one millisecond at least; two may meet.
+OUTAGES = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 40)), max_size=4).map(
+    lambda gaps: [
+        (end - length, end)
+        for end, length in zip(
+            accumulate(gap + length for gap, length in gaps), (each[1] for each in gaps), strict=True
+        )
+    ]
+)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, 2**32),
@@ -62,14 +75,17 @@ SENDERS = st.sampled_from([Sender(), Sender(1), Sender(3_000), Sender(10_000, 30
     SENDERS,
     st.integers(1, 9),
     st.integers(1, 9),
+    OUTAGES,
 )
-def test_native_is_reference(seed, specs, rule, sender, every_ms, sample_every_ms):
+def test_native_is_reference(seed, specs, rule, sender, every_ms, sample_every_ms, outages):
     tape = Tape(seed, busy=0.4)
     tape.native.add_oracle(OTHER, 1, every_ms=13)
     tape.native.add_index(OTHER, 0, every_ms=11, lag_ms=0)
     published, wanted = follow_index(
-        tape, MARKET, specs, rule, sender, every_ms=every_ms, sample_every_ms=sample_every_ms, until_ms=UNTIL_MS
-    )
+        tape, MARKET, specs, rule, sender,
+        every_ms=every_ms, sample_every_ms=sample_every_ms, until_ms=UNTIL_MS,
+        outages=outages,
+    )  # fmt: skip
     assert published == wanted
     assert all(1 <= ticks <= 2**31 - 1 for _, ticks in published)
     agree(tape.twin)

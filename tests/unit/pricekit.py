@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from worldkit import BASE, BUY, QUOTE, SELL, opened
 
-from engine.reference.prices import IndexRule, Sender, Source, Window
+from engine.reference.prices import IndexRule, Sender, Source, Window, is_out
 
 INDEX, MARK, ORACLE = 1, 2, 3
 MIDDLE = 1_000
@@ -182,18 +182,21 @@ class Followed:
         return self.source.read(now_ms), self.source.weight
 
 
-def follow_index(tape, market, specs, rule, sender, *, every_ms, sample_every_ms, until_ms):
+def follow_index(tape, market, specs, rule, sender, *, every_ms, sample_every_ms, until_ms, outages=()):
     """Run an index of these sources from 0 ms on; return what was published, and what should have been."""
     rule, sender = IndexRule(**vars(rule)), Sender(sender.deviation_ppm, sender.heartbeat_ms)
     tape.native.add_index(
         market, specs, every_ms=every_ms, lag_ms=0, sample_every_ms=sample_every_ms,
         combine="median" if rule.is_median else "mean", outlier_ppm=rule.outlier_ppm, clamp_ppm=rule.clamp_ppm,
         floor_ticks=rule.floor_ticks, deviation_ppm=sender.deviation_ppm, heartbeat_ms=sender.heartbeat_ms,
+        outages=outages,
     )  # fmt: skip
     sources = [Followed(spec, sample_every_ms) for spec in specs]
     wanted = []
 
     def look(now_ms, books):
+        if is_out(outages, now_ms):
+            return
         if now_ms % sample_every_ms == 0:
             for source in sources:
                 source.sample(now_ms, books)
