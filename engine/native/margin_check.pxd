@@ -233,7 +233,7 @@ cdef inline void plans_fire(State* state) noexcept nogil:
     for i in range(state.crowds.fired.count):
         plan = plan_fired(state, i, &lots)
         if lots:
-            plan_send(state, plan, lots, publication_landmark(state, 2 * <uint32_t>plan.market + SERIES_MARK))
+            plan_send(state, plan, lots, series_landmark(state, 2 * <uint32_t>plan.market + SERIES_MARK))
     state.crowds.fired.count = 0
 
 
