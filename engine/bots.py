@@ -234,7 +234,7 @@ def worthwhile_sizes(edge: Number, depth: Number, cost: Number = 0) -> tuple[int
     bits = 64 + book.numerator.bit_length()  # so fine that the root is less than a whole repayment off
     root = Fraction(isqrt((under.numerator << 2 * bits) // under.denominator), 2**bits)
     low, high = floor((gain - root) / (2 * bend)), floor((gain + root) / (2 * bend)) + 1
-    low, high = max(low - 1, 0), high + 1
+    low, high = max(low - 1, 0), min(high + 1, floor(book / times))  # no more than the book bids for
     while low < high and not pays(low):
         low += 1  # a step or two
     while high > low and not pays(high):
