@@ -33,7 +33,7 @@ class Claim:
     exact : Fraction or int
         What the closed form says.
     printed : str
-        What was published: digits, with commas if you like; empty where nothing was.
+        What was published, a slip set right: digits, with commas if you like; empty where nothing was.
     unit : Fraction or int
         One smallest unit of what was measured, 0 without one.
     note : str
@@ -66,7 +66,8 @@ class Claim:
         """Return the comparison with the exact number."""
         band = max(RELATIVE_BAND * abs(Fraction(self.exact)), Fraction(self.unit))
         rule = "1e-9 of it" if band != self.unit else "one smallest unit" if self.unit else "exact"
-        note = "; ".join(part for part in (f"printed {self.printed}" if self.printed else "", self.note) if part)
+        word = "rounds to" if self.note.startswith("published") else "printed"  # a slip of the source is told in the note
+        note = "; ".join(part for part in (f"{word} {self.printed}" if self.printed else "", self.note) if part)
         return Line(f"{check}/{self.name}", float(self.measured), float(self.exact), float(band), rule, 1, note)
 
 

@@ -50,31 +50,40 @@ class TestTheNativeMaker:
         village = Village(levels=0)
         tickets = []
 
-        def touch(at_ms):
+        def touch(at_ms, away):
             for ticket in tickets:
                 village.native.send_cancel(ticket, at_ms=at_ms)
             tickets[:] = [
-                village.native.send_order(village.outside, PERPETUAL, side, PRICE - side, 1, at_ms=at_ms)
+                village.native.send_order(village.outside, PERPETUAL, side, PRICE - away * side, 1, at_ms=at_ms)
                 for side in (Side.BUY, Side.SELL)
             ]
+
+        def take(at_ms, side):
+            village.native.send_order(village.outside, PERPETUAL, side, None, 2, at_ms=at_ms)
 
         terms = {"risk_aversion": 0.001, "decay": 0.015, "sigma": 200.0, "horizon_s": 1.0}
         account = village.add("maker", mode=1, wake_every_ms=10, start_ms=1, tolerance=0.0, **terms)
         twin = village.quotes(account, PERPETUAL, qty_lots=1)
-        touch(0)
-        for trade in range(abs(held)):
-            # The touch's one lot, then the maker's; then the touch is put up again.
-            taker = Side.SELL if held > 0 else Side.BUY
-            village.native.send_order(village.outside, PERPETUAL, taker, None, 2, at_ms=100 * trade + 100)
-            touch(100 * trade + 101)
-        # The touch's lot that was taken is cancelled in vain.
-        assert village.followed(1_000).disagreements(1_000, other_misses=abs(held)) == []
-        assert village.native.position(account, PERPETUAL)[0] == held
+        touch(0, 1)
+        for trade in range(1, abs(held) + 1):
+            # The touch's one lot, then the maker's; the touch is put up again before the maker looks.
+            take(100 * trade, Side.SELL if held > 0 else Side.BUY)
+            touch(100 * trade, 1)
+        # Both of its quotes are taken, and a touch is put up that leaves room for the next two, at the same mid.
+        take(600, Side.SELL)
+        take(600, Side.BUY)
+        touch(600, 200)
+        follower, now_ms, prices = village.followed(600), 600, {}
+        while not prices and now_ms < 650:
+            now_ms += 1
+            follower.run(now_ms)
+            prices = {order[1]: order[2] for order in village.native.orders(PERPETUAL) if order[4] == account}
         assert twin.quotes[0].known_lots == held
-        prices = {order[1]: order[2] for order in village.native.orders(PERPETUAL) if order[4] == account}
         assert prices == {Side.BUY: round(100 * QUOTED[held][0]), Side.SELL: round(100 * QUOTED[held][1])}
         bid, ask = quoting.stoikov_quotes(100, held, **STOIKOV)
         assert prices == {Side.BUY: math.floor(100 * bid), Side.SELL: math.ceil(100 * ask)}
+        # The outside cancels what was taken of its touch in vain.
+        assert follower.disagreements(now_ms, other_misses=abs(held) + 2) == []
 
 
 def ground_state_quotes(held, *, risk_aversion, sigma, decay, rate, inventory_max=60):
