@@ -66,7 +66,8 @@ class Claim:
         """Return the comparison with the exact number."""
         band = max(RELATIVE_BAND * abs(Fraction(self.exact)), Fraction(self.unit))
         rule = "1e-9 of it" if band != self.unit else "one smallest unit" if self.unit else "exact"
-        word = "rounds to" if self.note.startswith("published") else "printed"  # a slip of the source is told in the note
+        # A slip of the source is told in the note.
+        word = "rounds to" if self.note.startswith("published") else "printed"
         note = "; ".join(part for part in (f"{word} {self.printed}" if self.printed else "", self.note) if part)
         return Line(f"{check}/{self.name}", float(self.measured), float(self.exact), float(band), rule, 1, note)
 
