@@ -225,7 +225,20 @@ __all__ = [
 
 
 # Tables and rules, by their module's name.
-_MODULES = ("adl", "haircuts", "lending", "liquidation", "margin", "prices", "tiers")
+_MODULES = (
+    "adl",
+    "backing",
+    "bots",
+    "haircuts",
+    "illusion",
+    "lending",
+    "liquidation",
+    "loops",
+    "margin",
+    "prices",
+    "quoting",
+    "tiers",
+)
 
 
 def __getattr__(name: str) -> Any:

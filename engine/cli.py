@@ -173,7 +173,7 @@ def bench(only: tuple[str, ...], as_json: bool, quick: bool) -> None:
 @click.option("--only", multiple=True, metavar="NAME", help="Run this check only; may be given several times.")
 @click.option("--quick", is_flag=True, help="Small sizes, wider bands.")
 def validate(what: str, as_json: bool, seed: int | None, only: tuple[str, ...], quick: bool) -> None:
-    """Check the engine against published laws; WHAT names a set of them: events.
+    """Check the engine against published laws; WHAT names a set of them: events, lending.
 
     Exits with 1 if a line lies outside its band.
     """

@@ -1,7 +1,7 @@
 """Published laws that the engine must reproduce, and the command that checks them.
 
-Stands on the public face of the engine (`EventQueue`, `OrderBook`; the native sources on `World`) and numpy; nothing
-here re-implements either.
+Stands on the public face of the engine (`EventQueue`, `OrderBook`, pools, lending; the native sources on `World`) and
+numpy; nothing here re-implements either.
 
 ::
 
@@ -11,6 +11,9 @@ here re-implements either.
       queues, populations, hawkes, superposition, poisson_book, timers, ties, fifo, clock_bias    one law or path each
       native_sources    arrivals and lives that the simulator's own agents make
       little     time average and stays, for queues and levels
+    lending    the set "lending": numbers that are known exactly
+      lending_loops, lending_spread, lending_protocols, lending_exits    loops, liquidations, presets, ways out
+      claim      a measured, an exact and a printed number
     line       what a check reports;  plan: seed and size of a run;  clock: milliseconds in a unit of model time
     draws      keyed draws as arrays;  statistics: distances, errors, tails
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.validation.line import Line
     from engine.validation.plan import Plan
 
-SETS = {"events": "engine.validation.events"}
+SETS = {"events": "engine.validation.events", "lending": "engine.validation.lending"}
 
 
 @dataclass(frozen=True)
