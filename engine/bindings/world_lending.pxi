@@ -248,6 +248,8 @@ cdef class _WorldLending(_WorldWaterfall):
             raise bad_input("terms", "no collateral: at Morpho what is lent bears losses", row.own.threshold_ppm)
         if owner.form == FORM_COMET and row.is_lent and comet_base(state, owner) != NIL:
             raise bad_input("lent", "one lent reserve, a Comet's base", True)
+        if owner.form == FORM_LOAN and (row.own.threshold_ppm or row.moded.threshold_ppm) and row.sale_market == NIL:
+            raise bad_input("sale_market", "a spot market: a centralised lender sells the collateral there", None)
         if row.sale_market != NIL:
             if owner.form != FORM_LOAN:
                 raise bad_input("sale_market", "none: only a centralised lender sells", row.sale_market)

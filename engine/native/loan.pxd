@@ -118,7 +118,7 @@ cdef inline void reserve_accrue(State* state, uint32_t number) noexcept nogil:
     most = wide_product(INDEX_PPM_MOST, <uint64_t>LENDING_PER_PPM)
     if lending_accrue(&grown, reserve.rate, dt_ms, reserve.reserve_ppm, &kept):
         return
-    if wide_compare(grown.borrow_index, most) >= 0 or wide_compare(grown.supply_index, most) >= 0:
+    if wide_compare(grown.borrow_index, most) > 0 or wide_compare(grown.supply_index, most) > 0:
         return
     reserve.pool = grown
     reserve.kept += kept

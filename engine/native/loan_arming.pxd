@@ -264,6 +264,23 @@ cdef inline outlined_int loan_arm(State* state, slot_t slot) noexcept nogil:
     return 0
 
 
+# A loan is its entries that are not empty. Needs: its reserves have their rates. O(entries).
+cdef inline void loan_prune(State* state, slot_t slot) noexcept nogil:
+    cdef slot_t* link
+    cdef slot_t at
+    if slot == NIL:
+        return
+    link = &loan_at(&state.lending, slot).first
+    while link[0] != NIL:
+        at = link[0]
+        if entry_at(&state.lending, at).scaled_supply or entry_at(&state.lending, at).scaled_debt:
+            link = &entry_at(&state.lending, at).next
+            continue
+        link[0] = entry_at(&state.lending, at).next
+        entry_disarm(state, entry_at(&state.lending, at))
+        slab_give(&state.lending.entries, at)
+
+
 # An action has changed a loan: its level now, and its triggers, in the same event. One that stands worse than before is left to the
 # next check of phase 4, which says why. O(entries).
 cdef inline outlined_int loan_wrote(State* state, slot_t slot) noexcept nogil:
@@ -271,6 +288,7 @@ cdef inline outlined_int loan_wrote(State* state, slot_t slot) noexcept nogil:
     cdef Protocol* protocol = protocol_at(&state.lending, loan.protocol)
     cdef LendingHealth health
     cdef uint32_t level
+    loan_prune(state, slot)
     if loan_health(state, loan, 0, &health):
         loan_arm(state, slot)
         return 0
