@@ -13,7 +13,6 @@ Promises: as `WaterfallWorld`. What became of each action stands in `acted`, whi
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import InvariantError
@@ -21,6 +20,7 @@ from engine.reference.actions import GAS, ActionKind, Outcome, Refusal, RefusedA
 from engine.reference.issuers import Issuers
 from engine.reference.journal import JournalKind
 from engine.reference.ledger import SystemAccount
+from engine.reference.lending import lending_health_ppm
 from engine.reference.loan_liquidations import absorb, buy_collateral, flash_liquidate, liquidate
 from engine.reference.loan_sales import queue_sale
 from engine.reference.loans import lend
@@ -211,17 +211,15 @@ class LendingWorld(WaterfallWorld):
         self.mark(kind, 0, loan.account, value)
 
     def _check_loans(self) -> None:
-        """Look at every loan that waits; those that stand worse fall, the weakest first (Y-21)."""
+        """Look at every loan; those that stand worse fall, the weakest first (Y-21)."""
         self._loans_check_is_queued = False
-        falls: list[tuple[Fraction, int, int, Loan, Health]] = []
+        falls: list[tuple[int, int, int, Loan, Health]] = []
         for (account, protocol), loan in sorted(self.lending.loans.items()):
-            health = None if self.lending.is_working(loan) else self.lending.health(loan)
-            if health is None:
-                continue
-            level = self.lending.level(loan, health)
-            if level > loan.level:
-                falls.append((Fraction(health[1], health[2]), account, protocol, loan, health))
-            loan.level = min(loan.level, level)
+            health = self.lending.health(loan)
+            if health is not None and self.lending.level(loan, health) > loan.level:
+                falls.append((lending_health_ppm(health), account, protocol, loan, health))
+            else:
+                self.lending.look(loan)
         for *_, loan, health in sorted(falls, key=lambda fall: fall[:3]):
             self._fall(loan, health)
 

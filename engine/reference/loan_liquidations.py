@@ -7,7 +7,7 @@ Stands on `loans`, `protocols` and `lending_liquidation` (the arithmetic).
     loan named -> interest -> what would it repay and seize? -> may it? -> entries, kept, deficit -> atoms -> landmarks
                                                                    flash: P lends the cover, a pool buys what is seized
 
-Promises: as `loans`. Whoever looks at a loan here lets it have its level of now, refused or not (Y-21).
+Promises: as `loans`.
 """
 
 from __future__ import annotations
@@ -66,14 +66,12 @@ def liquidate(world: LendingWorld, action: Action) -> Outcome:
     loan, owed, held = _named(world, action, protocol)
     lending = world.lending
     with lending.interest([owed, held, *loan.entries]):
-        try:
-            plan = _plan(world, loan, owed, held, action.atoms)
-            refuse_if(plan.got < action.least, Refusal.BELOW_MINIMUM)
-            refuse_if(plan.got > lending.cash(lending.reserves[held]), Refusal.NO_CASH)
-            world.check_giving(action.account, action.asset, plan.repaid)
-            _execute(world, plan, action.account)
-        finally:
-            lending.look(loan)
+        plan = _plan(world, loan, owed, held, action.atoms)
+        refuse_if(plan.got < action.least, Refusal.BELOW_MINIMUM)
+        refuse_if(plan.got > lending.cash(lending.reserves[held]), Refusal.NO_CASH)
+        world.check_giving(action.account, action.asset, plan.repaid)
+        _execute(world, plan, action.account)
+    lending.look(loan)
     return Outcome(paid=plan.repaid, got=plan.got)
 
 
@@ -83,18 +81,16 @@ def flash_liquidate(world: LendingWorld, action: Action) -> Outcome:
     loan, owed, held = _named(world, action, protocol)
     lending, pools = world.lending, world.pools
     with lending.interest([owed, held, *loan.entries]):
-        try:
-            plan = _plan(world, loan, owed, held, action.atoms)
-            lacks = plan.got > lending.cash(lending.reserves[held])
-            refuse_if(lacks or plan.repaid > lending.cash(lending.reserves[owed]), Refusal.NO_CASH)
-            refuse_if(plan.got == 0, Refusal.UNPROFITABLE)
-            proceeds = pools.quote(action.pool, action.other, action.asset, plan.got)
-            refuse_if(proceeds <= plan.repaid, Refusal.UNPROFITABLE)
-            world.spend(protocol.terms.account, action.account, action.asset, plan.repaid)
-            _execute(world, plan, action.account)
-            pools.sell(action.account, action.pool, action.other, action.asset, plan.got)
-        finally:
-            lending.look(loan)
+        plan = _plan(world, loan, owed, held, action.atoms)
+        lacks = plan.got > lending.cash(lending.reserves[held])
+        refuse_if(lacks or plan.repaid > lending.cash(lending.reserves[owed]), Refusal.NO_CASH)
+        refuse_if(plan.got == 0, Refusal.UNPROFITABLE)
+        proceeds = pools.quote(action.pool, action.other, action.asset, plan.got)
+        refuse_if(proceeds <= plan.repaid, Refusal.UNPROFITABLE)
+        world.spend(protocol.terms.account, action.account, action.asset, plan.repaid)
+        _execute(world, plan, action.account)
+        pools.sell(action.account, action.pool, action.other, action.asset, plan.got)
+    lending.look(loan)
     return Outcome(paid=plan.repaid, got=proceeds - plan.repaid)
 
 
@@ -121,7 +117,8 @@ def _plan(world: LendingWorld, loan: Loan, owed: int, held: int, cover: int) -> 
     """Return what repaying `cover` would do, at stored indexes and prices of now (Y-10, Y-12)."""
     lending = world.lending
     health = lending.health(loan)
-    if health is None:
+    named = [lending.price(lending.reserves[number]) for number in (owed, held)]
+    if health is None or None in named:
         raise RefusedActionError(Refusal.UNKNOWN_PRICE)
     refuse_if(not lending_is_below(health, MILLION), Refusal.HEALTHY)
     refuse_if(loan.entry(owed).debt == 0 or held not in lending.collateral(loan), Refusal.NOTHING)
@@ -229,10 +226,8 @@ def absorb(world: LendingWorld, action: Action) -> Outcome:
     loan = lending.loan(action.party, action.target)
     refuse_if(not loan.is_there, Refusal.NO_SUCH)
     with lending.interest([base, *loan.entries]):
-        try:
-            _absorb(world, loan, base)
-        finally:
-            lending.look(loan)
+        _absorb(world, loan, base)
+    lending.look(loan)
     return Outcome()
 
 
@@ -284,7 +279,7 @@ def _credit(world: LendingWorld, loan: Loan, base: int, left: int) -> None:
 
 
 def buy_collateral(world: LendingWorld, action: Action) -> Outcome:
-    """Buy seized collateral at the storefront (Y-13); nothing accrues (Y-17)."""
+    """Buy seized collateral at the storefront (Y-13)."""
     lending = world.lending
     protocol = lending.protocols[action.target]
     refuse_if(protocol.terms.form != COMET, Refusal.CLOSED)
@@ -292,7 +287,13 @@ def buy_collateral(world: LendingWorld, action: Action) -> Outcome:
     if base is None or sold is None or base == sold:
         raise RefusedActionError(Refusal.NO_SUCH)
     check_amount(action.atoms)
-    paid, held = lending.reserves[base], lending.reserves[sold]
+    with lending.interest([base, sold]):
+        got = _bought(world, action, protocol, lending.reserves[base], lending.reserves[sold])
+    return Outcome(paid=action.atoms, got=got)
+
+
+def _bought(world: LendingWorld, action: Action, protocol: Protocol, paid: Reserve, held: Reserve) -> int:
+    """Sell kept atoms of an asset; what is paid fills the deficit first. Return what was bought (Y-19)."""
     is_open = paid.terms.is_lent and paid.kept - paid.deficit < protocol.terms.target_atoms
     refuse_if(not is_open, Refusal.CLOSED)
     got = _quoted(world, protocol, paid, held, action.atoms)
@@ -305,7 +306,7 @@ def buy_collateral(world: LendingWorld, action: Action) -> Outcome:
     held.kept -= got
     world.spend(action.account, protocol.terms.account, action.asset, action.atoms)
     world.spend(protocol.terms.account, action.account, action.other, got)
-    return Outcome(paid=action.atoms, got=got)
+    return got
 
 
 def _quoted(world: LendingWorld, protocol: Protocol, paid: Reserve, held: Reserve, atoms: int) -> int:

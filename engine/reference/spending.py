@@ -75,8 +75,8 @@ def _unified_left(world: WaterfallWorld, unit: Unit, asset: int, atoms: int) -> 
 def _holding(world: WaterfallWorld, account: int, market: int) -> Holding:
     """Return a position with the account's resting orders and the market's initial schedule."""
     own = [order for order in world.markets[market].book.orders() if order.owner == account]
-    bids = sum(order.shown_lots for order in own if order.side == Side.BUY)
-    asks = sum(order.shown_lots for order in own if order.side == Side.SELL)
+    bids = sum(order.leaves_lots for order in own if order.side == Side.BUY)
+    asks = sum(order.leaves_lots for order in own if order.side == Side.SELL)
     initial = world.markets[market].terms.initial
     return replace(world.units.holding(account, market), initial=initial, bid_lots=bids, ask_lots=asks)
 

@@ -85,10 +85,7 @@ class WorldPools:
         """Swap, or change liquidity."""
         if action.kind is ActionKind.SWAP:
             return self._swap(action)
-        pool = self.pools[action.target]
-        if isinstance(pool.pool, ConcentratedPool) or len(pool.assets) != 2:
-            raise RefusedActionError(Refusal.CLOSED)
-        return self._add(pool, action) if action.kind is ActionKind.ADD_LIQUIDITY else self._remove(pool, action)
+        return self._add(action) if action.kind is ActionKind.ADD_LIQUIDITY else self._remove(action)
 
     def _swap(self, action: Action) -> Outcome:
         self.pools[action.target].coins(action.asset, action.other)
@@ -97,25 +94,31 @@ class WorldPools:
         got = self.sell(action.account, action.target, action.asset, action.other, action.atoms, action.least)
         return Outcome(paid=action.atoms, got=got)
 
-    def _add(self, pool: WorldPool, action: Action) -> Outcome:
+    def _add(self, action: Action) -> Outcome:
         """Add atoms of coin 0 and `least` of coin 1; what is not taken stays with the account."""
+        pool = self.pools[action.target]
+        if isinstance(pool.pool, ConcentratedPool) or len(pool.assets) != 2:
+            raise RefusedActionError(Refusal.CLOSED)
         given = [action.atoms, action.least]
         check_amount(max(given))
         for asset, atoms in zip(pool.assets, given, strict=True):
             if atoms:
                 self.world.check_giving(action.account, asset, atoms)
-        outcome = pool.pool.add(given)  # type: ignore[union-attr]  # a pool of ranges was refused
+        outcome = pool.pool.add(given)
         _check(outcome)
         for asset, atoms in zip(pool.assets, outcome.amounts, strict=True):
             self.world.spend(action.account, pool.account, asset, atoms)
         pool.shares[action.account] += outcome.shares
         return Outcome(paid=outcome.amounts[0], got=outcome.shares)
 
-    def _remove(self, pool: WorldPool, action: Action) -> Outcome:
+    def _remove(self, action: Action) -> Outcome:
         """Burn shares of the account."""
+        pool = self.pools[action.target]
+        if isinstance(pool.pool, ConcentratedPool):
+            raise RefusedActionError(Refusal.CLOSED)
         check_amount(action.atoms)
         refuse_if(action.atoms > pool.shares[action.account], Refusal.SHORT)
-        outcome = pool.pool.remove(action.atoms)  # type: ignore[union-attr,call-arg]  # a pool of ranges was refused
+        outcome = pool.pool.remove(action.atoms)
         _check(outcome)
         pool.shares[action.account] -= action.atoms
         for asset, atoms in zip(pool.assets, outcome.amounts, strict=True):
