@@ -8,6 +8,13 @@ cdef dict _POOL_FORMS = {"product": PRODUCT_POOL_FORM, "stable": STABLE_POOL_FOR
 cdef dict _POOL_FORM_NAMES = {number: name for name, number in _POOL_FORMS.items()}
 
 
+# What an empty pool is made of; its form says which.
+cdef struct PoolDraft:
+    ProductPool product
+    StablePool stable
+    RangePool ranges
+
+
 cdef tuple gives_amounts(const atoms_t* amounts, uint32_t count):
     cdef uint32_t coin
     return tuple([amounts[coin] for coin in range(count)])
@@ -88,45 +95,48 @@ cdef class _WorldPools(_WorldLending):
         >>> world.pool(pool)["balances"]
         (1010000, 1980257)
         """
-        cdef State* state = self.enter()
-        cdef uint32_t form_ = border_choice(form, "form", _POOL_FORMS), number, coin
-        cdef list numbers = self.pool_assets(assets, form_)
-        cdef WorldPool row
-        cdef ProductPool product
-        cdef StablePool stable
-        cdef RangePool ranges
-        memset(&row, 0, sizeof(WorldPool))
-        memset(&product, 0, sizeof(ProductPool))
-        memset(&stable, 0, sizeof(StablePool))
-        memset(&ranges, 0, sizeof(RangePool))
-        row.form, row.venue, row.coin_count = form_, self.venue_number(venue), <uint32_t>len(numbers)
-        for coin in range(row.coin_count):
-            row.assets[coin] = <uint16_t>numbers[coin]
+        cdef uint32_t form_
+        cdef PoolDraft draft
+        self.enter()
+        form_ = border_choice(form, "form", _POOL_FORMS)
+        memset(&draft, 0, sizeof(PoolDraft))
+        numbers = self.pool_assets(assets, form_)
         for name, value, of in (("amplification", amplification, STABLE_POOL_FORM), ("scales", scales, STABLE_POOL_FORM),
                                 ("sqrt_price", sqrt_price, RANGE_POOL_FORM), ("tick_spacing", tick_spacing, RANGE_POOL_FORM)):
             if value is not None and of != form_:
                 raise bad_input(name, f"nothing: it belongs to the form {_POOL_FORM_NAMES[of]}", value)
         if form_ == PRODUCT_POOL_FORM:
-            product.fee_ppm = border_int(fee_ppm, "fee_ppm", 0, POOL_FEE_PPM_MAX)
+            draft.product.fee_ppm = border_int(fee_ppm, "fee_ppm", 0, POOL_FEE_PPM_MAX)
         elif form_ == STABLE_POOL_FORM:
-            fill_stable(&stable, 100 if amplification is None else amplification, fee_ppm, (1,) * len(numbers) if scales is None else scales)
-            if stable.coin_count != <int>row.coin_count:
-                raise bad_input("scales", f"{row.coin_count} integers, one for each coin", f"{stable.coin_count} of them")
+            fill_stable(&draft.stable, 100 if amplification is None else amplification, fee_ppm, (1,) * len(numbers) if scales is None else scales)
+            if draft.stable.coin_count != <int>len(numbers):
+                raise bad_input("scales", f"{len(numbers)} integers, one for each coin", f"{draft.stable.coin_count} of them")
         else:
-            fill_ranges(&ranges, sqrt_price, fee_ppm, 60 if tick_spacing is None else tick_spacing)
+            fill_ranges(&draft.ranges, sqrt_price, fee_ppm, 60 if tick_spacing is None else tick_spacing)
+        return self.open_pool(form_, numbers, self.venue_number(venue), &draft)
+
+    cdef uint32_t open_pool(self, uint32_t form, list assets, uint32_t venue, PoolDraft* draft) except? 0xFFFFFFFF:
+        """Put a checked pool with an account of its own into the world."""
+        cdef State* state = &self.world.state
+        cdef WorldPool row
+        cdef uint32_t number, coin
         self.first_accounts()
-        self.pool_room(form_)
-        row.account = self.new_accounts(1, row.venue, True, MODE_CASH)
+        self.pool_room(form)
+        memset(&row, 0, sizeof(WorldPool))
+        row.form, row.venue, row.coin_count = form, venue, <uint32_t>len(assets)
+        for coin in range(row.coin_count):
+            row.assets[coin] = <uint16_t>assets[coin]
+        row.account = self.new_accounts(1, venue, True, MODE_CASH)
         account_at(&state.accounts, row.account).is_closed = 1
-        if form_ == PRODUCT_POOL_FORM:
+        if form == PRODUCT_POOL_FORM:
             row.row = slab_take(&state.amm.products)
-            product_at(&state.amm, &row)[0] = product
-        elif form_ == STABLE_POOL_FORM:
+            product_at(&state.amm, &row)[0] = draft.product
+        elif form == STABLE_POOL_FORM:
             row.row = slab_take(&state.amm.stables)
-            stable_at(&state.amm, &row)[0] = stable
+            stable_at(&state.amm, &row)[0] = draft.stable
         else:
             row.row = slab_take(&state.amm.ranges)
-            range_at(&state.amm, &row)[0] = ranges
+            range_at(&state.amm, &row)[0] = draft.ranges
             state.amm.ticks.count += RANGE_TICKS_MAX
         number = slab_take(&state.amm.pools)
         world_pool_at(&state.amm, number)[0] = row
@@ -377,9 +387,9 @@ cdef class _WorldPools(_WorldLending):
         cdef uint32_t pool_ = self.range_pool_number(pool), at
         cdef RangeShare* row
         rows = []
-        at = position_find(&state.amm, pool_, -RANGE_TICK_MAX, -RANGE_TICK_MAX, 0)
-        while at < state.amm.positions.count and position_at(&state.amm, at).pool == pool_:
-            row = position_at(&state.amm, at)
+        at = range_share_find(&state.amm, pool_, -RANGE_TICK_MAX, -RANGE_TICK_MAX, 0)
+        while at < state.amm.positions.count and range_share_at(&state.amm, at).pool == pool_:
+            row = range_share_at(&state.amm, at)
             rows.append((row.lower, row.upper, row.account, row.position.liquidity))
             at += 1
         return rows

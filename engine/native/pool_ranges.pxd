@@ -23,8 +23,8 @@ cdef inline void range_journal(State* state, uint8_t what, uint32_t account, uin
 cdef inline outlined_int pool_add_range(State* state, uint32_t account, uint32_t number, int64_t lower, int64_t upper, int64_t liquidity, ShareGives* gives) noexcept nogil:
     cdef WorldPool* pool = world_pool_at(&state.amm, number)
     cdef RangePool* ranges = range_at(&state.amm, pool)
-    cdef uint32_t at = position_find(&state.amm, number, lower, upper, account)
-    cdef bint is_there = position_is(&state.amm, at, number, lower, upper, account)
+    cdef uint32_t at = range_share_find(&state.amm, number, lower, upper, account)
+    cdef bint is_there = range_share_is(&state.amm, at, number, lower, upper, account)
     cdef RangePosition position
     cdef RangeShare* row
     cdef int reason
@@ -37,11 +37,11 @@ cdef inline outlined_int pool_add_range(State* state, uint32_t account, uint32_t
         return REFUSED_NO_MEMORY
     memset(&position, 0, sizeof(RangePosition))
     if is_there:
-        position = position_at(&state.amm, at).position
+        position = range_share_at(&state.amm, at).position
     reason = pool_refusal(range_add(ranges, ticks_of(&state.amm, pool), lower, upper, liquidity, &position, gives))
     if reason:
         return reason
-    row = position_at(&state.amm, at)
+    row = range_share_at(&state.amm, at)
     if not is_there:
         row = <RangeShare*>ordered_insert(&state.amm.positions, at)
         row.lower, row.upper, row.pool, row.account = lower, upper, number, account
@@ -53,17 +53,17 @@ cdef inline outlined_int pool_add_range(State* state, uint32_t account, uint32_t
 # Take liquidity out of an account's range, and all its fees; 0 takes the fees alone. As pool_add_range, liquidity from 0.
 cdef inline outlined_int pool_remove_range(State* state, uint32_t account, uint32_t number, int64_t lower, int64_t upper, int64_t liquidity, ShareGives* gives) noexcept nogil:
     cdef WorldPool* pool = world_pool_at(&state.amm, number)
-    cdef uint32_t at = position_find(&state.amm, number, lower, upper, account)
+    cdef uint32_t at = range_share_find(&state.amm, number, lower, upper, account)
     cdef int reason
     range_journal(state, POOL_RANGE_REMOVED, account, number, lower, upper, liquidity)
-    if not position_is(&state.amm, at, number, lower, upper, account):
+    if not range_share_is(&state.amm, at, number, lower, upper, account):
         return pool_refusal(POOL_SHARES_SHORT)
     if may_get_coins(state, account, pool):
         return REFUSED_NO_MEMORY
-    reason = range_remove(range_at(&state.amm, pool), ticks_of(&state.amm, pool), lower, upper, liquidity, &position_at(&state.amm, at).position, gives)
+    reason = range_remove(range_at(&state.amm, pool), ticks_of(&state.amm, pool), lower, upper, liquidity, &range_share_at(&state.amm, at).position, gives)
     if reason:
         return pool_refusal(reason)
-    if position_at(&state.amm, at).position.liquidity == 0:
+    if range_share_at(&state.amm, at).position.liquidity == 0:
         ordered_remove(&state.amm.positions, at)
     spend_coins(state, pool.account, account, pool, gives.amounts)
     spend_coins(state, pool.account, account, pool, gives.fees)

@@ -81,7 +81,9 @@ cdef inline atoms_t* pool_balances(Pools* pools, const WorldPool* pool) noexcept
     """What a pool holds, by coin."""
     if pool.form == PRODUCT_POOL_FORM:
         return product_at(pools, pool).balances
-    return stable_at(pools, pool).balances if pool.form == STABLE_POOL_FORM else range_at(pools, pool).balances
+    if pool.form == STABLE_POOL_FORM:
+        return stable_at(pools, pool).balances
+    return range_at(pools, pool).balances
 
 
 cdef inline int pool_coin(const WorldPool* pool, uint32_t asset) noexcept nogil:
@@ -116,7 +118,7 @@ cdef inline PoolShare* share_at(Pools* pools, uint32_t at) noexcept nogil:
     return <PoolShare*>(pools.shares.base) + at
 
 
-cdef inline RangeShare* position_at(Pools* pools, uint32_t at) noexcept nogil:
+cdef inline RangeShare* range_share_at(Pools* pools, uint32_t at) noexcept nogil:
     return <RangeShare*>(pools.positions.base) + at
 
 
@@ -155,7 +157,7 @@ cdef inline void shares_change(Pools* pools, uint32_t pool, uint32_t account, in
         ordered_remove(&pools.shares, at)
 
 
-cdef inline int position_compare(const RangeShare* row, uint32_t pool, int64_t lower, int64_t upper, uint32_t account) noexcept nogil:
+cdef inline int range_share_compare(const RangeShare* row, uint32_t pool, int64_t lower, int64_t upper, uint32_t account) noexcept nogil:
     """Sign of a row less (pool, lower, upper, account)."""
     if row.pool != pool:
         return -1 if row.pool < pool else 1
@@ -167,17 +169,17 @@ cdef inline int position_compare(const RangeShare* row, uint32_t pool, int64_t l
 
 
 # The first position not before (pool, lower, upper, account). O(log rows).
-cdef inline uint32_t position_find(Pools* pools, uint32_t pool, int64_t lower, int64_t upper, uint32_t account) noexcept nogil:
+cdef inline uint32_t range_share_find(Pools* pools, uint32_t pool, int64_t lower, int64_t upper, uint32_t account) noexcept nogil:
     cdef uint32_t low = 0, high = pools.positions.count, middle
     while low < high:                # rows[:low] < the one looked for <= rows[high:]
         middle = (low + high) >> 1
-        if position_compare(position_at(pools, middle), pool, lower, upper, account) < 0:
+        if range_share_compare(range_share_at(pools, middle), pool, lower, upper, account) < 0:
             low = middle + 1
         else:
             high = middle
     return low
 
 
-cdef inline bint position_is(Pools* pools, uint32_t at, uint32_t pool, int64_t lower, int64_t upper, uint32_t account) noexcept nogil:
+cdef inline bint range_share_is(Pools* pools, uint32_t at, uint32_t pool, int64_t lower, int64_t upper, uint32_t account) noexcept nogil:
     """Whether a row is there, and that of (pool, lower, upper, account)."""
-    return at < pools.positions.count and position_compare(position_at(pools, at), pool, lower, upper, account) == 0
+    return at < pools.positions.count and range_share_compare(range_share_at(pools, at), pool, lower, upper, account) == 0

@@ -65,7 +65,7 @@ cdef inline bint ticks_are_sound(const RangePool* pool, const RangeTick* ticks) 
 cdef inline bint ranges_are_sound(Pools* pools, uint32_t number) noexcept nogil:
     cdef WorldPool* pool = world_pool_at(pools, number)
     cdef RangePool* ranges = range_at(pools, pool)
-    cdef uint32_t at = position_find(pools, number, -RANGE_TICK_MAX, -RANGE_TICK_MAX, 0)
+    cdef uint32_t at = range_share_find(pools, number, -RANGE_TICK_MAX, -RANGE_TICK_MAX, 0)
     cdef RangePosition position
     cdef RangeShare* row
     cdef atoms_t amounts[2]
@@ -73,8 +73,8 @@ cdef inline bint ranges_are_sound(Pools* pools, uint32_t number) noexcept nogil:
     cdef int64_t claims[2]
     cdef int coin
     claims[0] = claims[1] = 0
-    while at < pools.positions.count and position_at(pools, at).pool == number:
-        row = position_at(pools, at)
+    while at < pools.positions.count and range_share_at(pools, at).pool == number:
+        row = range_share_at(pools, at)
         position = row.position
         if position.liquidity < 1 or range_amounts(ranges, row.lower, row.upper, position.liquidity, False, amounts):
             return 0
@@ -95,8 +95,8 @@ cdef inline bint pool_rows_ascend(Pools* pools) noexcept nogil:
                 or share_find(pools, share_at(pools, at - 1).pool, share_at(pools, at - 1).account) != at - 1:
             return 0
     for at in range(1, pools.positions.count):
-        row = position_at(pools, at)
-        if position_compare(position_at(pools, at - 1), row.pool, row.lower, row.upper, row.account) >= 0:
+        row = range_share_at(pools, at)
+        if range_share_compare(range_share_at(pools, at - 1), row.pool, row.lower, row.upper, row.account) >= 0:
             return 0
     return 1
 
@@ -128,9 +128,9 @@ cdef inline uint64_t pool_digest(Pools* pools, uint32_t number) noexcept nogil:
     if pool.form == STABLE_POOL_FORM:
         return stable_digest(stable_at(pools, pool))
     h = range_digest_pool(range_at(pools, pool), ticks_of(pools, pool))
-    at = position_find(pools, number, -RANGE_TICK_MAX, -RANGE_TICK_MAX, 0)
-    while at < pools.positions.count and position_at(pools, at).pool == number:
-        h = range_digest_position(h, position_at(pools, at).lower, position_at(pools, at).upper, position_at(pools, at).account, &position_at(pools, at).position)
+    at = range_share_find(pools, number, -RANGE_TICK_MAX, -RANGE_TICK_MAX, 0)
+    while at < pools.positions.count and range_share_at(pools, at).pool == number:
+        h = range_digest_position(h, range_share_at(pools, at).lower, range_share_at(pools, at).upper, range_share_at(pools, at).account, &range_share_at(pools, at).position)
         at += 1
     return digest_word(h, RANGE_DIGEST_END)
 
