@@ -131,7 +131,7 @@ cdef dict _BEHAVIOURS = {
         _int("qty_lots", <size_t>&(<Value*>NULL).qty_lots, 1, _LOTS_MOST),
         _int("inventory_max", <size_t>&(<Value*>NULL).inventory_max, 1, _LOTS_MOST, _LOTS_MOST),
     )),
-    "bot": (BEHAVIOUR_BOT, sizeof(Bot), HEARS_FILLS | HEARS_ENDS | HEARS_ACTIONS, (
+    "bot": (BEHAVIOUR_BOT, sizeof(Bot), HEARS_FILLS | HEARS_ENDS | HEARS_ACKS | HEARS_ACTIONS, (
         _market("market", <size_t>&(<Bot*>NULL).market),
         _int("protocol", <size_t>&(<Bot*>NULL).protocol, 0, 65534),
         _int("pool", <size_t>&(<Bot*>NULL).pool, -1, 65534, -1),
@@ -144,7 +144,7 @@ cdef dict _BEHAVIOURS = {
         _int("gas_value", <size_t>&(<Bot*>NULL).gas_value, 0, 1 << 40, 1000000),
         _int("capital", <size_t>&(<Bot*>NULL).capital, 0, _LOTS_MOST, 0),
     )),
-    "looper": (BEHAVIOUR_LOOPER, sizeof(Looper), HEARS_FILLS | HEARS_ENDS | HEARS_ACTIONS | HEARS_LOANS, (
+    "looper": (BEHAVIOUR_LOOPER, sizeof(Looper), HEARS_FILLS | HEARS_ENDS | HEARS_ACKS | HEARS_ACTIONS | HEARS_LOANS, (
         _market("market", <size_t>&(<Looper*>NULL).market),
         _int("protocol", <size_t>&(<Looper*>NULL).protocol, 0, 65534),
         _int("pool", <size_t>&(<Looper*>NULL).pool, -1, 65534, -1),
@@ -167,6 +167,18 @@ cdef dict _BEHAVIOURS = {
         _int("mode", <size_t>&(<Hedge*>NULL).mode, HEDGE_REOPENS, HEDGE_UNWINDS, HEDGE_REOPENS),
         _float("lots_ratio", <size_t>&(<Hedge*>NULL).lots_ratio, 1e-12, 1e12, 1.0),
         _int("other_account", <size_t>&(<Hedge*>NULL).other_account, -1, 0x7FFFFFFF, -1),
+    )),
+    "pool_arbitrage": (BEHAVIOUR_POOL_ARBITRAGE, sizeof(PoolArbitrage), HEARS_ACTIONS, (
+        _market("market", <size_t>&(<PoolArbitrage*>NULL).market),
+        _int("pool", <size_t>&(<PoolArbitrage*>NULL).pool, 0, 65534),
+        _int("wake_every_ms", <size_t>&(<PoolArbitrage*>NULL).wake_every_ms, 1, _MS_MOST),
+        _float("threshold", <size_t>&(<PoolArbitrage*>NULL).threshold, 0.0, 1e6),
+        _int("atoms_max", <size_t>&(<PoolArbitrage*>NULL).atoms_max, 1, _LOTS_MOST, _LOTS_MOST),
+        _float("slippage", <size_t>&(<PoolArbitrage*>NULL).slippage, 0.0, 1.0, 0.0),
+        _int("tip", <size_t>&(<PoolArbitrage*>NULL).tip, 0, 1 << 40, 0),
+        _int("base", <size_t>&(<PoolArbitrage*>NULL).base, -1, 65535, -1),
+        _int("quote", <size_t>&(<PoolArbitrage*>NULL).quote, -1, 65535, -1),
+        _int("other_account", <size_t>&(<PoolArbitrage*>NULL).other_account, -1, 0x7FFFFFFF, -1),
     )),
     "shock": (BEHAVIOUR_SHOCK, sizeof(Shock), 0, (
         _market("market", <size_t>&(<Shock*>NULL).market),
