@@ -111,7 +111,7 @@ class RefusedActionError(Exception):
         super().__init__(self.reason)
 
 
-def refuse_if(is_so: bool, reason: Refusal) -> None:
+def refuse_if(is_so: bool, reason: int) -> None:
     """Leave the action if something holds that the rules refuse."""
     if is_so:
         raise RefusedActionError(reason)

@@ -59,6 +59,7 @@ class JournalKind(IntEnum):
     ACCRUE = 20  # protocol in `market` (Y-17)
     SALE = 21  # borrower in `account`; protocol in `market`; side 1: a step begins, -1: it is settled (Y-23)
     ARRIVAL = 22  # party; route, or with side 1 issuer, in `market`; atoms in `qty` (K-4, I-4)
+    POOL = 23  # account; pool in `market`; what in `order_type` (Z-17)
 
 
 class JournalRow(NamedTuple):

@@ -86,8 +86,7 @@ def _sums_broken(world: LendingWorld) -> str | None:
 def _lists_broken(world: LendingWorld) -> str | None:
     for number, protocol in enumerate(world.lending.protocols):
         for loan in protocol.work:
-            is_idle = not loan.owes and world.lending.health(loan) is not None
-            if loan.level != protocol.last_level or loan.protocol != number or is_idle:
+            if loan.level != protocol.last_level or loan.protocol != number:
                 return f"Y-21: a loan on the work list of protocol {number} is not at its last level: {loan}"
     for loan in world.lending.loans.values():
         is_last = loan.level == world.lending.protocols[loan.protocol].last_level

@@ -122,6 +122,7 @@ class LendingWorld(WaterfallWorld):
             JournalKind.ACCRUE: self._accrue,
             JournalKind.SALE: self._sale,
             JournalKind.ARRIVAL: self.issuers.arrive,
+            JournalKind.POOL: self.pools.at_once,
         }
         return handlers.get(kind) or super()._handler(kind)
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import InvariantError
-from engine.margin import Ladder
 from engine.reference.actions import ActionKind, Refusal
 from engine.reference.journal import JournalKind
 from engine.reference.lending_invariants import first_lending_broken, indexes_of
@@ -29,6 +28,7 @@ from engine.testing.waterfall_twin import TOLD, WatchedWorld, WaterfallTwin, out
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.margin import Ladder
     from engine.reference.journal import JournalRow
     from engine.reference.protocols import ReserveTerms
 

@@ -115,7 +115,9 @@ def _options(rng: random.Random, form: int, *, is_slow: bool) -> dict[str, int]:
 def _shared(rng: random.Random) -> dict[str, Any]:
     """Draw what any reserve has."""
     return {
-        "curve": rng.choice(((0, MILLION, 0, 0), (20_000, 800_000, 100_000, 3_000_000), (0, 500_000, 8_000_000, 10**6))),
+        "curve": rng.choice(
+            ((0, MILLION, 0, 0), (20_000, 800_000, 100_000, 3_000_000), (0, 500_000, 8_000_000, 10**6))
+        ),
         "reserve_ppm": rng.choice((0, 100_000, 250_000, MILLION)),
         "supply_cap": rng.choice((AMOUNT_MAX, AMOUNT_MAX, AMOUNT_MAX, 1_000)),
         "borrow_cap": rng.choice((AMOUNT_MAX, AMOUNT_MAX, AMOUNT_MAX, 500)),
