@@ -90,6 +90,7 @@ def flash_liquidate(world: LendingWorld, action: Action) -> Outcome:
         world.spend(protocol.terms.account, action.account, action.asset, plan.repaid)
         _execute(world, plan, action.account)
         pools.sell(action.account, action.pool, action.other, action.asset, plan.got)
+        world.spend(action.account, protocol.terms.account, action.asset, plan.repaid)
     lending.look(loan)
     return Outcome(paid=plan.repaid, got=proceeds - plan.repaid)
 

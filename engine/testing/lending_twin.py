@@ -13,7 +13,7 @@ difference comes back in words, with the millisecond.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import InvariantError
 from engine.reference.actions import ActionKind, Refusal
@@ -21,8 +21,10 @@ from engine.reference.journal import JournalKind
 from engine.reference.lending_invariants import first_lending_broken, indexes_of
 from engine.reference.lending_world import Acted, LendingWorld
 from engine.reference.policy import Policy
+from engine.reference.pools import ConcentratedPool, ConstantProductPool, StableSwapPool
 from engine.reference.protocols import ProtocolTerms
 from engine.reference.waterfall import Landmark
+from engine.reference.world_pools import WorldPool
 from engine.testing.waterfall_twin import TOLD, WatchedWorld, WaterfallTwin, out_of_order
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 FORMS = ("aave", "morpho", "comet", "loan")
 _ACTED = ("time_ms", "account", "kind", "target", "atoms", "reason", "paid_atoms", "got_atoms")
+_POOLS = {"product": ConstantProductPool, "stable": StableSwapPool, "ranges": ConcentratedPool}
 _MARGIN_CALL = 12  # a landmark's native number (G-1)
 
 
@@ -73,6 +76,7 @@ class LendingTwin(WaterfallTwin):
     def __init__(self, seed: int, policy: Policy | None = None, ladder: Ladder | None = None) -> None:
         super().__init__(seed, policy or Policy(), ladder)
         self.protocols: list[_Declared] = []
+        self.pools: list[WorldPool] = []
         self.lenders: set[int] = set()  # who has loans, and no positions: their landmarks are lending's
         self.acted_done = 0  # rows of the actions table, and the reference's landmarks, that were compared
         self.decided_done = 0
@@ -110,6 +114,12 @@ class LendingTwin(WaterfallTwin):
             sale_market=terms.sale_market,
         )
 
+    def pool(self, form: str, assets: tuple[int, ...], **options: Any) -> int:
+        """Open an empty pool (Z-16)."""
+        number = self.native.add_pool(form, assets, **options)
+        self.pools.append(WorldPool(_POOLS[form](**options), self.native.pool(number)["account"], assets))
+        return number
+
     def begin(self) -> None:
         """End the declarations: the reference is made."""
         self.reference = world = WatchedLending(
@@ -124,11 +134,8 @@ class LendingTwin(WaterfallTwin):
         )
         for each in self.protocols:
             world.add_protocol(*each)
-        self.declare(world)
+        world.pools.pools = self.pools
         self.outside()
-
-    def declare(self, world: LendingWorld) -> None:
-        """Tell the reference of what else was declared."""
 
     @property
     def decided(self) -> LendingWorld:
@@ -244,6 +251,10 @@ class LendingTwin(WaterfallTwin):
                 own = lending.loan(account, number).level
                 if level != own:
                     found.append(f"level of {account} at {number} ({FORMS[each.terms.form - 1]}): {level}, {own}")
+        for number, pool in enumerate(self.decided.pools.pools):
+            balances = self.native.pool(number)["balances"], pool.pool.balances
+            if balances[0] != balances[1]:
+                found.append(f"pool {number} (native, reference): {balances}")
         return found
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from engine.errors import InputError, InvariantError
 from engine.reference.actions import ALL, ActionKind
 from engine.reference.protocols import AAVE, COMET, LOAN, MORPHO
-from engine.testing.lending_twin import LendingTwin
+from engine.testing.lending_twin import LendingTwin, reason_name
 from engine.testing.lending_worlds import USD, declared
 from engine.types import Side
 
@@ -69,6 +69,8 @@ class LendingTown:
             self._fund(target)
             for account in self.plan.accounts:
                 self._lever(account, target)
+        for number in range(len(self.plan.pools)):
+            self._deepen(self.plan.house, number)
         for _ in range(2):
             self.quote()
 
@@ -211,7 +213,84 @@ class LendingTown:
         named = {"asset": asset, "other": other, "party": party}
         if rng.random() < 0.2:
             named["least"] = rng.randint(1, self.plan.size)
+        if kind is ActionKind.FLASH_LIQUIDATE:
+            fitting = [number for number, pool in enumerate(self.plan.pools) if {asset, other} <= set(pool.assets)]
+            named["pool"] = rng.choice(fitting) if fitting and rng.random() < 0.95 else rng.randrange(4)
         self.world.act(account, kind, target, min(max(0, atoms), ALL), **named)
+
+    # --- pools -------------------------------------------------------------------------------------------------------
+
+    def trade(self) -> None:
+        """Swap in a pool, or change its liquidity."""
+        rng, plan = self.rng, self.plan
+        if not plan.pools:
+            return
+        number, account = rng.randrange(len(plan.pools)), rng.choice((*plan.accounts, plan.hunter))
+        pool = plan.pools[number]
+        kind = rng.random()
+        if kind < 0.65:
+            sold, bought = rng.sample(pool.assets, 2)
+            if rng.random() < 0.02:
+                bought = rng.randrange(len(self.world.supplies))
+            has = self.native.balance(account, sold)[0]
+            atoms = rng.choice((has, has // 7, has + 1, 1, 0, rng.randint(1, plan.size), ALL))
+            least = rng.choice((0, 0, 0, 1, rng.randint(1, plan.size)))
+            named = {"asset": sold, "other": bought, "least": least}
+            self.world.act(account, ActionKind.SWAP, number, min(atoms, ALL), **named)
+        elif kind < 0.8:
+            self._deepen(account, number)
+        else:
+            self._shallow(account, number)
+
+    def _deepen(self, account: int, number: int) -> None:
+        """Add liquidity, of a pool in its proportion or not."""
+        rng, pool = self.rng, self.plan.pools[number]
+        if pool.form == "ranges":
+            self._range(account, number)
+            return
+        balances = self.native.pool(number)["balances"]
+        share = rng.choice((0.001, 0.1, 0.5))
+        worths = [self.plan.worth(asset) for asset in pool.assets]
+        money = rng.randint(1, 20 * self.plan.size) * max(worths)
+        amounts = [int(money / worth) + 1 for worth in worths]
+        if balances[0] and rng.random() < 0.5:
+            amounts = [int(atoms * share) + rng.randint(0, 2) for atoms in balances]
+        if account != self.plan.house and rng.random() < 0.3:
+            amounts[rng.randrange(len(amounts))] = rng.choice((0, self.native.balance(account, pool.assets[0])[0] + 1))
+        amounts = [min(atoms, ALL) for atoms in amounts]
+        if len(amounts) == 2 and rng.random() < 0.8:
+            self.world.act(account, ActionKind.ADD_LIQUIDITY, number, amounts[0], least=amounts[1])
+        elif any(amounts):
+            result = self.native.add_coins(account, number, amounts)
+            self.world.reached[f"COINS {reason_name(result[0])}"] += 1
+
+    def _range(self, account: int, number: int) -> None:
+        """Add liquidity in a range about the price, or take some or all of one away."""
+        rng, pool = self.rng, self.plan.pools[number]
+        mine = [row for row in self.native.pool_ranges(number) if row[2] == account]
+        if mine and rng.random() < 0.5:
+            lower, upper, _, liquidity = rng.choice(mine)
+            result = self.native.remove_range(account, number, lower, upper, rng.choice((0, liquidity, liquidity // 2)))
+            self.world.reached[f"RANGE_REMOVED {reason_name(result[0])}"] += 1
+            return
+        lower = pool.tick // pool.spacing - rng.choice((1, 20, 200, -3))
+        upper = lower + rng.choice((1, 30, 400))
+        liquidity = rng.randint(1, 500 * self.plan.size)
+        result = self.native.add_range(account, number, lower * pool.spacing, upper * pool.spacing, liquidity)
+        self.world.reached[f"RANGE_ADDED {reason_name(result[0])}"] += 1
+
+    def _shallow(self, account: int, number: int) -> None:
+        """Remove liquidity: shares, more than there are, or of a range."""
+        rng = self.rng
+        if self.plan.pools[number].form == "ranges":
+            self._range(account, number)
+            return
+        account = rng.choice((account, self.plan.house))
+        shares = self.native.pool_shares(account, number)
+        atoms = rng.choice((shares, shares // 3, shares + 1, 0, 1))
+        self.world.act(account, ActionKind.REMOVE_LIQUIDITY, number, atoms, least=rng.choice((0, 0, self.plan.size)))
+
+    # --- from outside ------------------------------------------------------------------------------------------------
 
     def write(self) -> None:
         """Change what somebody has, from outside, if the rules let it."""
@@ -230,7 +309,7 @@ class LendingTown:
         rng = self.rng
         for _ in range(steps):
             for _ in range(rng.choice((0, 1, 2, 4))):
-                rng.choice((self.act, self.act, self.act, self.hunt, self.write))()
+                rng.choice((self.act, self.act, self.act, self.hunt, self.hunt, self.trade, self.trade, self.write))()
             if rng.random() < 0.3:
                 self.quote()
             if rng.random() < 0.6:

@@ -8,11 +8,13 @@ worth a tick of a coin is what a lot of it is worth in its market.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.margin import AccountMode
 from engine.reference.lending import AMOUNT_MAX, MILLION
+from engine.reference.pools.ranges import sqrt_price_at
 from engine.reference.protocols import AAVE, COMET, LOAN, MORPHO, Counts, ReserveTerms
 
 if TYPE_CHECKING:
@@ -33,6 +35,16 @@ class Place:
 
 
 @dataclass
+class Basin:
+    """Hold what a walk knows of a pool."""
+
+    form: str
+    assets: tuple[int, ...]
+    spacing: int = 0
+    tick: int = 0  # where its price begins
+
+
+@dataclass
 class Plan:
     """Hold what a walk knows of its world."""
 
@@ -43,9 +55,15 @@ class Plan:
     ticks: dict[int, int]
     first_ticks: dict[int, int]
     protocols: list[Place]
+    pools: list[Basin]
     accounts: list[int]
     lender: int  # the richest of them
     is_slow: bool  # long pauses: clocks and sales are slow
+    worths: list[float]  # dollars for an atom of each asset, at the first prices
+
+    def worth(self, asset: int) -> float:
+        """Return about what an atom is worth, dollars."""
+        return self.worths[asset]
 
 
 def declared(rng: random.Random, world: LendingTwin) -> Plan:
@@ -70,6 +88,8 @@ def declared(rng: random.Random, world: LendingTwin) -> Plan:
     forms = [rng.choice((AAVE, AAVE, MORPHO, COMET, LOAN, LOAN)) for _ in range(rng.randint(1, 3))]
     is_slow = rng.random() < 0.5
     protocols = [_protocol(rng, world, form, spots, is_slow=is_slow) for form in forms]
+    worths = [1.0, *(ticks[m] * world.terms[m].atoms_per_tick_lot / world.terms[m].base_atoms_per_lot for m in spots)]
+    pools = [_pool(rng, world, spots, ticks) for _ in range(rng.choice((0, 1, 2, 2, 3)))]
     modes = (AccountMode.CASH, AccountMode.CASH, AccountMode.CROSS)
     wealth = size * max(ticks.values()) * 5
     accounts = []
@@ -79,7 +99,9 @@ def declared(rng: random.Random, world: LendingTwin) -> Plan:
     accounts.append(world.account(20 * wealth, *[20 * size] * coins, mode=AccountMode.CASH))  # who lends
     hunter = world.account(8 * wealth, *[size] * coins, mode=AccountMode.CASH)
     world.lenders = {*accounts, hunter}
-    return Plan(size, house, hunter, spots, ticks, dict(ticks), protocols, accounts, accounts[-1], is_slow)
+    return Plan(
+        size, house, hunter, spots, ticks, dict(ticks), protocols, pools, accounts, accounts[-1], is_slow, worths
+    )
 
 
 def _protocol(rng: random.Random, world: LendingTwin, form: int, spots: list[int], *, is_slow: bool) -> Place:
@@ -90,6 +112,29 @@ def _protocol(rng: random.Random, world: LendingTwin, form: int, spots: list[int
     number = world.protocol(form, reserves, **_options(rng, form, is_slow=is_slow))
     assert number == len(world.protocols) - 1
     return Place(form, [each.asset for each in reserves])
+
+
+def _pool(rng: random.Random, world: LendingTwin, spots: list[int], ticks: dict[int, int]) -> Basin:
+    """Declare a pool of a form: a coin and the dollar, or of a stable pool up to four assets."""
+    form = rng.choice(("product", "product", "stable", "ranges"))
+    market = rng.choice(spots)
+    terms = world.terms[market]
+    assert terms.base_asset is not None
+    assets: tuple[int, ...] = rng.choice(((terms.base_asset, USD), (USD, terms.base_asset)))
+    fee_ppm = rng.choice((0, 3_000, 3_000, 100_000))
+    if form == "stable":
+        assets = tuple(rng.sample(range(len(spots) + 1), rng.randint(2, min(4, len(spots) + 1))))
+        scales = tuple(rng.choice((1, 1, 10, ticks[spots[asset - 1]] if asset else 1)) for asset in assets)
+        world.pool(form, assets, fee_ppm=fee_ppm, amplification=rng.choice((1, 100, 5_000)), scales=scales)
+        return Basin(form, assets)
+    if form == "product":
+        world.pool(form, assets, fee_ppm=fee_ppm)
+        return Basin(form, assets)
+    worth = ticks[market] * terms.atoms_per_tick_lot / terms.base_atoms_per_lot  # dollars for a coin
+    tick = int(math.log(worth if assets[1] == USD else 1 / worth, 1.0001))
+    spacing = rng.choice((1, 60))
+    world.pool(form, assets, fee_ppm=fee_ppm, sqrt_price=sqrt_price_at(tick), tick_spacing=spacing)
+    return Basin(form, assets, spacing, tick)
 
 
 def _options(rng: random.Random, form: int, *, is_slow: bool) -> dict[str, int]:
