@@ -59,14 +59,15 @@ def _is_handled(world: LendingWorld, number: int, protocol: Protocol, loan: Loan
         if lending.health(loan) is None:
             queue_sale(world, number, protocol.terms.sale_ms)
             return True
-        if not any(_claimed_lots(world, loan, each) for each in lending.collateral(loan)):
+        if not _sellable(world, loan):
             _write_off(world, loan)
             return False
-        chosen = _chosen(world, protocol, loan)
-        if chosen is None:  # the protocol does not have what it would sell
+        chosen = _chosen(world, loan)
+        lots = _lots(world, protocol, loan, chosen)
+        if lots < 1:  # the protocol has lent out what it would sell
             queue_sale(world, number, protocol.terms.sale_ms)
             return True
-        _begin(world, number, loan, *chosen)
+        _begin(world, number, loan, chosen, lots)
     return True
 
 
@@ -80,24 +81,27 @@ def _claim(world: LendingWorld, loan: Loan, reserve: int) -> int:
     return world.lending.reserves[reserve].claim(loan.entry(reserve).supply)
 
 
-def _chosen(world: LendingWorld, protocol: Protocol, loan: Loan) -> tuple[int, int] | None:
-    """Return the collateral with the largest value that has a market, ties to the lower reserve, and its lots."""
+def _sellable(world: LendingWorld, loan: Loan) -> list[int]:
+    """Return the collateral of which a loan claims a lot at least."""
+    return [number for number in world.lending.collateral(loan) if _claimed_lots(world, loan, number)]
+
+
+def _chosen(world: LendingWorld, loan: Loan) -> int:
+    """Return the collateral with the largest value, ties to the lower reserve; all prices are known."""
     rows = []
-    for number in world.lending.collateral(loan):
-        reserve, lots = world.lending.reserves[number], _lots(world, protocol, loan, number)
-        price = world.lending.price(reserve)
-        if lots and price is not None:
-            rows.append((-(_claim(world, loan, number) * price[0] // price[1]), number, lots))
-    return min(rows)[1:] if rows else None
+    for number in _sellable(world, loan):
+        price = world.lending.price(world.lending.reserves[number])
+        assert price is not None
+        rows.append((-(_claim(world, loan, number) * price[0] // price[1]), number))
+    return min(rows)[1]
 
 
 def _lots(world: LendingWorld, protocol: Protocol, loan: Loan, number: int) -> int:
-    """Return the lots that one step sells: the share that is declared, one at least, as far as the atoms are there."""
+    """Return the lots that one step sells: the share that is declared, one at least, as far as cash goes."""
     reserve, claim = world.lending.reserves[number], _claim(world, loan, number)
-    if reserve.terms.sale_market is None:
-        return 0
+    assert reserve.terms.sale_market is not None
     terms = world.markets[reserve.terms.sale_market].terms
-    most = min(claim, world.lending.atoms(reserve)) // terms.base_atoms_per_lot
+    most = min(claim, world.lending.cash(reserve)) // terms.base_atoms_per_lot
     part = claim * protocol.terms.sale_ppm // MILLION // terms.base_atoms_per_lot
     return min(most, max(1, part), terms.qty_max)
 
