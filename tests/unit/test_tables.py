@@ -32,6 +32,7 @@ EVERYTHING = {
     "accounts_every_ms": 100,
     "accounts": "all",
     "movements": True,
+    "actions": True,
 }
 
 
@@ -366,7 +367,7 @@ class TestRecording:
         assert world.recording() == {
             "trades": True, "journal": True, "orders": True, "quotes": False, "quote_sizes": False, "last": False,
             "mid_every_ms": 0, "depth_every_ms": 500, "depth_levels": 3, "samples_every_ms": 0, "accounts_every_ms": 0,
-            "accounts": "positions", "movements": True, "waterfall": False,
+            "accounts": "positions", "movements": True, "waterfall": False, "actions": False,
         }  # fmt: skip
 
     def test_recording_may_begin_and_end_in_the_middle(self):
