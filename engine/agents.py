@@ -88,7 +88,7 @@ class Agent:
 
     @_default
     def on_loan(self, context: Context, protocol: int, level: int) -> None:
-        """Be told that a loan of this agent's account stands at a level (Y-21), or of work at a watched lender: level 0."""
+        """Be told that a loan of its account stands at a level (Y-21); level 0: of work at a watched lender."""
 
     @_default
     def on_end(self, context: Context) -> None:
