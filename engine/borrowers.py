@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +15,18 @@ from engine import _core
 from engine.errors import InputError
 from engine.exits import ExitSample, exit_sample
 from engine.lenders import Lenders
+from engine.loops import loop_multiple
 from engine.schedules import ONE_PPM, share_ppm, whole
 from engine.units import Amount, Grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from decimal import Decimal
 
     from engine.declared import Market
     from engine.protocols import Lender
 
-__all__ = ["Borrowers", "BotState", "Looped", "LooperState", "bot_columns", "looped", "looper_columns"]
+__all__ = ["BOT_FIELDS", "LOOPER_FIELDS", "Borrowers", "BotState", "LooperState", "bot_columns", "looper_columns"]
 
 HEALTH_MAX_PPM = 10**9
 RATE_MAX_PPM = 9 * 10**6
@@ -60,41 +61,6 @@ class LooperState:
 
     stage: str
     steps: int
-
-
-@dataclass(frozen=True)
-class Looped:
-    """A loop by its sums: coins that are supplied and debt, when all steps were built at one price."""
-
-    coins: Fraction
-    debt: Fraction
-
-
-def looped(start: Amount, ltv: Amount, loops: int, price: Amount = 1) -> Looped:
-    """Return what a loop of whole steps holds and owes, without slippage (`engine.loops`).
-
-    Parameters
-    ----------
-    start : number
-        Coins to begin with.
-    ltv : number
-        What a step borrows of what the last one supplied, a share.
-    loops : int
-        Steps.
-    price : number
-        Of a coin, in what is borrowed.
-
-    Examples
-    --------
-    >>> result = looped(100_000, "0.8", 5)
-    >>> float(result.coins), float(result.debt)
-    (368928.0, 268928.0)
-    """
-    share, coins, part = Fraction(share_ppm(ltv, "ltv"), ONE_PPM), Fraction(str(start)), Fraction(str(start))
-    for _ in range(whole(loops, "loops", 0, 64)):
-        part *= share
-        coins += part
-    return Looped(coins, (coins - Fraction(str(start))) * Fraction(str(price)))
 
 
 # ---- parameters ------------------------------------------------------------------------------------------------------
@@ -318,10 +284,13 @@ class Borrowers(Lenders):
             return self._add_borrowers("looper", name, count, own, where, brings, options or {}, columns)
         if where.base is None or where.base.name not in brings:
             raise InputError("brings", f"the token, {where.base.name if where.base else 'of a spot market'}", brings)
-        columns.setdefault("loops", [5] * count)
-        columns.setdefault("ltv_ppm", [800_000] * count)
+        loops, ltvs = columns.get("loops", [5] * count), columns.get("ltv_ppm", [800_000] * count)
+        multiples = [
+            loop_multiple(Fraction(ltv, ONE_PPM), whole(each, "loops", 0, 64))
+            for ltv, each in zip(ltvs, loops, strict=True)
+        ]
         accounts = self._add_borrowers("looper", name, count, own, where, brings, options or {}, columns)
-        self._declare_loops(own, where, accounts, columns)
+        self._declare_loops(own, where, accounts, multiples)
         return accounts
 
     def _add_borrowers(
@@ -357,15 +326,14 @@ class Borrowers(Lenders):
         grid = self.assets[asset].grid
         return grid.value(grid.floor_count(value, f"brings.{asset}"))
 
-    def _declare_loops(self, lender: Lender, market: Market, accounts: list[int], columns: Members) -> None:
+    def _declare_loops(self, lender: Lender, market: Market, accounts: list[int], multiples: list[Fraction]) -> None:
         """Let loops stand that were built elsewhere at a price of 1."""
         base, quote = market.base, market.quote
         assert base is not None
         supplied, borrowed = [], []
-        for account, loops, ltv_ppm in zip(accounts, columns["loops"], columns["ltv_ppm"], strict=True):
+        for account, multiple in zip(accounts, multiples, strict=True):
             own = self.world.balance(account, base.number)[0]
-            whole_loop = looped(own, Decimal(ltv_ppm) / ONE_PPM, loops)
-            more = int(whole_loop.coins) - own
+            more = int(own * (multiple - 1))
             if more:
                 self.world.deposit(account, base.number, more)
             supplied.append(own + more)
