@@ -168,21 +168,24 @@ cdef inline bint bot_try(State* state, uint32_t number, Bot* row, BotLook* look,
     cdef Agent* agent = agent_at(state, number)
     cdef LoanPlan plan
     cdef Action action
-    cdef atoms_t cover, proceeds = 0, profit, gas
+    cdef atoms_t cover, offered = ACTION_ALL, proceeds = 0, profit, gas
     cdef qty_t lots = 0
     cdef uint8_t kind = ACTION_FLASH_LIQUIDATE if row.is_flash else ACTION_LIQUIDATE_LOAN
     if loan.account == <uint32_t>agent.account or loan_plan(state, slot, look.owed_reserve, look.held_reserve, ACTION_ALL, &plan):
         return 0
-    if not row.is_flash and plan.seizure.repaid > look.money and (look.money < 1
-                                                                  or loan_plan(state, slot, look.owed_reserve, look.held_reserve, look.money, &plan)):
-        return 0
+    if not row.is_flash and plan.seizure.repaid > look.money:
+        offered = look.money
+        if offered < 1 or loan_plan(state, slot, look.owed_reserve, look.held_reserve, offered, &plan):
+            return 0
     if plan.seizure.seized <= plan.seizure.fee:
         return 0
     cover = cover_for_pool(state, row, look, &plan, &proceeds, &lots) if row.pool >= 0 else cover_for_book(state, row, look, &plan, &proceeds, &lots)
     if cover < 1:
         return 0
-    if cover < plan.seizure.repaid and loan_plan(state, slot, look.owed_reserve, look.held_reserve, cover, &plan):
-        return 0                             # dust would be left
+    if cover < plan.seizure.repaid:
+        offered = cover
+        if loan_plan(state, slot, look.owed_reserve, look.held_reserve, offered, &plan):
+            return 0                         # dust would be left
     gas = gas_value(state, row, venue, kind)
     profit = proceeds - plan.seizure.repaid - gas
     if profit <= 0 or profit < row.least_profit:
@@ -193,7 +196,7 @@ cdef inline bint bot_try(State* state, uint32_t number, Bot* row, BotLook* look,
     action.asset = <uint16_t>look.owed_asset
     action.other = <uint16_t>look.held_asset
     action.party = loan.account
-    action.atoms = plan.seizure.repaid
+    action.atoms = offered                   # what covers everything, not what it comes to: an atom less would leave dust
     action.least = plan.seizure.seized - plan.seizure.fee if kind == ACTION_LIQUIDATE_LOAN and row.pool < 0 else 0
     action.pool = <uint16_t>max64(0, row.pool)
     action.cause = loan.liquidation
@@ -317,7 +320,7 @@ cdef inline void bot_hear(State* state, Notice* notice) noexcept nogil:
     elif notice.kind == NOTICE_ACTION:
         bot_acted(state, notice, row)
         bot_sell(state, number, row)
-        if row.open == 0 and not row.is_waiting and protocol_at(&state.lending, <uint32_t>row.protocol).work_first != NIL:
+        if row.open == 0 and notice.reason == ACTION_DONE and not row.is_waiting:
             bot_look(state, number, row)
     elif notice.kind == NOTICE_FILL and notice.market == row.market:
         row.unsold = max64(0, row.unsold - notice.lots * market_at(state, row.market).base_atoms_per_lot)
