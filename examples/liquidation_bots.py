@@ -1,10 +1,10 @@
 """Who earns in a cascade of loans: one, three or ten liquidation bots, in books of full, a tenth and a hundredth depth.
 
-Borrowers stand on one lender against a token; its oracle reads the token's own book. A sale of a tenth of the bids
-takes the price below the first of them. Bots pay in each block for the right to repay, and sell what they get into the
-same book. A bot repays no more than it can sell at a gain, so in a thin book its actions are small, many, and late:
-loans wait, the price falls on, and the debt that is left when nothing is left to seize is the lenders' loss. More bots
-are faster, and pay more of what they earn for gas; for most of them nothing is left.
+Borrowers stand on one lender against a token; its oracle reads the token's own book. A sale, as large as the book is
+deep, takes the price below the first of them. Bots pay in each block for the right to repay, and sell what they get
+into the same book. A bot repays no more than it can sell at a gain, so in a thin book it does little, and late: loans
+wait, the price falls on, and what is owed beyond the collateral is the lenders' loss, booked or still to come. Of
+several bots one wins a loan, and all pay for the gas.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from engine.prices import Last
 
 BOTS, DEPTHS = (1, 3, 10), (1, 10, 100)
 SALE_MS, END_MS = 20_000, 600_000
-BORROWERS, LEVELS, LEVEL_USDT = 120, 100, 60_000
+MONEY, GAS, ETH_USDT = 2_000_000, 10, 4_000  # what a bot brings, and what its gas is worth
+BORROWERS, LEVELS, LEVEL_USDT = 240, 100, 60_000
 
 
 def cascade(bots: int, divisor: int) -> dict[str, float]:
@@ -31,7 +32,9 @@ def cascade(bots: int, divisor: int) -> dict[str, float]:
     sim.blocks(0, every="2s", gas_asset=eth, gas_limit=15_000_000, base_price="0.01", base_least="0.001")
     aave = sim.lending(
         "aave",
-        collateral={"COIN": lending.AaveMarket("COIN", 800_000, 830_000, 50_000, "made up", close_value_min=0, left_value_min=0)},
+        collateral={
+            "COIN": lending.AaveMarket("COIN", 800_000, 830_000, 50_000, "made up", close_value_min=0, left_value_min=0)
+        },
         borrow={"USDT": lending.aave_curve("stablecoin")},
         oracle={"COIN": spot},
     )
@@ -48,24 +51,23 @@ def cascade(bots: int, divisor: int) -> dict[str, float]:
         "maker", makers, [member_key("maker", n) for n in range(4)], wake_every_ms=1_000, levels=8,
         half_spread=0.002, spacing=0.004, skew=0.02, anchor=0.5, fair_tau_ms=120_000.0,
     )  # fmt: skip
-    sim.world.add_quotes(range(first, first + 4), spot.number, 10_000 // divisor, inventory_max=400_000 // divisor)
+    sim.world.add_quotes(range(first, first + 4), spot.number, 4_000 // divisor, inventory_max=400_000 // divisor)
     sim.publish(spot, "10", "oracle")
-    # Each has half of what it may lose before it is liquidated, or more.
+    # The first may lose 4 % before it is liquidated, the last a quarter.
     for n in range(BORROWERS):
         who = sim.account(f"borrower {n}", COIN="8000")
         assert sim.act(who, "supply", aave, "8000 COIN").is_done
-        assert sim.act(who, "borrow", aave, f"{63_900 - 120 * n} USDT").is_done
+        assert sim.act(who, "borrow", aave, f"{63_900 - 60 * n} USDT").is_done
     accounts = sim.bots(
-        "bots", bots, aave, spot, every=uniform("200ms", "1s"), margin="0.002", tip="0.05", gas_asset_price=4_000,
-        brings={"USDT": "2000000", "ETH": "10"},
+        "bots", bots, aave, spot, every=uniform("200ms", "1s"), margin="0.002", tip="0.05", gas_asset_price=ETH_USDT,
+        brings={"USDT": MONEY, "ETH": GAS},
     )  # fmt: skip
-    sold = 30 * LEVEL_USDT / 10 / divisor / 10 * 2 + 160_000 / divisor
+    sold = (6 * LEVEL_USDT / 10 + 120_000) / divisor
     seller = sim.account("seller", COIN=f"{sold:.1f}")
     sim.world.add_agents(
         "shock", seller, member_key("seller", 0), market=spot.number, side=Side.SELL,
         qty_lots=spot.lots(f"{sold:.1f}"), slices=20, every_ms=500, start_ms=SALE_MS,
     )  # fmt: skip
-    sim.record(actions=True)
     sim.run(until_ms=END_MS)
     sim.world.check_invariants()
     return figures(sim, accounts)
@@ -73,39 +75,58 @@ def cascade(bots: int, divisor: int) -> dict[str, float]:
 
 def figures(sim: Simulation, accounts: list[int]) -> dict[str, float]:
     """Return what a run comes to."""
-    spot, aave = sim.markets["COIN/USDT"], sim.lenders["aave"]
-    usdt, coin, eth = (sim.assets[name] for name in ("USDT", "COIN", "ETH"))
-    lineage = Lineage(sim)
-    liquidated = {row.id: row for row in lineage.of_kind(LandmarkKind.LIQUIDATION)}
-    first: dict[int, int] = {}
+    spot, aave, lineage = sim.markets["COIN/USDT"], sim.lenders["aave"], Lineage(sim)
+    usdt, eth = sim.assets["USDT"], sim.assets["ETH"]
+    begun = {row.id: row.time_ms for row in lineage.of_kind(LandmarkKind.LIQUIDATION)}
+    late: dict[int, int] = {}
     for step in lineage.of_kind(LandmarkKind.STEP):
-        if step.parent in liquidated:
-            first.setdefault(step.parent, step.time_ms - liquidated[step.parent].time_ms)
-    trades, actions = sim.world.trades(), sim.world.table("actions")
+        if step.parent in begun:  # the first step after each
+            late.setdefault(step.parent, step.time_ms - begun[step.parent])
     earned = []
     for account in accounts:
-        money = usdt.grid.value(sim.world.balance(account, usdt.number)[0]) - 2_000_000
-        gas = 10 - eth.grid.value(sim.world.balance(account, eth.number)[0])
-        earned.append(float(money - gas * 4_000))
-    states = sim.bot_states(accounts).values()
+        money = usdt.grid.value(sim.world.balance(account, usdt.number)[0]) - MONEY
+        gas = GAS - eth.grid.value(sim.world.balance(account, eth.number)[0])
+        earned.append(float(money - gas * ETH_USDT))
+    loans = sim.loans(aave).values()
+    state, states = sim.lender("aave"), sim.bot_states(accounts).values()
     return {
-        "liquidated": len(liquidated),
+        "begun": len({row.account for row in lineage.of_kind(LandmarkKind.LIQUIDATION)}),
         "sent": sum(each.sent for each in states),
         "won": sum(each.won for each in states),
-        "repaid": float(sim.lender("aave").repaid_value),
+        "repaid": float(state.repaid_value),
         "best": max(earned),
         "all": sum(earned),
-        "winners": sum(each > 0 for each in earned),
-        "late_s": median(first.values()) / 1_000 if first else float("nan"),
-        "latest_s": max(first.values()) / 1_000 if first else float("nan"),
-        "untouched": len(liquidated) - len(first),
-        "low": float(spot.price.value(int(trades["price_ticks"].min()))),
-        "bad_debt": float(sim.lender("aave").deficit.get("USDT", 0)),
-        "open": sim.lender("aave").work,
-        "gas": int(actions["gas_atoms"].sum()),
+        "late": median(late.values()) / 1_000,
+        "low": float(spot.price.value(int(sim.world.trades()["price_ticks"].min()))),
+        "bad_debt": float(state.deficit.get("USDT", 0)),
+        "waiting": state.work,
+        "under": float(sum(max(0, each.debt_value - each.collateral_value) for each in loans)),
     }
 
 
+print("depth  bots  loans  sent  won     repaid  best bot  all bots  late, s    low  bad debt  waiting  under water")
+found = {}
 for divisor in DEPTHS:
     for bots in BOTS:
-        print(divisor, bots, {k: round(v, 2) for k, v in cascade(bots, divisor).items()})
+        found[divisor, bots] = run = cascade(bots, divisor)
+        print(
+            f"1/{divisor:<3}  {bots:4}  {run['begun']:5}  {run['sent']:4}  {run['won']:3}  {run['repaid']:9,.0f}"
+            f"  {run['best']:8,.0f}  {run['all']:8,.0f}  {run['late']:7.1f}  {run['low']:5.2f}  {run['bad_debt']:8,.0f}"
+            f"  {run['waiting']:7}  {run['under']:11,.0f}"
+        )
+
+for bots in BOTS:
+    full, tenth, hundredth = (found[divisor, bots] for divisor in DEPTHS)
+    lost = [each["bad_debt"] + each["under"] for each in (full, tenth, hundredth)]
+    # In a thin book less is repaid, and lenders lose, whether it is booked or not.
+    assert min(full["repaid"], tenth["repaid"]) > hundredth["repaid"]
+    assert full["low"] > 8 > max(tenth["low"], hundredth["low"])
+    assert lost[0] == 0 < min(lost[1:])
+    assert full["waiting"] == 0 < min(tenth["waiting"], hundredth["waiting"])
+    assert tenth["late"] > full["late"]
+# One bot keeps what it earns; ten send more for less each.
+for divisor in DEPTHS:
+    alone, crowd = found[divisor, 1], found[divisor, 10]
+    assert alone["best"] > crowd["best"]
+    assert alone["all"] > crowd["all"]
+    assert alone["sent"] < crowd["sent"]

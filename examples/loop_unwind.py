@@ -1,10 +1,10 @@
 """Five hundred loops on one lender, and one switch: what the lender takes for the price of the token.
 
 Loopers buy a synthetic dollar, supply it, borrow dollars, and buy more: on the real book, step by step, before anything
-happens. Then somebody sells two million of it. With the *own book* as oracle the lender sees the price that the sale has
-made: loops are liquidated, bots sell what they get into the same book, and the next loops follow; the rest flees. With
-the *redemption value* as oracle (the token can be redeemed at 1, as USDe could) the lender sees nothing, and nobody has
-to sell, though the peg trades as low as the sale takes it. Both runs have the same seed and the same people.
+happens. Then somebody sells two million of it. With the *own book* as oracle the lender sees the price that the sale
+has made: loops are liquidated, bots sell what they get into the same book, and the next loops follow; the rest flees.
+With the *redemption value* as oracle (the token can be redeemed at 1, as USDe could) the lender sees nothing, and nobody
+has to sell, though the peg trades as low as the sale takes it. Both runs have the same seed and the same people.
 
 Illusion is gross collateral / net equity of the loops; cover is what bids within 2 % pay / the coins that would have to
 be sold to repay all loops. Both are there to be seen before the fall.
@@ -131,12 +131,14 @@ for oracle in ORACLES:
     found[oracle] = (samples, liquidated, bad_debt, low)
 
 own, redemption = (found[oracle] for oracle in ORACLES)
-# Before the sale it is the same street: five coins stand for each one that is owned, and the book takes one in ten.
+# Before the sale it is the same street: five coins stand for each one that is owned, and the book takes one of ten.
 for samples, *_ in found.values():
     before = samples[0]
     assert before.loans == LOOPERS
-    assert before.illusion is not None and before.illusion > 5
-    assert before.cover is not None and before.cover < Fraction(1, 10)
+    assert before.illusion is not None
+    assert before.illusion > 5
+    assert before.cover is not None
+    assert before.cover < Fraction(1, 10)
 # Its own book: the sale liquidates some, their liquidations the others, and lenders lose.
 assert len(own[1]) > LOOPERS * 9 // 10
 assert max(row.generation for row in own[1]) >= 3
@@ -144,5 +146,6 @@ assert own[2] > 1_000_000
 # Redemption value: the peg trades low, and comes back; nobody is liquidated.
 assert (redemption[1], redemption[2]) == ([], 0)
 assert own[3] < Decimal("0.6") < redemption[3] < Decimal("0.93")
-assert redemption[0][-1].bid > Decimal("0.99") and redemption[0][-1].loans == LOOPERS
+assert redemption[0][-1].bid > Decimal("0.99")
+assert redemption[0][-1].loans == LOOPERS
 print(f"low of the peg {own[3]} with its own book as oracle, {redemption[3]} with the redemption value")
