@@ -11,6 +11,7 @@ from engine.native.loan cimport *
 from engine.native.loans cimport *
 from engine.native.pools cimport *
 from engine.native.state cimport *
+from engine.native.verify_issuers cimport *
 
 
 cdef inline uint64_t digest_wide(uint64_t h, Wide wide) noexcept nogil:
@@ -51,8 +52,8 @@ cdef inline uint64_t extras_digest(State* state, uint64_t h) noexcept nogil:
     if state.lending.loans.count:
         for i in range(state.ledger.account_count):
             h = loans_digest(state, h, i)
-    return h
+    return issuers_digest(state, h)
 
 
 cdef inline int extras_verify(State* state) noexcept nogil:
-    return FAULT_NONE
+    return issuers_verify(state)
