@@ -128,6 +128,64 @@ def _agent_notice(time_ms, lots, price_ticks, order, kind, market, side, reason,
     return notice
 
 
+@cython.final
+@cython.freelist(64)
+cdef class ActionNotice:
+    """What became of an action of a Python agent (rule B-8).
+
+    Attributes
+    ----------
+    number : int
+        As `Context.act` returned it.
+    time_ms : int
+        When it was executed, ms; it is heard of later.
+    kind : str
+        ``supply``, ``swap``, ...
+    target, party, asset, other : int
+        As sent.
+    paid, got : int
+        Atoms that it took and gave; 0 if it was refused.
+    reason : int
+        0 done, else an `ActionReason`.
+    cause : int
+        Landmark that it made, else the one that it carried; 0 background.
+    """
+
+    cdef readonly int64_t number
+    cdef readonly int64_t time_ms
+    cdef readonly int64_t paid
+    cdef readonly int64_t got
+    cdef readonly int64_t cause
+    cdef readonly str kind
+    cdef readonly int target
+    cdef readonly int party
+    cdef readonly int asset
+    cdef readonly int other
+    cdef readonly int reason
+
+    def __repr__(self):
+        return f"ActionNotice(number={self.number}, kind={self.kind!r}, target={self.target}, reason={self.reason}, paid={self.paid}, got={self.got})"
+
+    def __reduce__(self):
+        return _action_notice, (self.number, self.time_ms, self.paid, self.got, self.cause, self.kind, self.target, self.party, self.asset,
+                                self.other, self.reason)
+
+
+def _action_notice(number, time_ms, paid, got, cause, kind, target, party, asset, other, reason):
+    cdef ActionNotice told = ActionNotice.__new__(ActionNotice)
+    told.number, told.time_ms, told.paid, told.got, told.cause, told.kind = number, time_ms, paid, got, cause, kind
+    told.target, told.party, told.asset, told.other, told.reason = target, party, asset, other, reason
+    return told
+
+
+cdef dict _ACTION_KIND_NAMES = {number: name for name, number in _ACTION_NAMES.items()}
+
+
+cdef ActionNotice action_told(Notice* notice):
+    return _action_notice(notice.number, notice.time_ms, notice.leaves_lots, notice.lots, notice.cause, _ACTION_KIND_NAMES[notice.side],
+                          notice.market, notice.slot, notice.generation & 0xFFFF, notice.generation >> 16, notice.reason)
+
+
 cdef class _ContextBase:
     """What single and array contexts share: the clock, waking, looking."""
 
@@ -197,6 +255,21 @@ cdef class _ContextBase:
         """Be woken at a time, ms, later than now."""
         cdef State* state = self.send()
         agent_wake_at(state, self.first, border_int(time_ms, "time_ms", state.now_ms + 1, TIME_MAX >> 1), 1)
+
+    def loan(self, account, protocol):
+        """Return what an account has at a protocol, as `World.loan`."""
+        self.act()
+        return self.world.loan_told(account, protocol)
+
+    def loans(self, protocol):
+        """Return every loan of a protocol as columns, as `World.loans`."""
+        self.act()
+        return self.world.loans_told(protocol)
+
+    def reserve(self, protocol, asset):
+        """Return what a reserve is now, as `World.reserve`."""
+        self.act()
+        return self.world.reserve_told(protocol, asset)
 
     cdef uint32_t next_draw(self, State* state):
         """The how-manieth draw of this millisecond comes next."""
@@ -320,6 +393,31 @@ cdef class Context(_ContextBase):
         for order in list(self.open.values()):
             if only < 0 or order.market == only:
                 self.cancel_order(state, order)
+
+    def send_action(self, kind, target, atoms=0, *, asset=None, other=None, party=None, least=0, pool=0, tip=0):
+        """Send an action to a protocol, a pool, an issuer or a route over the link (rules B-1 .. B-4).
+
+        Parameters
+        ----------
+        kind, target, atoms, asset, other, party, least, pool
+            As for `World.act`.
+        tip : int
+            Atoms of the venue's gas asset for a unit of gas, above the base price.
+
+        Returns
+        -------
+        int
+            Its number, from 1; what becomes of it is told later (`on_action`).
+        """
+        cdef State* state = self.send()
+        cdef Agent* agent = agent_at(state, self.first)
+        cdef Action action
+        cdef int64_t number
+        self.world.fill_action(&action, agent.account, kind, target, atoms, asset, other, party, least, pool, tip)
+        number = action_send(state, self.first, &action, state.now_ms + (agent.picture_ms if self.sees_late else 0))
+        if number == 0:
+            raise MemoryError("Context.send_action: no memory")
+        return number
 
     cdef AgentNotice hear(self, Notice* notice):
         """Bring the order of a notice up to date, and make the notice."""

@@ -45,7 +45,7 @@ cdef class _WorldAgents(_WorldWhatIf):
         Parameters
         ----------
         kind : str
-            ``maker``, ``noise``, ``point``, ``flow``, ``momentum``, ``arbitrage``, ``value``, ``hedge`` or ``shock`` (rules A-1 .. A-9).
+            ``maker``, ``noise``, ``point``, ``flow``, ``momentum``, ``arbitrage``, ``value``, ``hedge``, ``bot``, ``looper`` or ``shock`` (rules A-1 .. A-12).
         accounts, keys : int or sequence of int, shape (n,)
             Account and `member_key` of each; an account has one agent at most.
         start_ms : int, optional
@@ -138,6 +138,8 @@ cdef class _WorldAgents(_WorldWhatIf):
                 agent_at(state, number_).hears |= HEARS_ACKS
             if hears:
                 account_at(&state.accounts, <uint32_t>head.account).agent = number_
+            if behaviour == BEHAVIOUR_BOT:
+                self.new_protocol_watcher(number_, <uint32_t>bot_at(state, head.row).protocol)
             if behaviour == BEHAVIOUR_HEDGE:     # it hears of both legs
                 account_at(&state.accounts, <uint32_t>hedge_at(state, head.row).other_account).agent = number_
             venue_schedule(state, first, phase, EVENT_WAKE, number_, 0, 0)
@@ -166,9 +168,100 @@ cdef class _WorldAgents(_WorldWhatIf):
                 self.complete_arbitrage(<Arbitrage*>(rows + i * stride), numbers[i])
             elif behaviour == BEHAVIOUR_HEDGE:
                 self.complete_hedge(<Hedge*>(rows + i * stride), numbers[i], heard)
+            elif behaviour == BEHAVIOUR_BOT:
+                self.complete_lender((<Bot*>(rows + i * stride)).protocol, (<Bot*>(rows + i * stride)).pool, (<Bot*>(rows + i * stride)).market, numbers[i])
+                if (<Bot*>(rows + i * stride)).is_flash and (<Bot*>(rows + i * stride)).pool < 0:
+                    raise bad_input("flash", "a pool to sell in: a book is no part of the action", 1)
+            elif behaviour == BEHAVIOUR_LOOPER:
+                self.complete_lender((<Looper*>(rows + i * stride)).protocol, (<Looper*>(rows + i * stride)).pool,
+                                     (<Looper*>(rows + i * stride)).market, numbers[i])
             elif behaviour == BEHAVIOUR_SHOCK and (<Shock*>(rows + i * stride)).slices_left > (<Shock*>(rows + i * stride)).left_lots:
                 raise bad_input("slices", f"at most the {(<Shock*>(rows + i * stride)).left_lots} lots", (<Shock*>(rows + i * stride)).slices_left)
         return 0
+
+    cdef int complete_lender(self, int64_t protocol, int64_t pool, uint32_t market, uint32_t account) except -1:
+        """A protocol at the account's venue with reserves of what the market trades, and a pool of the same there."""
+        cdef State* state = &self.world.state
+        cdef Market* row = market_at(state, market)
+        cdef Protocol* owner
+        cdef WorldPool* where
+        cdef uint32_t i
+        if row.kind != MARKET_SPOT:
+            raise bad_input("market", "a spot market: the token against what is borrowed", market)
+        if protocol >= <int64_t>state.lending.protocols.count:
+            raise bad_input("protocol", f"a protocol, below {state.lending.protocols.count}", protocol)
+        owner = protocol_at(&state.lending, <uint32_t>protocol)
+        if owner.venue != account_at(&state.accounts, account).venue:
+            raise bad_input("protocol", f"a protocol at the account's venue {account_at(&state.accounts, account).venue}", protocol)
+        if reserve_find(&state.lending, owner, row.base_asset) == NIL or reserve_find(&state.lending, owner, row.quote_asset) == NIL:
+            raise bad_input("protocol", "a protocol with reserves of both of the market's assets", protocol)
+        if pool < 0:
+            return 0
+        if pool >= <int64_t>state.amm.pools.count:
+            raise bad_input("pool", f"a pool, below {state.amm.pools.count}", pool)
+        where = world_pool_at(&state.amm, <uint32_t>pool)
+        assets = {where.assets[i] for i in range(where.coin_count)}
+        if where.venue != owner.venue or not {row.base_asset, row.quote_asset} <= assets:
+            raise bad_input("pool", "a pool of both of the market's assets at the protocol's venue", pool)
+        return 0
+
+    cdef int new_protocol_watcher(self, uint32_t agent, uint32_t protocol) except -1:
+        """Tell an agent when there is work at a protocol (Y-21)."""
+        cdef State* state = &self.world.state
+        cdef ProtocolWatcher* watcher
+        cdef slot_t slot
+        if slab_reserve(&state.lending.watchers, 1):
+            raise MemoryError("World: no memory for a watcher")
+        slot = slab_take(&state.lending.watchers)
+        watcher = <ProtocolWatcher*>(state.lending.watchers.base) + slot
+        watcher.agent = agent
+        watcher.protocol = protocol
+        watcher.is_told = 0
+        watcher.next = protocol_at(&state.lending, protocol).watchers
+        protocol_at(&state.lending, protocol).watchers = slot
+        return 0
+
+    def watch_protocol(self, account, protocol):
+        """Tell a Python agent when there is work at a protocol (`on_loan` with level 0); bots watch theirs by themselves.
+
+        Parameters
+        ----------
+        account, protocol : int
+            The agent's account, and what it watches.
+        """
+        cdef State* state = self.enter()
+        cdef uint32_t account_ = self.trader_number(account), protocol_ = self.protocol_number(protocol)
+        if account_at(&state.accounts, account_).agent == NIL:
+            raise bad_input("account", "an account with an agent", account)
+        self.new_protocol_watcher(account_at(&state.accounts, account_).agent, protocol_)
+
+    def bots(self, accounts):
+        """Return what liquidation bots did, by account: actions sent, won, repaid and seized atoms, what flash liquidations earned, unsold atoms."""
+        cdef State* state = self.enter()
+        cdef Agent* agent
+        cdef Bot* row
+        rows = {}
+        for account in border_list(accounts):
+            number = account_at(&state.accounts, self.trader_number(account, "accounts")).agent
+            if number == NIL or agent_at(state, number).behaviour != BEHAVIOUR_BOT:
+                raise bad_input("accounts", "accounts of bots", account)
+            agent = agent_at(state, number)
+            row = bot_at(state, agent.row)
+            rows[account] = {"sent": row.sent, "won": row.won, "repaid": row.repaid, "seized": row.seized, "earned": row.earned, "unsold": row.unsold}
+        return rows
+
+    def loopers(self, accounts):
+        """Return where loopers stand, by account: stage ("builds", "holds", "leaves", "out") and steps built."""
+        cdef State* state = self.enter()
+        cdef Looper* row
+        rows = {}
+        for account in border_list(accounts):
+            number = account_at(&state.accounts, self.trader_number(account, "accounts")).agent
+            if number == NIL or agent_at(state, number).behaviour != BEHAVIOUR_LOOPER:
+                raise bad_input("accounts", "accounts of loopers", account)
+            row = looper_at(state, agent_at(state, number).row)
+            rows[account] = {"stage": ("builds", "holds", "leaves", "out")[row.stage], "steps": row.done}
+        return rows
 
     cdef int complete_arbitrage(self, Arbitrage* row, uint32_t account) except -1:
         """Two markets that differ, each with an account at its venue."""

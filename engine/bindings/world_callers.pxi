@@ -8,10 +8,11 @@ cdef class _Caller:
     cdef object agent
     cdef str name
     cdef _ContextBase context
-    cdef object on_start, on_wake, on_book, on_fill, on_cancel, on_reject, on_liquidation, on_transfer, on_end
+    cdef object on_start, on_wake, on_book, on_fill, on_cancel, on_reject, on_liquidation, on_transfer, on_action, on_loan, on_end
 
 
-cdef tuple _CALLBACKS = ("on_start", "on_wake", "on_book", "on_fill", "on_cancel", "on_reject", "on_liquidation", "on_transfer", "on_end")
+cdef tuple _CALLBACKS = ("on_start", "on_wake", "on_book", "on_fill", "on_cancel", "on_reject", "on_liquidation", "on_transfer", "on_action",
+                         "on_loan", "on_end")
 
 
 cdef bint hears_transfers(object agent):
@@ -47,7 +48,7 @@ cdef class _WorldCallers(_WorldReplay):
             bound[method] = None if own is None or getattr(inherited, "is_default", False) else own
         caller.on_start, caller.on_wake, caller.on_book, caller.on_fill = (bound[method] for method in _CALLBACKS[:4])
         caller.on_cancel, caller.on_reject, caller.on_liquidation = (bound[method] for method in _CALLBACKS[4:7])
-        caller.on_transfer, caller.on_end = (bound[method] for method in _CALLBACKS[7:])
+        caller.on_transfer, caller.on_action, caller.on_loan, caller.on_end = (bound[method] for method in _CALLBACKS[7:])
         return caller
 
     def add_python(self, agent, accounts, keys, *, name="", as_array=False, watches=(), start_ms=None, latency_ms=1, latency_law=None,
@@ -57,7 +58,7 @@ cdef class _WorldCallers(_WorldReplay):
         Parameters
         ----------
         agent : object
-            With some of `on_start`, `on_wake`, `on_book`, `on_fill`, `on_cancel`, `on_reject`, `on_liquidation`, `on_transfer`, `on_end`; see
+            With some of `on_start`, `on_wake`, `on_book`, `on_fill`, `on_cancel`, `on_reject`, `on_liquidation`, `on_transfer`, `on_action`, `on_loan`, `on_end`; see
             `engine.Agent` and `engine.ArrayAgent`.
         accounts, keys : int or sequence of int
             Account and `member_key` of the agent, or of each member.
@@ -110,6 +111,8 @@ cdef class _WorldCallers(_WorldReplay):
             head.hears = HEARS_TRANSFERS if hears else 0
         cdef uint32_t first = state.agents.count, number
         cdef _Caller caller = self.new_caller(agent, name, first, count, as_array)
+        if not as_array:
+            head.hears |= (HEARS_ACTIONS if caller.on_action is not None else 0) | (HEARS_LOANS if caller.on_loan is not None else 0)
         if slab_reserve(&state.agents, <uint32_t>count) or slab_reserve(&state.watchers, <uint32_t>len(markets)):
             raise MemoryError("World.add_python: no memory")
         if self.callers is None:
@@ -184,6 +187,14 @@ cdef class _WorldCallers(_WorldReplay):
         if notice.kind == NOTICE_BOOK:
             if caller.on_book is not None:
                 caller.on_book(context, <int>notice.market)
+            return 0
+        if notice.kind == NOTICE_ACTION:
+            if caller.on_action is not None:
+                caller.on_action(context, action_told(notice))
+            return 0
+        if notice.kind == NOTICE_LOAN:
+            if caller.on_loan is not None:
+                caller.on_loan(context, <int>notice.market, <int>notice.side)
             return 0
         told = context.hear(notice)
         if notice.kind == NOTICE_FILL:

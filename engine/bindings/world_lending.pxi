@@ -10,7 +10,7 @@ cdef dict _FORMS = {"aave": FORM_AAVE, "morpho": FORM_MORPHO, "comet": FORM_COME
 cdef dict _SERIES_KINDS = {"index": ORACLE_INDEX, "mark": ORACLE_MARK, "oracle": ORACLE_ORACLE}
 cdef dict _ACTION_NAMES = {
     "supply": ACTION_SUPPLY, "withdraw": ACTION_WITHDRAW, "borrow": ACTION_BORROW, "repay": ACTION_REPAY, "mode": ACTION_MODE,
-    "liquidate": ACTION_LIQUIDATE, "flash_liquidate": ACTION_FLASH_LIQUIDATE, "absorb": ACTION_ABSORB,
+    "liquidate": ACTION_LIQUIDATE_LOAN, "flash_liquidate": ACTION_FLASH_LIQUIDATE, "absorb": ACTION_ABSORB,
     "buy_collateral": ACTION_BUY_COLLATERAL, "swap": ACTION_SWAP, "add_liquidity": ACTION_ADD_LIQUIDITY,
     "remove_liquidity": ACTION_REMOVE_LIQUIDITY, "mint": ACTION_MINT, "redeem": ACTION_REDEEM, "stake": ACTION_STAKE,
     "unstake": ACTION_UNSTAKE, "transfer": ACTION_TRANSFER,
@@ -218,7 +218,7 @@ cdef class _WorldLending(_WorldWaterfall):
         row.rate = row.curve.base_ppm * LENDING_PER_PPM
         row.next_priced = NIL
         at = 0 if row.market == NIL else 3 * row.market + row.price_kind
-        if slab_reserve(&state.lending.reserves, 1) or triggers_add_series(&state.lending.triggers, 2) \
+        if slab_reserve(&state.lending.reserves, 1) or triggers_add_series(&state.lending.triggers, 3) \
                 or (at > state.lending.series_first.count and slab_reserve(&state.lending.series_first, at - state.lending.series_first.count)):
             raise MemoryError("World.add_reserve: no memory")
         number = slab_take(&state.lending.reserves)
@@ -248,6 +248,8 @@ cdef class _WorldLending(_WorldWaterfall):
             raise bad_input("terms", "no collateral: at Morpho what is lent bears losses", row.own.threshold_ppm)
         if owner.form == FORM_COMET and row.is_lent and comet_base(state, owner) != NIL:
             raise bad_input("lent", "one lent reserve, a Comet's base", True)
+        if owner.form == FORM_LOAN and (row.own.threshold_ppm or row.moded.threshold_ppm) and row.sale_market == NIL:
+            raise bad_input("sale_market", "a spot market: a centralised lender sells the collateral there", None)
         if row.sale_market != NIL:
             if owner.form != FORM_LOAN:
                 raise bad_input("sale_market", "none: only a centralised lender sells", row.sale_market)
@@ -306,7 +308,8 @@ cdef class _WorldLending(_WorldWaterfall):
         self.fill_action(&action, account, kind, target, atoms, asset, other, party, least, pool, 0)
         act(state, &action, &result)
         note_action(state, &action, &result, 0)
-        self.raise_fault()
+        if state.fault:
+            self.raise_fault()
         return result.reason, result.paid, result.got
 
     def lend_columns(self, protocol, accounts, supply_asset, supplied, debt_asset, borrowed):
@@ -340,14 +343,20 @@ cdef class _WorldLending(_WorldWaterfall):
             if borrow.atoms:
                 act(state, &borrow, &result)
                 refused += result.reason != 0
-        self.raise_fault()
+        if state.fault:
+            self.raise_fault()
         return refused
 
     # ---- reading ----
 
     def reserve(self, protocol, asset):
         """Return what a reserve is now, atoms, indexes and rate in 10**-18, at its last accrual."""
-        cdef State* state = self.enter()
+        self.enter()
+        return self.reserve_told(protocol, asset)
+
+    cdef dict reserve_told(self, object protocol, object asset):
+        # Also while the world is busy: a context reads through it.
+        cdef State* state = &self.world.state
         cdef uint32_t number = reserve_find(&state.lending, protocol_at(&state.lending, self.protocol_number(protocol)), self.asset_number(asset, "asset"))
         cdef Reserve* row
         cdef atoms_t claims = 0, debt = 0, cash
@@ -370,7 +379,12 @@ cdef class _WorldLending(_WorldWaterfall):
 
     def loan(self, account, protocol):
         """Return what an account has at a protocol: by asset (claim, owed), collateral and debt value, health in ppm, level; values None while a price is unknown."""
-        cdef State* state = self.enter()
+        self.enter()
+        return self.loan_told(account, protocol)
+
+    cdef dict loan_told(self, object account, object protocol):
+        # Also while the world is busy: a context reads through it.
+        cdef State* state = &self.world.state
         cdef slot_t slot = loan_find(state, self.account_number(account), self.protocol_number(protocol)), at
         cdef LendingHealth health
         cdef Loan* loan
@@ -395,7 +409,12 @@ cdef class _WorldLending(_WorldWaterfall):
 
         Values are -1 while a price is unknown. O(loans).
         """
-        cdef State* state = self.enter()
+        self.enter()
+        return self.loans_told(protocol)
+
+    cdef dict loans_told(self, object protocol):
+        # Also while the world is busy: a context reads through it.
+        cdef State* state = &self.world.state
         cdef uint32_t number = self.protocol_number(protocol), i
         cdef LendingHealth health
         cdef Loan* loan

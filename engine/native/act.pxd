@@ -38,7 +38,7 @@ cdef inline int act_dispatch(State* state, Action* action, ActionResult* out) no
         return REFUSED_NO_SUCH
     if action.kind <= ACTION_MODE:
         return lend_act(state, action, out)
-    if action.kind == ACTION_LIQUIDATE:
+    if action.kind == ACTION_LIQUIDATE_LOAN:
         return liquidate_act(state, action, out)
     if action.kind == ACTION_FLASH_LIQUIDATE:
         return flash_act(state, action, out)

@@ -62,5 +62,5 @@ cdef inline outlined_int flash_act(State* state, Action* action, ActionResult* o
         loan_execute(state, &plan, action.account, action.cause, out)
         pool_swap(state, action.account, action.pool, action.other, action.asset, out.got, 0, out.landmark, &got)
         out.got = got - plan.seizure.repaid
-    loan_done(state, slot, owed_reserve, held_reserve)
+    loan_done(state, slot, owed_reserve, held_reserve, reason == ACTION_DONE)
     return reason

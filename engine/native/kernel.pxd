@@ -10,8 +10,10 @@ from engine.native.adl cimport *
 from engine.native.chain cimport *
 from engine.native.ahead cimport *
 from engine.native.agents.arbitrage cimport *
+from engine.native.agents.bot cimport *
 from engine.native.agents.flow cimport *
 from engine.native.agents.hedge cimport *
+from engine.native.agents.looper cimport *
 from engine.native.agents.maker cimport *
 from engine.native.agents.momentum cimport *
 from engine.native.agents.noise cimport *
@@ -178,6 +180,10 @@ cdef inline void agent_wake(State* state, uint32_t number, uint32_t token) noexc
         value_wake(state, number)
     elif behaviour == BEHAVIOUR_HEDGE:
         hedge_wake(state, number)
+    elif behaviour == BEHAVIOUR_BOT:
+        bot_wake(state, number)
+    elif behaviour == BEHAVIOUR_LOOPER:
+        looper_wake(state, number)
     elif behaviour == BEHAVIOUR_SHOCK:
         shock_fire(state, number)
     else:
@@ -198,6 +204,10 @@ cdef inline void agent_hear(State* state, slot_t slot) noexcept nogil:
         value_hear(state, notice)
     elif behaviour == BEHAVIOUR_HEDGE:
         hedge_hear(state, notice)
+    elif behaviour == BEHAVIOUR_BOT:
+        bot_hear(state, notice)
+    elif behaviour == BEHAVIOUR_LOOPER:
+        looper_hear(state, notice)
     notice_done(state, slot)
 
 

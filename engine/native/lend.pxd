@@ -134,10 +134,7 @@ cdef inline int lend_withdraw(State* state, Action* action, Deal* deal, ActionRe
     cdef Entry* entry
     cdef int reason
     cdef atoms_t atoms = action.atoms, claim
-    if deal.entry == NIL:
-        return REFUSED_SHORT
-    entry = entry_at(&state.lending, deal.entry)
-    claim = entry_claim(state, entry)
+    claim = 0 if deal.entry == NIL else entry_claim(state, entry_at(&state.lending, deal.entry))
     if atoms == ACTION_ALL:
         atoms = claim
     if atoms == 0:
@@ -148,6 +145,7 @@ cdef inline int lend_withdraw(State* state, Action* action, Deal* deal, ActionRe
         return REFUSED_NO_CASH
     if may_get(state, action.account, action.asset):
         return REFUSED_NO_MEMORY
+    entry = entry_at(&state.lending, deal.entry)
     before = entry[0]
     entry_take(state, entry, atoms)
     reason = loan_stands(state, deal.loan, 0)
@@ -166,14 +164,15 @@ cdef inline int lend_borrow(State* state, Action* action, Deal* deal, ActionResu
     cdef LendingPool pool
     cdef int reason
     cdef atoms_t owed = 0
+    cdef int64_t price, unit
     if not reserve.is_lent:
         return REFUSED_CLOSED
     if scaled_atoms(reserve.pool.scaled_debt, reserve.pool.borrow_index, True, &owed) or action.atoms > reserve.borrow_cap - owed:
         return REFUSED_CAP
     if action.atoms > reserve_cash(state, reserve):
         return REFUSED_NO_CASH
-    if deal.loan == NIL:
-        return REFUSED_UNHEALTHY             # nothing stands behind it
+    if deal.loan == NIL or loan_at(&state.lending, deal.loan).first == NIL:      # nothing stands behind it
+        return REFUSED_UNKNOWN_PRICE if reserve_price(state, reserve, &price, &unit) else REFUSED_UNHEALTHY
     if deal_open(state, action, action.account, deal) or may_get(state, action.account, action.asset):
         return REFUSED_NO_MEMORY
     if loan_at(&state.lending, deal.loan).mode and reserve.mode != loan_at(&state.lending, deal.loan).mode:
@@ -268,5 +267,7 @@ cdef inline outlined_int lend_act(State* state, Action* action, ActionResult* ou
     loan_rerate(state, deal.loan)
     if reason == ACTION_DONE:
         loan_wrote(state, deal.loan)
+    else:
+        loan_prune(state, deal.loan)         # a refused action may have opened an entry
     loans_queue(state)
     return reason

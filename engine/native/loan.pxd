@@ -64,7 +64,7 @@ cdef inline slot_t entry_open(State* state, slot_t loan, uint32_t reserve) noexc
     entry = entry_at(&state.lending, slot)
     entry.scaled_supply = entry.scaled_debt = 0
     entry.reserve = reserve
-    entry.trigger[TRIGGER_FALL] = entry.trigger[TRIGGER_RISE] = entry.index_trigger = NIL
+    entry.trigger[TRIGGER_FALL] = entry.trigger[TRIGGER_RISE] = entry.index_trigger[0] = entry.index_trigger[1] = NIL
     entry.anchor_ticks = 0
     link = &loan_at(&state.lending, loan).first
     while link[0] != NIL and entry_at(&state.lending, link[0]).reserve < reserve:
@@ -98,10 +98,10 @@ cdef inline atoms_t reserve_cash(State* state, Reserve* reserve) noexcept nogil:
     return max64(0, balance_at(&state.ledger, protocol_at(&state.lending, reserve.protocol).account, reserve.asset).atoms - reserve.kept)
 
 
-# Index of debt in ppm, where its triggers wait (Y-22).
-cdef inline int32_t index_ppm(Reserve* reserve) noexcept nogil:
+# An index in ppm, where triggers wait (Y-22).
+cdef inline int32_t index_ppm(Wide index) noexcept nogil:
     cdef Wide ppm
-    wide_mul_div(reserve.pool.borrow_index, wide_of(1), wide_of(LENDING_PER_PPM), False, &ppm)
+    wide_mul_div(index, wide_of(1), wide_of(LENDING_PER_PPM), False, &ppm)
     return <int32_t>ppm.low
 
 
@@ -118,11 +118,12 @@ cdef inline void reserve_accrue(State* state, uint32_t number) noexcept nogil:
     most = wide_product(INDEX_PPM_MOST, <uint64_t>LENDING_PER_PPM)
     if lending_accrue(&grown, reserve.rate, dt_ms, reserve.reserve_ppm, &kept):
         return
-    if wide_compare(grown.borrow_index, most) >= 0 or wide_compare(grown.supply_index, most) >= 0:
+    if wide_compare(grown.borrow_index, most) > 0 or wide_compare(grown.supply_index, most) > 0:
         return
     reserve.pool = grown
     reserve.kept += kept
-    if series_move(&state.lending.triggers, 2 * number + 1, index_ppm(reserve), &state.lending.due):
+    if series_move(&state.lending.triggers, 3 * number + LOAN_DEBT, index_ppm(grown.borrow_index), &state.lending.due) \
+            or series_move(&state.lending.triggers, 3 * number + LOAN_SUPPLY, index_ppm(grown.supply_index), &state.lending.due):
         state.fault = FAULT_NO_MEMORY
 
 

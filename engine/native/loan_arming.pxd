@@ -1,6 +1,6 @@
 # Loan arming: how far each price and index may move before a loan is looked at again (Y-22), and the list of those at their last level.
 #
-#   loan_wrote, loans_check -> level -> last: off the index, on the work list        else: bands -> triggers of its entries
+#   loan_wrote, loans_check -> level -> bands towards the worse and the better one -> triggers of its entries        last: on the work list
 #
 # Stands on: loan. Promises: inside its bands a loan stands where it stood, whatever moves within them together (the budget is that of
 # section E: linear terms of one variable, debt of a priced asset a product of two).
@@ -52,7 +52,7 @@ cdef inline outlined_int reserves_moved(State* state, uint32_t market, uint32_t 
         return 0
     number = (<uint32_t*>(state.lending.series_first.base))[at]
     while number != NIL:
-        if series_move(&state.lending.triggers, 2 * number, <int32_t>ticks, &state.lending.due):
+        if series_move(&state.lending.triggers, 3 * number + LOAN_PRICE, <int32_t>ticks, &state.lending.due):
             state.fault = FAULT_NO_MEMORY
         number = reserve_at(&state.lending, number).next_priced
     loans_queue(state)
@@ -99,7 +99,8 @@ cdef inline void work_leave(State* state, slot_t slot) noexcept nogil:
 cdef inline void entry_disarm(State* state, Entry* entry) noexcept nogil:
     trigger_drop(&state.lending.triggers, &entry.trigger[TRIGGER_FALL])
     trigger_drop(&state.lending.triggers, &entry.trigger[TRIGGER_RISE])
-    trigger_drop(&state.lending.triggers, &entry.index_trigger)
+    trigger_drop(&state.lending.triggers, &entry.index_trigger[0])
+    trigger_drop(&state.lending.triggers, &entry.index_trigger[1])
 
 
 cdef inline void loan_disarm(State* state, slot_t slot) noexcept nogil:
@@ -131,12 +132,22 @@ cdef inline bint entry_values(State* state, Loan* loan, Entry* entry, int64_t sh
     return 0
 
 
+# What a value gives to the pull: it moves with its price and with an index. (1 + r)(1 + r / 64) - 1 <= r (1 + 9 / 512) for r <= 1 / 8.
+cdef inline atoms_t pull_of(State* state, Entry* entry, atoms_t value, Stakes* out) noexcept nogil:
+    cdef int64_t product = 0
+    if reserve_at(&state.lending, entry.reserve).price_kind == PRICE_FIXED:
+        return ceil_div(value, INDEX_SHARE)
+    out.has_products = 1
+    mul_div_ceil(value, 521, 512, &product)
+    return product
+
+
 # The stakes of a loan at a boundary: `share_ppm` of collateral counts, -1: by its thresholds. 1 if a price is unknown. O(entries).
 cdef inline bint loan_stakes(State* state, Loan* loan, int64_t share_ppm, Stakes* out) noexcept nogil:
     cdef slot_t slot = loan.first
     cdef Entry* entry
     cdef atoms_t held = 0, owed = 0, sum_held = 0, sum_owed = 0
-    cdef int64_t atom = 0, product = 0
+    cdef int64_t atom = 0
     out.slack = 1
     out.pull = 0
     out.has_products = 0
@@ -147,17 +158,12 @@ cdef inline bint loan_stakes(State* state, Loan* loan, int64_t share_ppm, Stakes
             return 1
         if held:
             sum_held = add_saturating(sum_held, held)
-            out.slack = add_saturating(out.slack, 2)
-            out.pull = add_saturating(out.pull, held)
+            out.slack = add_saturating(out.slack, add_saturating(atom + 2, ceil_div(held, LENDING_MILLION)))
+            out.pull = add_saturating(out.pull, pull_of(state, entry, held, out))
         if owed:
             sum_owed = add_saturating(sum_owed, owed)
             out.slack = add_saturating(out.slack, add_saturating(atom + 2, ceil_div(owed, LENDING_MILLION)))
-            if reserve_at(&state.lending, entry.reserve).price_kind == PRICE_FIXED:
-                out.pull = add_saturating(out.pull, ceil_div(owed, INDEX_SHARE))
-            else:                        # (1 + r)(1 + r / 64) - 1 <= r (1 + 9 / 512) for r <= 1 / 8
-                mul_div_ceil(owed, 521, 512, &product)
-                out.pull = add_saturating(out.pull, product)
-                out.has_products = 1
+            out.pull = add_saturating(out.pull, pull_of(state, entry, owed, out))
     out.surplus = sum_held - sum_owed
     return 0
 
@@ -180,7 +186,16 @@ cdef inline void entry_wait(State* state, Entry* entry, int side, int64_t at, sl
         now = trigger_at(&state.lending.triggers, slot[0]).at
         if (now >= at) if side == TRIGGER_FALL else (now <= at):
             return
-    if trigger_set(&state.lending.triggers, slot, 2 * entry.reserve, side, <int32_t>at, loan):
+    if trigger_set(&state.lending.triggers, slot, 3 * entry.reserve + LOAN_PRICE, side, <int32_t>at, loan):
+        state.fault = FAULT_NO_MEMORY
+
+
+# A trigger on an index, which only rises. A ppm of it is part of the slack, so that it may always move within the one it stands in.
+cdef inline void index_wait(State* state, Entry* entry, int series, Wide index, atoms_t budget, Stakes* stakes, slot_t loan) noexcept nogil:
+    cdef int64_t ppm = index_ppm(index), far
+    far = floor_div(box_part(ppm, budget, stakes.pull, stakes.has_products), INDEX_SHARE) + 1
+    if ppm + far < TRIGGER_NONE_UP and trigger_set(&state.lending.triggers, &entry.index_trigger[series - LOAN_DEBT], 3 * entry.reserve + series,
+                                                   TRIGGER_RISE, <int32_t>(ppm + far), loan):
         state.fault = FAULT_NO_MEMORY
 
 
@@ -191,7 +206,7 @@ cdef inline void bands_of(State* state, slot_t slot, Stakes* stakes, bint loses)
     cdef slot_t at = loan.first
     cdef Entry* entry
     cdef Reserve* reserve
-    cdef int64_t ticks, far, ppm
+    cdef int64_t ticks, far
     while at != NIL:
         entry = entry_at(&state.lending, at)
         at = entry.next
@@ -205,11 +220,9 @@ cdef inline void bands_of(State* state, slot_t slot, Stakes* stakes, bint loses)
             if entry.scaled_debt:
                 entry_wait(state, entry, TRIGGER_RISE if loses else TRIGGER_FALL, ticks + far if loses else ticks - far, slot)
         if entry.scaled_debt and loses:
-            ppm = index_ppm(reserve)
-            far = floor_div(box_part(ppm, budget, stakes.pull, stakes.has_products), INDEX_SHARE) + 1
-            if ppm + far < TRIGGER_NONE_UP and trigger_set(&state.lending.triggers, &entry.index_trigger, 2 * entry.reserve + 1,
-                                                           TRIGGER_RISE, <int32_t>(ppm + far), slot):
-                state.fault = FAULT_NO_MEMORY
+            index_wait(state, entry, LOAN_DEBT, reserve.pool.borrow_index, budget, stakes, slot)
+        if entry.scaled_supply and not loses:
+            index_wait(state, entry, LOAN_SUPPLY, reserve.pool.supply_index, budget, stakes, slot)
 
 
 cdef inline void loan_wait_for_price(State* state, slot_t slot) noexcept nogil:
@@ -231,20 +244,41 @@ cdef inline outlined_int loan_arm(State* state, slot_t slot) noexcept nogil:
     cdef int64_t share = -1
     state.lending.arm_count += 1
     loan_disarm(state, slot)
-    if loan.level == level_last(protocol) or not loan_owes(state, loan):
+    if not loan_owes(state, loan):
         return 0
-    if protocol.form == FORM_LOAN:
-        share = protocol.liquidation_ppm if loan.level else protocol.call_ppm
-    if loan_stakes(state, loan, share, &stakes):
-        loan_wait_for_price(state, slot)
-        return 0
-    if protocol.form == FORM_LOAN:
-        stakes.slack = add_saturating(stakes.slack, 1)       # at the boundary it is beyond it
-    bands_of(state, slot, &stakes, 1)
-    if loan.level:
-        loan_stakes(state, loan, protocol.call_ppm, &stakes)
+    if loan.level < level_last(protocol):
+        if protocol.form == FORM_LOAN:
+            share = protocol.liquidation_ppm if loan.level else protocol.call_ppm
+        if loan_stakes(state, loan, share, &stakes):
+            loan_wait_for_price(state, slot)
+            return 0
+        stakes.slack += protocol.form == FORM_LOAN           # at the boundary it is beyond it
+        bands_of(state, slot, &stakes, 1)
+    if loan.level:                                           # back over the better one
+        if protocol.form == FORM_LOAN:
+            share = protocol.call_ppm if loan.level == 1 else protocol.liquidation_ppm
+        if loan_stakes(state, loan, share, &stakes):
+            loan_wait_for_price(state, slot)
+            return 0
         bands_of(state, slot, &stakes, 0)
     return 0
+
+
+# A loan is its entries that are not empty. Needs: its reserves have their rates. O(entries).
+cdef inline void loan_prune(State* state, slot_t slot) noexcept nogil:
+    cdef slot_t* link
+    cdef slot_t at
+    if slot == NIL:
+        return
+    link = &loan_at(&state.lending, slot).first
+    while link[0] != NIL:
+        at = link[0]
+        if entry_at(&state.lending, at).scaled_supply or entry_at(&state.lending, at).scaled_debt:
+            link = &entry_at(&state.lending, at).next
+            continue
+        link[0] = entry_at(&state.lending, at).next
+        entry_disarm(state, entry_at(&state.lending, at))
+        slab_give(&state.lending.entries, at)
 
 
 # An action has changed a loan: its level now, and its triggers, in the same event. One that stands worse than before is left to the
@@ -254,9 +288,9 @@ cdef inline outlined_int loan_wrote(State* state, slot_t slot) noexcept nogil:
     cdef Protocol* protocol = protocol_at(&state.lending, loan.protocol)
     cdef LendingHealth health
     cdef uint32_t level
+    loan_prune(state, slot)
     if loan_health(state, loan, 0, &health):
-        if not loan.is_working:
-            loan_arm(state, slot)
+        loan_arm(state, slot)
         return 0
     level = level_of(protocol, &health)
     if level > loan.level:
@@ -265,6 +299,5 @@ cdef inline outlined_int loan_wrote(State* state, slot_t slot) noexcept nogil:
     if level < level_last(protocol):
         work_leave(state, slot)
     loan.level = <uint8_t>level
-    if not loan.is_working:
-        loan_arm(state, slot)
+    loan_arm(state, slot)
     return 0

@@ -148,11 +148,10 @@ cdef inline void loan_falls(State* state, LoanChange* change) noexcept nogil:
     loan.level = <uint8_t>change.level
     if agent != NIL and agent_at(state, agent).hears & HEARS_LOANS:
         loan_tell(state, agent, loan.protocol, change.level, NIL, landmark)
+    loan_arm(state, change.loan)
     if not is_last:
-        loan_arm(state, change.loan)
         return
     loan.liquidation = landmark
-    loan_disarm(state, change.loan)
     if not loan.is_working:
         work_join(state, change.loan)
     watchers_tell(state, loan.protocol, landmark)
@@ -170,8 +169,7 @@ cdef inline bint loan_look(State* state, slot_t slot, Slab* changes) noexcept no
     cdef uint32_t level
     state.lending.check_count += 1
     if loan_health(state, loan, 0, &health):
-        if not loan.is_working:
-            loan_arm(state, slot)
+        loan_arm(state, slot)
         return 0
     level = level_of(protocol, &health)
     if level > loan.level:
@@ -185,9 +183,8 @@ cdef inline bint loan_look(State* state, slot_t slot, Slab* changes) noexcept no
         return 0
     if loan.is_working and level < level_last(protocol):
         work_leave(state, slot)
-    if not loan.is_working:
-        loan.level = <uint8_t>level
-        loan_arm(state, slot)
+    loan.level = <uint8_t>level
+    loan_arm(state, slot)
     return 0
 
 

@@ -48,6 +48,18 @@ cdef inline int lending_refusal(int reason) noexcept nogil:
     return REFUSED_SHORT if reason == LENDING_SHORT else REFUSED_BOUND
 
 
+cdef inline bint loan_holds_else(State* state, Loan* loan, uint32_t reserve) noexcept nogil:
+    """Whether a loan has collateral in another reserve."""
+    cdef slot_t slot = loan.first
+    cdef Entry* entry
+    while slot != NIL:
+        entry = entry_at(&state.lending, slot)
+        if entry.reserve != reserve and entry.scaled_supply and terms_of(loan, reserve_at(&state.lending, entry.reserve)).threshold_ppm:
+            return 1
+        slot = entry.next
+    return 0
+
+
 # What repaying `cover` of one debt for one collateral would do, at stored indexes and prices of now (Y-10, Y-12). ActionReason; reads only.
 # O(entries).
 cdef inline int loan_plan(State* state, slot_t slot, uint32_t owed_reserve, uint32_t held_reserve, atoms_t cover, LoanPlan* plan) noexcept nogil:
@@ -60,16 +72,16 @@ cdef inline int loan_plan(State* state, slot_t slot, uint32_t owed_reserve, uint
     plan.loan = slot
     plan.owed_entry = entry_find(&state.lending, loan, owed_reserve)
     plan.held_entry = entry_find(&state.lending, loan, held_reserve)
-    if plan.owed_entry == NIL or plan.held_entry == NIL or counts.threshold_ppm == 0:
-        return REFUSED_NOTHING
     if loan_health(state, loan, 0, &health) \
             or reserve_price(state, reserve_at(&state.lending, owed_reserve), &plan.owed.price, &plan.owed.unit) \
             or reserve_price(state, reserve_at(&state.lending, held_reserve), &plan.held.price, &plan.held.unit):
         return REFUSED_UNKNOWN_PRICE
-    plan.owed.atoms = entry_owed(state, entry_at(&state.lending, plan.owed_entry))
-    plan.held.atoms = entry_claim(state, entry_at(&state.lending, plan.held_entry))
     if health.debt_value == 0 or health_compare(&health, LENDING_MILLION) >= 0:
         return REFUSED_HEALTHY
+    if plan.owed_entry == NIL or plan.held_entry == NIL or counts.threshold_ppm == 0:
+        return REFUSED_NOTHING
+    plan.owed.atoms = entry_owed(state, entry_at(&state.lending, plan.owed_entry))
+    plan.held.atoms = entry_claim(state, entry_at(&state.lending, plan.held_entry))
     terms.bonus_ppm = counts.bonus_ppm
     if protocol.form == FORM_AAVE:
         reason = aave_liquidate(&plan.held, &plan.owed, cover, &health, &terms, &plan.seizure)
@@ -77,6 +89,9 @@ cdef inline int loan_plan(State* state, slot_t slot, uint32_t owed_reserve, uint
         reason = morpho_liquidate(&plan.held, plan.owed.atoms, cover, counts.threshold_ppm, &plan.seizure)
     if reason:
         return lending_refusal(reason)
+    if plan.seizure.is_bare and loan_holds_else(state, loan, held_reserve):
+        plan.seizure.is_bare = 0
+        plan.seizure.deficit = 0
     return REFUSED_NOTHING if plan.seizure.repaid == 0 else ACTION_DONE
 
 
@@ -150,7 +165,7 @@ cdef inline slot_t loan_named(State* state, Action* action, uint32_t* owed_reser
     cdef slot_t slot = loan_find(state, action.party, action.target)
     owed_reserve[0] = reserve_find(&state.lending, protocol, action.asset)
     held_reserve[0] = reserve_find(&state.lending, protocol, action.other)
-    if slot == NIL or owed_reserve[0] == NIL or held_reserve[0] == NIL:
+    if slot == NIL or owed_reserve[0] == NIL or held_reserve[0] == NIL or loan_at(&state.lending, slot).first == NIL:
         return NIL
     reserve_accrue(state, owed_reserve[0])
     reserve_accrue(state, held_reserve[0])
@@ -158,12 +173,13 @@ cdef inline slot_t loan_named(State* state, Action* action, uint32_t* owed_reser
     return slot
 
 
-cdef inline void loan_done(State* state, slot_t slot, uint32_t owed_reserve, uint32_t held_reserve) noexcept nogil:
-    """After an action at a loan, done or refused: rates, level, triggers."""
+cdef inline void loan_done(State* state, slot_t slot, uint32_t owed_reserve, uint32_t held_reserve, bint is_done) noexcept nogil:
+    """After an action at a loan, done or refused: rates; where it was done, level and triggers."""
     reserve_rerate(state, owed_reserve)
     reserve_rerate(state, held_reserve)
     loan_rerate(state, slot)
-    loan_wrote(state, slot)
+    if is_done:
+        loan_wrote(state, slot)
     loans_queue(state)
 
 
@@ -195,7 +211,7 @@ cdef inline outlined_int liquidate_act(State* state, Action* action, ActionResul
         reason = REFUSED_NO_MEMORY
     if reason == ACTION_DONE:
         loan_execute(state, &plan, action.account, action.cause, out)
-    loan_done(state, slot, owed_reserve, held_reserve)
+    loan_done(state, slot, owed_reserve, held_reserve, reason == ACTION_DONE)
     return reason
 
 
@@ -257,7 +273,7 @@ cdef inline outlined_int absorb_act(State* state, Action* action, ActionResult* 
     cdef int reason
     if protocol.form != FORM_COMET or base == NIL:
         return REFUSED_CLOSED
-    if slot == NIL:
+    if slot == NIL or loan_at(&state.lending, slot).first == NIL:
         return REFUSED_NO_SUCH
     reserve_accrue(state, base)
     loan_accrue(state, slot)
@@ -283,7 +299,7 @@ cdef inline outlined_int absorb_act(State* state, Action* action, ActionResult* 
         out.landmark = lending_landmark(state, LANDMARK_STEP, loan, NIL, loan.liquidation if loan.liquidation else action.cause, debt.atoms)
         if done.loss:
             lending_landmark(state, LANDMARK_BAD_DEBT, loan, NIL, out.landmark, done.loss)
-    loan_done(state, slot, base, base)
+    loan_done(state, slot, base, base, reason == ACTION_DONE)
     return reason
 
 
@@ -293,7 +309,6 @@ cdef inline outlined_int buy_collateral_act(State* state, Action* action, Action
     cdef uint32_t base = reserve_find(&state.lending, protocol, action.asset), sold = reserve_find(&state.lending, protocol, action.other)
     cdef Reserve* paid
     cdef Reserve* held
-    cdef LendingAmount give, stock
     cdef atoms_t got = 0, fills
     cdef int reason
     if protocol.form != FORM_COMET:
@@ -306,30 +321,43 @@ cdef inline outlined_int buy_collateral_act(State* state, Action* action, Action
         return REFUSED_BOUND
     paid = reserve_at(&state.lending, base)
     held = reserve_at(&state.lending, sold)
+    reserve_accrue(state, base)
+    reserve_accrue(state, sold)
+    reason = storefront_check(state, action, protocol, base, sold, &got)
+    if reason == ACTION_DONE:
+        fills = min64(action.atoms, paid.deficit)
+        paid.deficit -= fills
+        paid.kept += action.atoms - fills
+        held.kept -= got
+        spend(state, MOVEMENT_LENDING, action.account, protocol.account, action.asset, action.atoms)
+        spend(state, MOVEMENT_LENDING, protocol.account, action.account, action.other, got)
+        out.paid = action.atoms
+        out.got = got
+    reserve_rerate(state, base)
+    reserve_rerate(state, sold)
+    loans_queue(state)
+    return reason
+
+
+# What a payment would buy, *got. ActionReason. O(1).
+cdef inline int storefront_check(State* state, Action* action, Protocol* protocol, uint32_t base, uint32_t sold, atoms_t* got) noexcept nogil:
+    cdef Reserve* paid = reserve_at(&state.lending, base)
+    cdef Reserve* held = reserve_at(&state.lending, sold)
+    cdef LendingAmount give, stock
+    cdef int reason
     if not paid.is_lent or paid.kept - paid.deficit >= protocol.target:
         return REFUSED_CLOSED
     if reserve_price(state, paid, &give.price, &give.unit) or reserve_price(state, held, &stock.price, &stock.unit):
         return REFUSED_UNKNOWN_PRICE
     give.atoms = action.atoms
     stock.atoms = held.kept
-    if comet_buy(&give, &stock, protocol.store_front_ppm, LENDING_MILLION - held.own.bonus_ppm, &got):
+    if comet_buy(&give, &stock, protocol.store_front_ppm, LENDING_MILLION - held.own.bonus_ppm, got):
         return REFUSED_SHORT
-    if got == 0:
+    if got[0] == 0:
         return REFUSED_NOTHING
-    if got < action.least:
+    if got[0] < action.least:
         return REFUSED_BELOW_MINIMUM
     reason = may_give(state, action.account, action.asset, action.atoms)
     if reason:
         return reason
-    if may_get(state, action.account, action.other):
-        return REFUSED_NO_MEMORY
-    fills = min64(action.atoms, paid.deficit)
-    paid.deficit -= fills
-    paid.kept += action.atoms - fills
-    held.kept -= got
-    spend(state, MOVEMENT_LENDING, action.account, protocol.account, action.asset, action.atoms)
-    spend(state, MOVEMENT_LENDING, protocol.account, action.account, action.other, got)
-    reserve_rerate(state, base)
-    out.paid = action.atoms
-    out.got = got
-    return ACTION_DONE
+    return REFUSED_NO_MEMORY if may_get(state, action.account, action.other) else ACTION_DONE

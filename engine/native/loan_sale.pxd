@@ -23,12 +23,13 @@ from engine.native.venue cimport *
 
 cdef enum:
     LOAN_HAS_NOTHING = 1         # of sale_begins: no collateral that could be sold
+    LOAN_WAITS = 2               # the protocol has lent it out
 
 
 cdef inline qty_t sale_lots(State* state, Protocol* protocol, Reserve* reserve, atoms_t claim) noexcept nogil:
     """Whole lots of a claim that one step sells: the share that is said, at least one."""
     cdef Market* market = market_at(state, reserve.sale_market)
-    cdef qty_t whole = floor_div(min64(claim, balance_at(&state.ledger, protocol.account, reserve.asset).atoms), market.base_atoms_per_lot), lots
+    cdef qty_t whole = floor_div(claim, market.base_atoms_per_lot), lots
     cdef atoms_t part = 0
     mul_div_floor(claim, protocol.sale_ppm, LENDING_MILLION, &part)
     lots = min64(whole, max64(1, floor_div(part, market.base_atoms_per_lot)))
@@ -87,7 +88,10 @@ cdef inline int sale_begins(State* state, uint32_t number, slot_t slot) noexcept
         return LOAN_HAS_NOTHING
     entry = entry_at(&state.lending, at)
     reserve = reserve_at(&state.lending, entry.reserve)
-    lots = sale_lots(state, protocol, reserve, entry_claim(state, entry))
+    lots = min64(sale_lots(state, protocol, reserve, entry_claim(state, entry)),
+                 floor_div(reserve_cash(state, reserve), market_at(state, reserve.sale_market).base_atoms_per_lot))
+    if lots < 1:
+        return LOAN_WAITS
     atoms = lots * market_at(state, reserve.sale_market).base_atoms_per_lot
     venue_journal(state, JOURNAL_SALE, number, <int32_t>loan.account, 0, 1, 0, 0, 0, 0)
     if may_get(state, protocol.seller, reserve.asset):
@@ -96,6 +100,7 @@ cdef inline int sale_begins(State* state, uint32_t number, slot_t slot) noexcept
     entry_take(state, entry, atoms)
     spend(state, MOVEMENT_LENDING, protocol.account, protocol.seller, reserve.asset, atoms)
     step = lending_landmark(state, LANDMARK_STEP, loan, reserve.sale_market, loan.liquidation, lots)
+    loan_rerate(state, slot)
     protocol.sold = slot
     protocol.sold_reserve = entry.reserve
     protocol.sale_is_queued = 1
@@ -115,7 +120,10 @@ cdef inline void sale_settles(State* state, uint32_t number) noexcept nogil:
     protocol.sold = NIL
     venue_journal(state, JOURNAL_SALE, number, <int32_t>loan.account, 0, -1, 0, 0, 0, 0)
     loan_accrue(state, slot)
-    at = entry_find(&state.lending, loan, protocol.sold_reserve)
+    at = entry_open(state, slot, protocol.sold_reserve)
+    if at == NIL:
+        state.fault = FAULT_NO_MEMORY
+        return
     if unsold:
         spend(state, MOVEMENT_LENDING, protocol.seller, protocol.account, reserve.asset, unsold)
         if entry_add(state, entry_at(&state.lending, at), False, unsold):
@@ -146,6 +154,7 @@ cdef inline void sale_step(State* state, uint32_t number) noexcept nogil:
     cdef Protocol* protocol = protocol_at(&state.lending, number)
     cdef LendingHealth health
     cdef slot_t slot
+    cdef int begun
     protocol.sale_is_queued = 0
     if protocol.sold != NIL:
         sale_settles(state, number)
@@ -165,7 +174,11 @@ cdef inline void sale_step(State* state, uint32_t number) noexcept nogil:
             protocol.sale_is_queued = 1          # a price is unknown: again later
             venue_schedule(state, state.now_ms + max64(1, protocol.sale_ms), PHASE_LIQUIDATION, EVENT_SALE, number, 0, 0)
             return
-        if sale_begins(state, number, slot) != LOAN_HAS_NOTHING:
+        begun = sale_begins(state, number, slot)
+        if begun == LOAN_WAITS:
+            protocol.sale_is_queued = 1
+            venue_schedule(state, state.now_ms + max64(1, protocol.sale_ms), PHASE_LIQUIDATION, EVENT_SALE, number, 0, 0)
+        if begun != LOAN_HAS_NOTHING:
             return
         sale_bare(state, slot)
         if loan_at(&state.lending, slot).is_working:

@@ -20,6 +20,9 @@ cdef enum:
     RESERVES_MOST = 16           # of a protocol
     PRICE_FIXED = 0              # Reserve.price_kind, beside OracleKind
     INDEX_PPM_MOST = 2000000000  # of an index in a world (Y-17)
+    LOAN_PRICE = 0               # series of a reserve: 3 * reserve + LOAN_*
+    LOAN_DEBT = 1
+    LOAN_SUPPLY = 2
     LOAN_AHEAD = 8               # loans fetched ahead by a check
 
 # How an asset counts: outside a mode, or in it.
@@ -97,7 +100,7 @@ cdef struct Entry:
     slot_t next                  # of the loan
     uint32_t reserve
     slot_t trigger[2]            # of its price: TRIGGER_FALL, TRIGGER_RISE
-    slot_t index_trigger         # of the index of its debt
+    slot_t index_trigger[2]      # of the index of debt, of supply
     int32_t anchor_ticks         # value of the price's series when they were set
 
 # An agent that wants to know when there is work at a protocol: one notice at a time is on its way.
@@ -115,7 +118,7 @@ cdef struct Lending:
     Slab watchers
     Slab due                     # uint32: loans whose trigger has fired
     Slab series_first            # uint32, by series 3 * market + kind - 1: first reserve that it prices, NIL
-    Triggers triggers            # series: 2 * reserve the price, 2 * reserve + 1 the index of debt in ppm
+    Triggers triggers            # three series a reserve: LOAN_PRICE, LOAN_DEBT and LOAN_SUPPLY (indexes in ppm)
     int64_t check_count          # loans evaluated
     int64_t arm_count
     uint32_t check_is_queued

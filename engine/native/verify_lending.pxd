@@ -59,12 +59,12 @@ cdef inline int verify_loans(State* state) noexcept nogil:
     for i in range(state.lending.loans.count):
         loan = loan_at(&state.lending, i)
         working += loan.is_working
-        if loan.is_working or state.lending.due.count or state.lending.check_is_queued:
+        if state.lending.due.count or state.lending.check_is_queued:
             continue
         if loan_health(state, loan, 0, &health):
             continue
         level = level_of(protocol_at(&state.lending, loan.protocol), &health)
-        if level != loan.level:
+        if level != loan.level or (level == level_last(protocol_at(&state.lending, loan.protocol))) != loan.is_working:
             return FAULT_LENDING
     for i in range(state.lending.protocols.count):
         listed += protocol_at(&state.lending, i).work_count

@@ -1,0 +1,327 @@
+# Liquidation bot: repays what it can sell the collateral for, and sells it (A-11).
+#
+#   told of work -> looks at the first loans of the list -> size by depth, capital, close factor -> profit? -> action with a tip -> block
+#     -> done: sells what it got (book or pool)        -> refused: somebody was faster, or the price has moved: the gas is gone
+#
+# Stands on: chain, loan_liquidation, pool_act. It reads the book and the loans as they are when it looks; what it sends arrives later.
+
+from engine.native.types cimport *
+from engine.native.actions cimport *
+from engine.native.agent cimport *
+from engine.native.arith cimport *
+from engine.native.book cimport *
+from engine.native.chain cimport *
+from engine.native.ladder cimport *
+from engine.native.ledger cimport *
+from engine.native.link cimport *
+from engine.native.loan cimport *
+from engine.native.loan_liquidation cimport *
+from engine.native.loans cimport *
+from engine.native.market cimport *
+from engine.native.pool_act cimport *
+from engine.native.pools cimport *
+from engine.native.rng cimport *
+from engine.native.settle cimport *
+from engine.native.slab cimport *
+from engine.native.state cimport *
+
+cdef enum:
+    BOT_STEPS = 48               # of the search for a size in a pool
+
+cdef struct Bot:
+    time_ms_t every_ms           # pause between two looks while there is work
+    int64_t protocol
+    int64_t pool                 # where it sells, -1: in the book
+    int64_t scan                 # loans that it looks at
+    int64_t is_flash             # it pays with what it seizes (needs a pool)
+    double margin                # least gain on the last unit
+    atoms_t least_profit         # atoms of the debt
+    int64_t tip_ppm              # of the profit, as a tip
+    int64_t gas_value            # debt atoms for a million atoms of the gas asset
+    atoms_t capital              # most that it has out at once, 0 = its balance
+    atoms_t spent                # sent out and not heard of yet
+    atoms_t unsold               # collateral atoms that it has to sell
+    int64_t sent                 # actions
+    int64_t won
+    atoms_t repaid
+    atoms_t seized
+    atoms_t earned               # of flash liquidations
+    uint32_t market              # base: the collateral, quote: the debt
+    uint32_t open                # actions not heard of yet
+    uint32_t is_waiting          # a wake is on its way
+    uint32_t is_selling          # an order is
+    uint32_t cause               # of what it has to sell
+
+# What a bot has planned in this look.
+cdef struct BotLook:
+    uint32_t owed_reserve
+    uint32_t held_reserve
+    uint32_t owed_asset
+    uint32_t held_asset
+    qty_t planned_lots           # bids that earlier plans of this look will take
+    atoms_t planned_atoms        # collateral for the pool
+    atoms_t money                # what it has left to repay with
+
+
+cdef inline Bot* bot_at(State* state, uint32_t row) noexcept nogil:
+    return <Bot*>(rows_of(state, BEHAVIOUR_BOT).base) + row
+
+
+# What selling lots would fetch, quote atoms, after passing over the first ones (planned earlier). O(levels).
+cdef inline atoms_t bids_value(State* state, Market* market, qty_t passed, qty_t lots) noexcept nogil:
+    cdef Ladder* ladder = &market.book.ladder[0]
+    cdef int64_t key = ladder.best_key
+    cdef uint32_t level = ladder.best_level
+    cdef qty_t here
+    cdef atoms_t total = 0, part = 0
+    while key != KEY_NONE and lots > 0:
+        here = level_at(&state.pools.ladders, level).qty_lots
+        if passed >= here:
+            passed -= here
+        else:
+            here = min64(here - passed, lots)
+            passed = 0
+            lots -= here
+            if mul_overflows(here * market.atoms_per_tick_lot, ladder_price(ladder, <uint32_t>key), &part):
+                return total
+            total = add_saturating(total, part)
+        key = ladder_next(&state.pools.ladders, ladder, key + 1, &level)
+    return total
+
+
+cdef inline atoms_t gas_value(State* state, Bot* row, uint32_t venue, uint32_t kind) noexcept nogil:
+    """What an action costs at the base price of now, debt atoms."""
+    cdef Chain* chain = chain_at(state, venue)
+    cdef atoms_t value = 0
+    if chain.every_ms:
+        mul_div_ceil(ACTION_GAS[kind] * chain.base_price, row.gas_value, 1000000, &value)
+    return value
+
+
+# ---- size ----
+
+# The part of a whole plan that the book can take at a price that pays (RULEBOOK 4.5): its cover, *proceeds. O(levels).
+cdef inline atoms_t cover_for_book(State* state, Bot* row, BotLook* look, LoanPlan* plan, atoms_t* proceeds, qty_t* lots) noexcept nogil:
+    cdef Market* market = market_at(state, row.market)
+    cdef atoms_t got = plan.seizure.seized - plan.seizure.fee, cover = 0, sold
+    cdef double least = <double>plan.seizure.repaid * (1.0 + row.margin) * <double>market.base_atoms_per_lot / (<double>got * <double>market.atoms_per_tick_lot)
+    cdef int64_t limit
+    proceeds[0] = 0
+    lots[0] = 0
+    if least >= 2147483647.0:
+        return 0
+    limit = max64(market.book.price_min, round_half_up(least + 0.5))
+    if market.book.ladder[0].best_key == KEY_NONE or limit > market.book.price_max:
+        return 0
+    lots[0] = min64(book_depth_to(&state.pools, &market.book, 0, <price_t>limit) - look.planned_lots, floor_div(got, market.base_atoms_per_lot))
+    if lots[0] < 1:
+        return 0
+    sold = lots[0] * market.base_atoms_per_lot
+    cover = plan.seizure.repaid
+    if sold + market.base_atoms_per_lot <= got:
+        mul_div_floor(plan.seizure.repaid, sold, got, &cover)
+    proceeds[0] = bids_value(state, market, look.planned_lots, lots[0])
+    proceeds[0] -= part_up(proceeds[0], market.taker_fee_ppm)
+    return cover
+
+
+# The same for a pool: the size with the largest profit, by thirds (it is concave). O(log of the plan x a quote).
+cdef inline atoms_t cover_for_pool(State* state, Bot* row, BotLook* look, LoanPlan* plan, atoms_t* proceeds, qty_t* lots) noexcept nogil:
+    cdef atoms_t got = plan.seizure.seized - plan.seizure.fee, low = 1, high = got, one, other, of_one, of_other, before = 0, cost = 0
+    cdef int _
+    lots[0] = 0
+    if look.planned_atoms and pool_quote(state, <uint32_t>row.pool, look.held_asset, look.owed_asset, look.planned_atoms, &before):
+        return 0
+    for _ in range(BOT_STEPS):
+        if high - low < 3:
+            break
+        one = low + floor_div(high - low, 3)
+        other = high - floor_div(high - low, 3)
+        of_one = pool_gain(state, row, look, plan, got, one, before)
+        of_other = pool_gain(state, row, look, plan, got, other, before)
+        if of_one < of_other:
+            low = one
+        else:
+            high = other
+    if pool_quote(state, <uint32_t>row.pool, look.held_asset, look.owed_asset, look.planned_atoms + high, proceeds):
+        return 0
+    proceeds[0] -= before
+    mul_div_floor(plan.seizure.repaid, high, got, &cost)
+    return cost
+
+
+cdef inline atoms_t pool_gain(State* state, Bot* row, BotLook* look, LoanPlan* plan, atoms_t got, atoms_t size, atoms_t before) noexcept nogil:
+    """Gain of selling so much of a whole plan into the pool."""
+    cdef atoms_t out = 0, cost = 0
+    if pool_quote(state, <uint32_t>row.pool, look.held_asset, look.owed_asset, look.planned_atoms + size, &out):
+        out = before
+    mul_div_ceil(plan.seizure.repaid, size, got, &cost)
+    return out - before - cost
+
+
+# ---- sending ----
+
+# Look at one loan: send a liquidation if it pays (A-11). Whether something was sent. O(entries, levels).
+cdef inline bint bot_try(State* state, uint32_t number, Bot* row, BotLook* look, slot_t slot) noexcept nogil:
+    cdef Loan* loan = loan_at(&state.lending, slot)
+    cdef uint32_t venue = protocol_at(&state.lending, loan.protocol).venue
+    cdef Agent* agent = agent_at(state, number)
+    cdef LoanPlan plan
+    cdef Action action
+    cdef atoms_t cover, proceeds = 0, profit, gas
+    cdef qty_t lots = 0
+    cdef uint8_t kind = ACTION_FLASH_LIQUIDATE if row.is_flash else ACTION_LIQUIDATE_LOAN
+    if loan.account == <uint32_t>agent.account or loan_plan(state, slot, look.owed_reserve, look.held_reserve, ACTION_ALL, &plan):
+        return 0
+    if not row.is_flash and plan.seizure.repaid > look.money and (look.money < 1
+                                                                  or loan_plan(state, slot, look.owed_reserve, look.held_reserve, look.money, &plan)):
+        return 0
+    if plan.seizure.seized <= plan.seizure.fee:
+        return 0
+    cover = cover_for_pool(state, row, look, &plan, &proceeds, &lots) if row.pool >= 0 else cover_for_book(state, row, look, &plan, &proceeds, &lots)
+    if cover < 1:
+        return 0
+    if cover < plan.seizure.repaid and loan_plan(state, slot, look.owed_reserve, look.held_reserve, cover, &plan):
+        return 0                             # dust would be left
+    gas = gas_value(state, row, venue, kind)
+    profit = proceeds - plan.seizure.repaid - gas
+    if profit <= 0 or profit < row.least_profit:
+        return 0
+    memset(&action, 0, sizeof(Action))
+    action.kind = kind
+    action.target = <uint32_t>row.protocol
+    action.asset = <uint16_t>look.owed_asset
+    action.other = <uint16_t>look.held_asset
+    action.party = loan.account
+    action.atoms = plan.seizure.repaid
+    action.least = plan.seizure.seized - plan.seizure.fee if kind == ACTION_LIQUIDATE_LOAN and row.pool < 0 else 0
+    action.pool = <uint16_t>max64(0, row.pool)
+    action.cause = loan.liquidation
+    if chain_at(state, venue).every_ms:
+        action.tip = tip_of(row, profit, kind)
+    if action_send(state, number, &action, picture_left_ms(state, agent, row.market)) == 0:
+        return 0
+    row.sent += 1
+    row.open += 1
+    if not row.is_flash:
+        row.spent += plan.seizure.repaid
+        look.money -= plan.seizure.repaid
+    look.planned_lots += lots
+    look.planned_atoms += plan.seizure.seized - plan.seizure.fee
+    return 1
+
+
+cdef inline int64_t tip_of(Bot* row, atoms_t profit, uint32_t kind) noexcept nogil:
+    """The tip for a unit of gas that spends a share of the profit."""
+    cdef int64_t share = 0, tip = 0
+    mul_div_floor(profit, row.tip_ppm, 1000000, &share)
+    if mul_div_floor(share, 1000000, max64(1, row.gas_value), &tip):
+        return 0
+    return min64(floor_div(tip, ACTION_GAS[kind]), <int64_t>1 << 40)
+
+
+# Look at the head of the work list. O(scan).
+cdef inline void bot_look(State* state, uint32_t number, Bot* row) noexcept nogil:
+    cdef Agent* agent = agent_at(state, number)
+    cdef Protocol* protocol = protocol_at(&state.lending, <uint32_t>row.protocol)
+    cdef Market* market = market_at(state, row.market)
+    cdef BotLook look
+    cdef slot_t slot = protocol.work_first
+    cdef int64_t seen = 0
+    look.owed_asset = market.quote_asset
+    look.held_asset = market.base_asset
+    look.owed_reserve = reserve_find(&state.lending, protocol, look.owed_asset)
+    look.held_reserve = reserve_find(&state.lending, protocol, look.held_asset)
+    look.planned_lots = floor_div(row.unsold, market.base_atoms_per_lot) if row.pool < 0 else 0
+    look.planned_atoms = row.unsold if row.pool >= 0 else 0
+    look.money = funds_free(state, <uint32_t>agent.account, look.owed_asset) - row.spent
+    if row.capital:
+        look.money = min64(look.money, row.capital - row.spent)
+    while slot != NIL and seen < row.scan:
+        bot_try(state, number, row, &look, slot)
+        slot = loan_at(&state.lending, slot).work_next
+        seen += 1
+
+
+# Sell what it has: whole lots at market, or all of it in the pool. O(1).
+cdef inline void bot_sell(State* state, uint32_t number, Bot* row) noexcept nogil:
+    cdef Agent* agent = agent_at(state, number)
+    cdef Market* market = market_at(state, row.market)
+    cdef Action action
+    cdef qty_t lots
+    if row.is_selling or row.unsold < 1:
+        return
+    if row.pool >= 0:
+        memset(&action, 0, sizeof(Action))
+        action.kind = ACTION_SWAP
+        action.target = <uint32_t>row.pool
+        action.asset = <uint16_t>market.base_asset
+        action.other = <uint16_t>market.quote_asset
+        action.atoms = row.unsold
+        action.cause = row.cause
+        row.is_selling = action_send(state, number, &action, state.now_ms) != 0
+        return
+    lots = min64(floor_div(row.unsold, market.base_atoms_per_lot), market.book.qty_max)
+    if lots < 1 or market.book.ladder[0].best_key == KEY_NONE:
+        return
+    row.is_selling = agent_take(state, agent, row.market, SIDE_SELL, NO_PRICE, lots, state.now_ms, row.cause) != NIL
+
+
+cdef inline void bot_again(State* state, uint32_t number, Bot* row) noexcept nogil:
+    """Ask to be woken, while there is something to do."""
+    if row.is_waiting or (row.unsold < 1 and protocol_at(&state.lending, <uint32_t>row.protocol).work_first == NIL):
+        return
+    row.is_waiting = 1
+    agent_wake_at(state, number, state.now_ms + row.every_ms, 1)
+
+
+# It wakes: sells what is left, looks for work if it has heard of all that it sent. O(scan).
+cdef inline void bot_wake(State* state, uint32_t number) noexcept nogil:
+    cdef Bot* row = bot_at(state, agent_at(state, number).row)
+    row.is_waiting = 0
+    bot_sell(state, number, row)
+    if row.open == 0:
+        bot_look(state, number, row)
+    bot_again(state, number, row)
+
+
+cdef inline void bot_acted(State* state, Notice* notice, Bot* row) noexcept nogil:
+    """What became of one of its actions."""
+    if notice.side == ACTION_SWAP:
+        row.is_selling = 0
+        if notice.reason == ACTION_DONE:
+            row.unsold = max64(0, row.unsold - notice.leaves_lots)
+        return
+    row.open -= 1
+    if row.open == 0:
+        row.spent = 0
+    if notice.reason:
+        return
+    row.won += 1
+    row.repaid += notice.leaves_lots
+    if notice.side == ACTION_FLASH_LIQUIDATE:
+        row.earned += notice.lots
+        return
+    row.seized += notice.lots
+    row.unsold += notice.lots
+    row.cause = notice.cause
+
+
+# A notice reaches it (phase 9): work, what became of an action, a fill. O(scan).
+cdef inline void bot_hear(State* state, Notice* notice) noexcept nogil:
+    cdef uint32_t number = notice.agent
+    cdef Bot* row = bot_at(state, agent_at(state, number).row)
+    if notice.kind == NOTICE_LOAN:
+        if row.open == 0 and not row.is_waiting:
+            bot_look(state, number, row)
+    elif notice.kind == NOTICE_ACTION:
+        bot_acted(state, notice, row)
+        bot_sell(state, number, row)
+        if row.open == 0 and not row.is_waiting and protocol_at(&state.lending, <uint32_t>row.protocol).work_first != NIL:
+            bot_look(state, number, row)
+    elif notice.kind == NOTICE_FILL and notice.market == row.market:
+        row.unsold = max64(0, row.unsold - notice.lots * market_at(state, row.market).base_atoms_per_lot)
+        row.is_selling = row.is_selling and notice.leaves_lots > 0
+    elif notice.kind == NOTICE_CANCEL or notice.kind == NOTICE_REJECT:
+        row.is_selling = 0
+    bot_again(state, number, row)
