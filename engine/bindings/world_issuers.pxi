@@ -199,7 +199,11 @@ cdef class _WorldIssuers(_WorldLending):
         -----
         O(what is on its way).
         """
-        cdef State* state = self.enter()
+        self.enter()
+        return self.route_told(route)
+
+    cdef dict route_told(self, object route):
+        cdef State* state = &self.world.state
         cdef Route* row = route_at(&state.issuers, <uint32_t>border_int(route, "route", 0, <int64_t>state.issuers.routes.count - 1))
         count, atoms = self.way_sum(&row.way)
         return {"asset": row.asset, "venue": row.venue, "to_venue": row.to_venue, "account": row.account, "least_ms": row.least_ms,
@@ -226,7 +230,11 @@ cdef class _WorldIssuers(_WorldLending):
         -----
         O(what cools down).
         """
-        cdef State* state = self.enter()
+        self.enter()
+        return self.issuer_told(issuer)
+
+    cdef dict issuer_told(self, object issuer):
+        cdef State* state = &self.world.state
         cdef Issuer* row = issuer_at(&state.issuers, <uint32_t>border_int(issuer, "issuer", 0, <int64_t>state.issuers.issuers.count - 1))
         cdef bint stakes = row.vault != NIL
         count, atoms = self.way_sum(&row.way)

@@ -2,6 +2,7 @@
 #
 #   mint:    backing -> issuer,  tokens made -> account            redeem:  tokens destroyed,  issuer -> backing
 #   stake:   tokens -> vault,    shares made -> account            unstake: shares destroyed,  vault -> tokens -> cooldown -> account
+#   reward:  tokens made -> vault, when the issuer's own account mints
 #
 # Stands on: transit. Promises: refused, nothing has changed; a token's net deposits are what is in being of it, within its bound (I-3).
 
@@ -61,6 +62,15 @@ cdef inline bint is_listed(Issuers* issuers, Issuer* issuer, uint32_t account) n
     return low < issuer.listed_first + issuer.listed_count and listed[low] == account
 
 
+cdef inline bint is_own(Issuer* issuer, uint32_t account) noexcept nogil:
+    return account == issuer.account or account == issuer.vault or account == issuer.cooling
+
+
+# Whether an action is a reward (I-4).
+cdef inline bint is_reward(Issuer* issuer, Action* action) noexcept nogil:
+    return action.kind == ACTION_MINT and action.account == issuer.account and issuer.vault != NIL
+
+
 # Whether an issuer takes an action at all, in the order of I-2. ActionReason; reads only.
 cdef inline int issuer_admits(State* state, Issuer* issuer, Action* action) noexcept nogil:
     cdef bint is_staking = action.kind >= ACTION_STAKE
@@ -68,9 +78,10 @@ cdef inline int issuer_admits(State* state, Issuer* issuer, Action* action) noex
         return REFUSED_NOTHING
     if action.atoms > ACTION_ALL:
         return REFUSED_BOUND
-    if action.account == issuer.account or action.account == issuer.vault or action.account == issuer.cooling:
-        return REFUSED_NOT_LISTED
-    if not is_staking and issuer.is_listed and not is_listed(&state.issuers, issuer, action.account):
+    if is_own(issuer, action.account):
+        if not is_reward(issuer, action):
+            return REFUSED_NOT_LISTED
+    elif not is_staking and issuer.is_listed and not is_listed(&state.issuers, issuer, action.account):
         return REFUSED_NOT_LISTED
     if is_staking and issuer.vault == NIL:
         return REFUSED_CLOSED
@@ -80,13 +91,13 @@ cdef inline int issuer_admits(State* state, Issuer* issuer, Action* action) noex
 
 
 # What minting, redeeming, staking or unstaking gives for atoms (I-2, I-4). ActionReason; reads only.
-cdef inline int issuer_quote(State* state, Issuer* issuer, uint32_t kind, atoms_t atoms, atoms_t* got) noexcept nogil:
+cdef inline int issuer_quote(State* state, Issuer* issuer, uint32_t kind, atoms_t atoms, int64_t mint_ppm, atoms_t* got) noexcept nogil:
     cdef int64_t rate = issuer_rate(issuer, state.now_ms), shares, held
     cdef atoms_t part = atoms
     cdef bint is_beyond = 0
     got[0] = 0
     if kind == ACTION_MINT:
-        is_beyond = mul_div_floor(atoms, ISSUE_MILLION - issuer.mint_ppm, ISSUE_MILLION, &part) or mul_div_floor(part, PPB, rate, got)
+        is_beyond = mul_div_floor(atoms, ISSUE_MILLION - mint_ppm, ISSUE_MILLION, &part) or mul_div_floor(part, PPB, rate, got)
     elif kind == ACTION_REDEEM:
         is_beyond = mul_div_floor(atoms, rate, PPB, &part) or mul_div_floor(part, ISSUE_MILLION - issuer.redeem_ppm, ISSUE_MILLION, got)
     else:
@@ -121,6 +132,18 @@ cdef inline int issuer_mint(State* state, Issuer* issuer, Action* action, atoms_
     allotment_use(&issuer.mint_cap, state.now_ms, tokens)
     issuer.minted += tokens
     return ACTION_DONE
+
+
+# The issuer's own account mints: what it has stays where it is, the tokens are the vault's.
+cdef inline int issuer_reward(State* state, Issuer* issuer, Action* action, atoms_t tokens) noexcept nogil:
+    cdef int reason
+    if tokens > token_room(state, issuer.token):
+        return REFUSED_BOUND
+    reason = may_give(state, action.account, issuer.backing, action.atoms)
+    if reason == ACTION_DONE:
+        token_make(state, issuer.vault, issuer.token, tokens)
+        issuer.minted += tokens
+    return reason
 
 
 cdef inline int issuer_redeem(State* state, Issuer* issuer, Action* action, atoms_t backing) noexcept nogil:
@@ -176,14 +199,17 @@ cdef inline int issuer_unstake(State* state, Issuer* issuer, Action* action, ato
 cdef inline outlined_int issuer_act(State* state, Action* action, ActionResult* out) noexcept nogil:
     cdef Issuer* issuer = issuer_at(&state.issuers, action.target)
     cdef atoms_t got = 0
+    cdef bint rewards = is_reward(issuer, action)
     cdef int reason = issuer_admits(state, issuer, action)
     if reason == ACTION_DONE:
-        reason = issuer_quote(state, issuer, action.kind, action.atoms, &got)
+        reason = issuer_quote(state, issuer, action.kind, action.atoms, 0 if rewards else issuer.mint_ppm, &got)
     if reason == ACTION_DONE and got < action.least:
         reason = REFUSED_BELOW_MINIMUM
     if reason:
         return reason
-    if action.kind == ACTION_MINT:
+    if rewards:
+        reason = issuer_reward(state, issuer, action, got)
+    elif action.kind == ACTION_MINT:
         reason = issuer_mint(state, issuer, action, got)
     elif action.kind == ACTION_REDEEM:
         reason = issuer_redeem(state, issuer, action, got)
