@@ -318,7 +318,7 @@ class TestState:
         mint.do("mint", 10)
         mint.do("redeem", 4)
         table = mint.world.table("movements")
-        names = ("payer", "receiver", "asset", "atoms", "why")
+        names = ("payer", "receiver", "asset", "atoms", "kind")
         outside = -2
         rows = list(zip(*(table[name].tolist() for name in names), strict=True))
         assert rows == [

@@ -265,7 +265,7 @@ class TestState:
         bridge.send(10)
         bridge.at(100)
         table = bridge.world.table("movements")
-        names = ("payer", "receiver", "atoms", "why")
+        names = ("payer", "receiver", "atoms", "kind")
         held = bridge.told()["account"]
         assert list(zip(*(table[name].tolist() for name in names), strict=True)) == [
             (bridge.here, 0, 3, 21),
@@ -320,18 +320,17 @@ class Holder:
         self.member = self.world.add_accounts(1, venue=self.far, mode=mode)
         self.world.deposit(self.reserve, 0, reserve)
         self.world.deposit(self.other, 0, 10**9)
-        self.world.deposit(self.member, 0, 10_000)
+        self.world.deposit(self.member, 0, 10_500)  # just above twice the 5,000 that are required
         self.world.publish(self.perp, 1_000)
-        if mode == 1:
-            self.world.set_leverage(self.member, 10, market=None)
         self.world.open_trade(self.perp, self.member, self.other, 100, 1_000)
-        if mode == 1:
-            self.world.add_margin(self.member, self.perp, 10_000)
         self.number = self.world.add_route(0, 0, self.far, key="wire", least_ms=200, **terms)
         crowd = self.world.add_crowd(
             "holders", self.member, 1, top_up_after_ms=50, reserve=self.reserve, route=self.number
         )
         self.world.add_top_ups(crowd, column([self.member], np.int32), column([4_000], np.int64), 3)
+
+    def equity(self):
+        return self.world.margin(self.member, market=self.perp).equity
 
     def fall(self, ticks, at_ms):
         self.world.run(at_ms, check=True)
@@ -344,35 +343,33 @@ class TestTopUps:
     @pytest.mark.parametrize("mode", [1, 2])
     def test_k5_it_comes_after_its_pause_and_the_way(self, mode):
         holder = Holder(mode, fee_atoms=100)
-        holder.fall(990, 1_000)  # equity 9,000 of 9,900: warned
-        holder.world.run(1_050, check=True)
+        holder.fall(990, 1_000)  # equity 9,500, warned at 9,900, looked at 1 ms later
+        holder.world.run(1_051, check=True)
         assert holder.world.route(holder.number)["on_way_atoms"] == 3_900
         assert holder.world.crowd_counts()["top_ups"] == 0
-        holder.world.run(1_250, check=True)
-        told = holder.world.margin(holder.member, market=holder.perp) if mode == 1 else holder.world.margin(holder.member)
-        assert told.equity == 9_000 + 3_900
+        holder.world.run(1_251, check=True)
+        assert holder.equity() == 9_500 + 3_900
         assert holder.world.crowd_counts()["top_ups"] == 1
-        table = holder.world.journal()
-        kinds = table["kind"].tolist()[-3:]
+        kinds = holder.world.journal()["kind"].tolist()
         assert kinds[-2:] == ([ARRIVAL, MARGIN] if mode == 1 else [ACTION, ARRIVAL])
         holder.world.run(5_000, check=True)
         assert holder.world.crowd_counts()["top_ups"] == 1  # it stands well again
 
-    def test_k5_none_follows_while_one_is_on_its_way_and_then_the_next_does(self):
-        holder = Holder(2)
-        holder.fall(945, 1_000)  # equity 4,500 of 4,725: liquidation is near
-        holder.world.run(1_240, check=True)
+    @pytest.mark.parametrize("mode", [1, 2])
+    def test_k5_none_follows_while_one_is_on_its_way_and_then_the_next_does(self, mode):
+        holder = Holder(mode)
+        holder.fall(945, 1_000)  # equity 5,000, warned at 9,450: one is too little
+        holder.fall(944, 1_100)
+        holder.world.run(1_250, check=True)
         assert holder.world.route(holder.number)["transfers"] == 1
-        holder.world.run(10_000, check=True)
-        assert holder.world.crowd_counts()["top_ups"] == 0  # below maintenance it was liquidated first
-
-    def test_k5_several_follow_one_another(self):
-        holder = Holder(2)
-        holder.fall(960, 1_000)  # equity 6,000 of 9,600 where it is warned: one is too little
-        holder.world.run(1_499, check=True)
+        holder.world.run(1_251, check=True)
+        assert holder.equity() == 4_900 + 4_000
+        holder.world.run(1_500, check=True)
         assert holder.world.crowd_counts()["top_ups"] == 1
-        holder.world.run(1_500, check=True)  # 50 + 200 after the first came
-        assert holder.world.crowd_counts()["top_ups"] == (1 if holder.world.margin(holder.member).equity >= 9_600 else 2)
+        holder.world.run(1_501, check=True)  # 50 + 200 after the first one came
+        assert holder.equity() == 4_900 + 8_000
+        holder.world.run(5_000, check=True)
+        assert holder.world.route(holder.number)["transfers"] == holder.world.crowd_counts()["top_ups"] == 2
 
     @pytest.mark.parametrize(
         "terms", [{"cap_atoms": 3_999}, {"outages": [(900, 2_000)]}, {"fee_atoms": 4_000}], ids=["cap", "outage", "fee"]
@@ -388,7 +385,7 @@ class TestTopUps:
     def test_k5_too_late_for_a_liquidation_it_stays_on_the_balance(self):
         holder = Holder(2)
         holder.fall(990, 1_000)
-        holder.fall(930, 1_100)  # liquidated while 4,000 are on their way
+        holder.fall(930, 1_100)  # equity 3,500 of 4,650: liquidated while 4,000 are on their way
         holder.world.run(1_101, check=True)
         assert holder.world.in_liquidation(holder.member)
         before = holder.world.balance(holder.member, 0)[0]
