@@ -131,7 +131,7 @@ cdef dict _BEHAVIOURS = {
         _int("qty_lots", <size_t>&(<Value*>NULL).qty_lots, 1, _LOTS_MOST),
         _int("inventory_max", <size_t>&(<Value*>NULL).inventory_max, 1, _LOTS_MOST, _LOTS_MOST),
     )),
-    "bot": (BEHAVIOUR_BOT, sizeof(Bot), HEARS_FILLS | HEARS_ENDS | HEARS_ACTIONS, (
+    "bot": (BEHAVIOUR_BOT, sizeof(Bot), HEARS_FILLS | HEARS_ENDS | HEARS_ACKS | HEARS_ACTIONS, (
         _market("market", <size_t>&(<Bot*>NULL).market),
         _int("protocol", <size_t>&(<Bot*>NULL).protocol, 0, 65534),
         _int("pool", <size_t>&(<Bot*>NULL).pool, -1, 65534, -1),
@@ -144,7 +144,7 @@ cdef dict _BEHAVIOURS = {
         _int("gas_value", <size_t>&(<Bot*>NULL).gas_value, 0, 1 << 40, 1000000),
         _int("capital", <size_t>&(<Bot*>NULL).capital, 0, _LOTS_MOST, 0),
     )),
-    "looper": (BEHAVIOUR_LOOPER, sizeof(Looper), HEARS_FILLS | HEARS_ENDS | HEARS_ACTIONS | HEARS_LOANS, (
+    "looper": (BEHAVIOUR_LOOPER, sizeof(Looper), HEARS_FILLS | HEARS_ENDS | HEARS_ACKS | HEARS_ACTIONS | HEARS_LOANS, (
         _market("market", <size_t>&(<Looper*>NULL).market),
         _int("protocol", <size_t>&(<Looper*>NULL).protocol, 0, 65534),
         _int("pool", <size_t>&(<Looper*>NULL).pool, -1, 65534, -1),
