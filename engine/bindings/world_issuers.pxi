@@ -222,7 +222,7 @@ cdef class _WorldIssuers(_WorldLending):
         Returns
         -------
         dict
-            ``backing, token, staked`` (None without staking), ``venue, account, vault, cooling``, ``rate_ppb`` now, ``minted, redeemed``,
+            ``backing, token, staked`` (None without staking), ``venue, account, vault, cooling``, ``rate_ppb`` now, ``mint_ppm, redeem_ppm, minted, redeemed``,
             ``supply`` of the token and ``shares`` of the staked one, ``vault_atoms``, ``cooling_count`` and ``cooling_atoms``, ``mint_left`` and
             ``redeem_left`` (None without a cap), ``is_out``.
 
@@ -240,6 +240,7 @@ cdef class _WorldIssuers(_WorldLending):
         count, atoms = self.way_sum(&row.way)
         return {"backing": row.backing, "token": row.token, "staked": row.staked if stakes else None, "venue": row.venue, "account": row.account,
                 "vault": row.vault if stakes else None, "cooling": row.cooling if stakes else None, "rate_ppb": issuer_rate(row, state.now_ms),
+                "mint_ppm": row.mint_ppm, "redeem_ppm": row.redeem_ppm,
                 "minted": row.minted, "redeemed": row.redeemed, "supply": asset_at(&state.ledger, row.token).net_deposits,
                 "shares": asset_at(&state.ledger, row.staked).net_deposits if stakes else 0,
                 "vault_atoms": balance_at(&state.ledger, row.vault, row.token).atoms if stakes else 0,
