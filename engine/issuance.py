@@ -15,6 +15,7 @@ from engine.units import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from engine.units import Amount
 
 __all__ = ["Issuance", "Issuer", "Route"]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.agents import Agent
-from engine.declared import Market, share_ppm
+from engine.declared import Asset, Market, share_ppm
 from engine.errors import InputError
 from engine.issuance import Issuer
 from engine.schedules import ONE_PPM, whole
@@ -67,16 +67,24 @@ class Backing:
         return self.value - self.liabilities
 
 
-def bounded_ticks(market: Market, touch: int, side: Side, slippage_ppm: int) -> int:
+def base_of(market: object, field: str, quote: Asset | None = None) -> Asset:
+    """Return the base asset of a spot market, against a quote asset if one is named; refuse anything else."""
+    if not isinstance(market, Market) or market.base is None or quote not in (None, market.quote):
+        raise InputError(field, "a spot market" + (f" against {quote.name}" if quote else ""), market)
+    return market.base
+
+
+def _settles_in(perp: object, asset: Asset) -> bool:
+    return isinstance(perp, Market) and perp.base is None and perp.quote == asset
+
+
+def bounded_ticks(touch: int, side: Side, slippage_ppm: int) -> int:
     """Return the worst price that an order may trade at: so far beyond the touch that it meets, 1 at least.
 
     Examples
     --------
-    >>> from engine import Side, Simulation
-    >>> sim = Simulation(seed=1)
-    >>> usdt = sim.asset("USDT", decimals=6, supply="1000")
-    >>> perp = sim.perpetual("P", usdt, tick="0.01", lot="1", maintenance="0.02")
-    >>> bounded_ticks(perp, 1_000, Side.BUY, 5_000), bounded_ticks(perp, 1_000, Side.SELL, 5_000)
+    >>> from engine import Side
+    >>> bounded_ticks(1_000, Side.BUY, 5_000), bounded_ticks(1_000, Side.SELL, 5_000)
     (1005, 995)
     """
     away = touch * slippage_ppm // ONE_PPM
@@ -152,16 +160,15 @@ class SyntheticDollar(Agent):
     ) -> None:
         if not isinstance(issuer, Issuer):
             raise InputError("issuer", "an Issuer", issuer)
-        if not isinstance(spot, Market) or spot.base is None or spot.quote != issuer.backing:
-            raise InputError("spot", f"a spot market against {issuer.backing.name}", spot)
-        if not isinstance(perp, Market) or perp.base is not None or perp.quote != issuer.backing:
+        coin = base_of(spot, "spot", issuer.backing)
+        if not _settles_in(perp, issuer.backing):
             raise InputError("perp", f"a perpetual that settles in {issuer.backing.name}", perp)
         if perp.quantity.step != spot.quantity.step:
             raise InputError("perp", f"lots of {spot.quantity.step}, as the spot market has", perp.quantity.step)
         if not isinstance(reopens, bool):
             raise InputError("reopens", "True or False", reopens)
         self.issuer, self.spot, self.perp, self.reopens = issuer, spot, perp, reopens
-        self.coin, self.atoms_per_lot = spot.base.number, spot.base.atoms(spot.quantity.step)
+        self.coin, self.atoms_per_lot = coin.number, coin.atoms(spot.quantity.step)
         self.every_ms = whole(every_ms, "every_ms", 1, _MS_MOST)
         self.cash_ppm, self.band_ppm = share_ppm(cash_share, "cash_share"), share_ppm(band, "band")
         self.slippage_ppm = share_ppm(slippage, "slippage")
@@ -219,7 +226,7 @@ class SyntheticDollar(Agent):
                 self.naked += transfer.lots
         self._trade(context)
 
-    def on_action(self, context: Context, notice: ActionNotice) -> None:
+    def on_action(self, context: Context, notice: ActionNotice) -> None:  # noqa: ARG002
         """Book a reward, or take it back into the reserve if it was refused."""
         if notice.kind != "mint":
             return
@@ -274,7 +281,7 @@ class SyntheticDollar(Agent):
         """Return the worst price for an order now, None with nobody on the other side."""
         bid, ask = context.touch(market.number)
         touch = ask if side == Side.BUY else bid
-        return None if touch is None else bounded_ticks(market, touch, side, self.slippage_ppm)
+        return None if touch is None else bounded_ticks(touch, side, self.slippage_ppm)
 
     def _send(self, context: Context, market: Market, side: Side, lots: int) -> None:
         limit = self._limit(context, market, side)
@@ -323,7 +330,7 @@ class MintArbitrageur(Agent):
     ) -> None:
         if not isinstance(issuer, Issuer):
             raise InputError("issuer", "an Issuer", issuer)
-        if not isinstance(market, Market) or market.base != issuer.token or market.quote != issuer.backing:
+        if base_of(market, "market", issuer.backing) != issuer.token:
             raise InputError("market", f"{issuer.token.name} against {issuer.backing.name}", market)
         self.issuer, self.market = issuer, market
         self.atoms_per_lot = issuer.token.atoms(market.quantity.step)

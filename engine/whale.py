@@ -14,10 +14,10 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from engine.agents import Agent
-from engine.declared import Market, share_ppm
+from engine.declared import share_ppm
 from engine.errors import InputError
 from engine.schedules import ONE_PPM, whole
-from engine.synthetic import bounded_ticks
+from engine.synthetic import base_of, bounded_ticks
 from engine.types import Side
 from engine.units import Grid
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import SupportsIndex
 
     from engine._core import ActionNotice, AgentNotice, Context
+    from engine.declared import Market
     from engine.units import Amount
 
 __all__ = ["Whale"]
@@ -98,14 +99,14 @@ class Whale(Agent):
         slippage: Amount = "0.02",
         every_ms: int = 1_000,
     ) -> None:
-        if not isinstance(token, Market) or token.base is None:
-            raise InputError("token", "a spot market", token)
-        if not coins or any(not isinstance(each, Market) or each.base is None for each in coins):
+        self.tokens = base_of(token, "token")
+        self.pawned = [base_of(each, "coins").number for each in coins]
+        if not self.pawned:
             raise InputError("coins", "spot markets, at least one", coins)
         if any(each.quote != token.quote for each in coins):
             raise InputError("coins", f"markets against {token.quote.name}", [each.name for each in coins])
         self.lender, self.loops_at = operator.index(lender), operator.index(loops_at)
-        self.coins, self.token, self.stable = tuple(coins), token, token.quote.number
+        self.token, self.stable = token, token.quote.number
         self.lender_ppm, self.loop_ppm = share_ppm(lender_ltv, "lender_ltv"), share_ppm(loop_ltv, "loop_ltv")
         self.safe_ppm, self.keep_ppm = share_ppm(safe_ltv, "safe_ltv"), share_ppm(keep, "keep")
         self.flee_ppm = whole(Grid("0.000001").count(flee_health, "flee_health"), "flee_health", 0, 10**9)
@@ -173,9 +174,7 @@ class Whale(Agent):
 
     def _build(self, context: Context) -> None:
         """Supply, borrow, buy: the first of them that there is something for."""
-        for market in self.coins:
-            assert market.base is not None  # seen in the constructor
-            coin = market.base.number
+        for coin in self.pawned:
             if coin not in self._supplied and self._free(context, coin):
                 self._supplied.append(coin)
                 self._ask(context, "supply", self.lender, self._free(context, coin), coin)
@@ -183,7 +182,7 @@ class Whale(Agent):
         if not self._has_borrowed:
             self._borrow_first(context)
         elif self._free_lots(context):
-            self._ask(context, "supply", self.loops_at, self._free(context, self._token_asset), self._token_asset)
+            self._ask(context, "supply", self.loops_at, self._free(context, self.tokens.number), self.tokens.number)
         elif not self._buy(context):
             self._borrow_more(context)
 
@@ -202,7 +201,7 @@ class Whale(Agent):
         _, ask = context.touch(self.token.number)
         if ask is None:
             return True
-        limit = bounded_ticks(self.token, ask, Side.BUY, self.slippage_ppm)
+        limit = bounded_ticks(ask, Side.BUY, self.slippage_ppm)
         lots = (self._free(context, self.stable) - self._kept) // (limit * self.token.atoms_per_tick_lot)
         if lots < 1:
             return False
@@ -245,36 +244,30 @@ class Whale(Agent):
         bid, _ = context.touch(self.token.number)
         if lots:
             if bid is not None:
-                limit = bounded_ticks(self.token, bid, Side.SELL, self.slippage_ppm)
+                limit = bounded_ticks(bid, Side.SELL, self.slippage_ppm)
                 context.place(self.token.number, Side.SELL, lots, limit, immediate=True)
             return
-        claim = loop["assets"].get(self._token_asset, (0, 0))[0]
+        claim = loop["assets"].get(self.tokens.number, (0, 0))[0]
         if not claim:
             self.phase = "spent"
             return
         if not loop["debt_value"]:
-            self._ask(context, "withdraw", self.loops_at, ALL, self._token_asset)
+            self._ask(context, "withdraw", self.loops_at, ALL, self.tokens.number)
             return
         # W = health * D is the collateral as it counts; what of it is beyond D, with a margin, can be taken out.
         counted = loop["health_ppm"] * loop["debt_value"] // ONE_PPM
         beyond = counted - loop["debt_value"] * (ONE_PPM + MARGIN_PPM) // ONE_PPM
         if beyond > 0 and claim * beyond // counted:
-            self._ask(context, "withdraw", self.loops_at, claim * beyond // counted, self._token_asset)
+            self._ask(context, "withdraw", self.loops_at, claim * beyond // counted, self.tokens.number)
 
     # ---- small things ------------------------------------------------------------------------------------------------
-
-    @property
-    def _token_asset(self) -> int:
-        assert self.token.base is not None  # seen in the constructor
-        return self.token.base.number
 
     def _free(self, context: Context, asset: int) -> int:
         atoms, reserved = context.balance(asset)
         return max(0, atoms - reserved)
 
     def _free_lots(self, context: Context) -> int:
-        assert self.token.base is not None  # seen in the constructor
-        return self._free(context, self._token_asset) // self.token.base.atoms(self.token.quantity.step)
+        return self._free(context, self.tokens.number) // self.tokens.atoms(self.token.quantity.step)
 
     def _ask(self, context: Context, kind: str, target: int, atoms: int, asset: int) -> None:
         self._is_waiting = True

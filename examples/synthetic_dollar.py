@@ -14,7 +14,7 @@ from engine import Side, Simulation
 from engine.policy import Policy
 from engine.synthetic import HOUR_MS, SyntheticDollar
 
-MINUTE_MS = 60_000
+MINUTE_MS, WEEK_MS = 60_000, 7 * 24 * HOUR_MS
 MINTED = 10**9
 RESERVE = 62_000_000
 NAKED = 50_000  # ETH: a fifth of the hedge
@@ -36,8 +36,14 @@ class Story:
         treasury = sim.account("treasury", mode="unified", USDT=RESERVE)
         self.prime = sim.account("prime", USDT=MINTED)
         self.issuer = sim.issuer(
-            "dollar", self.usdt, self.usde, account=treasury, listed=[self.prime], staked=self.susde, cooldown_ms=7 * 24 * HOUR_MS
-        )  # fmt: skip
+            "dollar",
+            self.usdt,
+            self.usde,
+            account=treasury,
+            listed=[self.prime],
+            staked=self.susde,
+            cooldown_ms=WEEK_MS,
+        )
         self.dollar = SyntheticDollar(
             self.issuer, self.spot, self.perp, every_ms=MINUTE_MS, cash_share="0.062", band=0, reopens=reopens
         )
@@ -120,4 +126,5 @@ for name, story in stories.items():
     assert shorts[3] == shorts[2]
     assert 250_000 <= -shorts[1] < 250_100  # rewards were hedged too
 income = stories["stays naked"].dollar.rewarded
-print(f"to the vault in a day: {income / 10**6:,.0f} USDe, {100 * 365 * income / 10**6 / MINTED:.2f} % of the supply a year")
+yearly = 100 * 365 * income / 10**6 / MINTED
+print(f"to the vault in a day: {income / 10**6:,.0f} USDe, {yearly:.2f} % of the supply a year")

@@ -85,7 +85,7 @@ class TestMintAndRedeem:
 
     def test_i2_the_order_of_refusals(self):
         mint = Mint(listed=[5], mint_cap_atoms=1_000, redeem_cap_atoms=600, outages=[(50, 60)], supply=5_000)
-        assert mint.user == 4 and mint.other == 5
+        assert (mint.user, mint.other) == (4, 5)
         mint.at(50)
         assert mint.do("mint", 0)[0] == NOTHING
         assert mint.do("mint", FULL + 1)[0] == NOT_LISTED
@@ -197,7 +197,12 @@ class TestStaking:
         assert mint.do("stake", 60_000) == (DONE, 60_000, 60_000)
         assert mint.do("mint", 6_000, by=mint.treasury) == (DONE, 6_000, 6_000)  # a reward
         told = mint.told()
-        assert (told["vault_atoms"], told["shares"], told["supply"], told["minted"]) == (66_000, 60_000, 206_000, 206_000)
+        assert (told["vault_atoms"], told["shares"], told["supply"], told["minted"]) == (
+            66_000,
+            60_000,
+            206_000,
+            206_000,
+        )
         assert mint.has(USD, mint.treasury) == 200_000
         assert mint.do("stake", 11_000, by=mint.other) == (DONE, 11_000, 10_000)
         assert mint.do("unstake", 10_000) == (DONE, 10_000, 11_000)
@@ -259,7 +264,9 @@ class TestStaking:
     @settings(max_examples=60)
     @given(
         st.lists(
-            st.tuples(st.sampled_from(["stake", "unstake", "mint", "redeem", "reward"]), st.integers(1, 60_000), st.booleans()),
+            st.tuples(
+                st.sampled_from(["stake", "unstake", "mint", "redeem", "reward"]), st.integers(1, 60_000), st.booleans()
+            ),
             max_size=25,
         )
     )
@@ -270,7 +277,9 @@ class TestStaking:
         vault = reward = 0
         for kind, atoms, is_other in steps:
             who = mint.other if is_other else mint.user
-            reason, _, got = mint.do("mint" if kind == "reward" else kind, atoms, by=mint.treasury if kind == "reward" else who)
+            reason, _, got = mint.do(
+                "mint" if kind == "reward" else kind, atoms, by=mint.treasury if kind == "reward" else who
+            )
             total = sum(shares.values())
             if reason:
                 assert got == 0
@@ -376,7 +385,16 @@ class TestInput:
         share = sim.asset("sUSDe", decimals=9, supply="1000000")
         desk = sim.account("desk")
         dollar = sim.issuer(
-            "dollar", usdt, token, account=desk, rate="1.05", staked=share, mint_fee="0.001", mint_cap="5", growth="0.01", growth_ms=1000
+            "dollar",
+            usdt,
+            token,
+            account=desk,
+            rate="1.05",
+            staked=share,
+            mint_fee="0.001",
+            mint_cap="5",
+            growth="0.01",
+            growth_ms=1000,
         )
         told = sim.world.issuer(dollar)
         assert told["rate_ppb"] == 1_050_000  # 1.05 * 10^6 / 10^9

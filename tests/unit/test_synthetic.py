@@ -17,7 +17,9 @@ CAP, CLOSED, NO_CASH = 9, 8, 10
 class Town:
     """A coin at 100 with a perpetual, an issuer of USDe with its hedger, a listed user, and a street that trades."""
 
-    def __init__(self, *, funding=False, reserve="0", policy=None, terms=None, is_quoted=True, is_priced=True, **options):
+    def __init__(
+        self, *, funding=False, reserve="0", policy=None, terms=None, is_quoted=True, is_priced=True, **options
+    ):
         self.sim = sim = Simulation(seed=1, liquidation=policy)
         self.usdt, self.coin = (sim.asset(name, decimals=6, supply="1e11") for name in ("USDT", "COIN"))
         self.usde, self.susde = (sim.asset(name, decimals=6, supply="1e10") for name in ("USDe", "sUSDe"))
@@ -72,7 +74,9 @@ class Town:
         lots, cost, _ = self.sim.world.position(self.desk, self.perp)
         worth = self.sim.world.market(self.perp)["mark"] * self.perp.atoms_per_tick_lot
         told = self.sim.world.issuer(self.issuer)
-        backing = self.has(self.usdt, self.desk) + self.has(self.coin, self.desk) * worth // 10_000 + lots * worth - cost
+        backing = (
+            self.has(self.usdt, self.desk) + self.has(self.coin, self.desk) * worth // 10_000 + lots * worth - cost
+        )
         return backing, told["supply"]
 
 
@@ -336,7 +340,12 @@ class TestInput:
     def test_the_hedger_names_the_argument(self, wrong, field):
         town = Town()
         terms = {"issuer": town.issuer, "spot": town.spot, "perp": town.perp}
-        terms.update({key: getattr(town, value) if isinstance(value, str) and key in terms else value for key, value in wrong.items()})
+        terms.update(
+            {
+                key: getattr(town, value) if isinstance(value, str) and key in terms else value
+                for key, value in wrong.items()
+            }
+        )
         with pytest.raises(InputError) as caught:
             SyntheticDollar(terms.pop("issuer"), terms.pop("spot"), terms.pop("perp"), **terms)
         assert caught.value.field == (field or "perp")  # lots of another size

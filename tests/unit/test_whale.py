@@ -20,15 +20,15 @@ class Sea:
     def __init__(self, *, coins="16666.666667", bid="0.9999", is_priced=True, **options):
         self.sim = sim = Simulation(seed=1)
         world = sim.world
-        self.usdt, self.coin, self.usde = (sim.asset(name, decimals=6, supply="1e11") for name in ("USDT", "COIN", "USDe"))
+        self.usdt, self.coin, self.usde = (
+            sim.asset(name, decimals=6, supply="1e11") for name in ("USDT", "COIN", "USDe")
+        )
         self.spot = sim.spot("COIN/USDT", self.coin, self.usdt, tick="0.01", lot="0.01")
         self.peg = sim.spot("USDe/USDT", self.usde, self.usdt, tick="0.0001", lot="0.01")
         self.lender = world.add_protocol("loan", call_ppm=CALL, liquidation_ppm=LIQUIDATE, sale_ms=1_000)
         # a tick is 0.01 USDT a coin
-        world.add_reserve(
-            self.lender, self.coin.number, price=(10_000, MILLION), market=self.spot, series="index", terms=(700_000, 830_000, 0),
-            sale_market=self.spot,
-        )  # fmt: skip
+        pawn = {"market": self.spot, "series": "index", "terms": (700_000, 830_000, 0), "sale_market": self.spot}
+        world.add_reserve(self.lender, self.coin.number, price=(10_000, MILLION), **pawn)  # a tick is 0.01 USDT a coin
         world.add_reserve(self.lender, self.usdt.number, price=(1, 1), lent=True)
         self.loops_at = world.add_protocol("aave")
         world.add_reserve(self.loops_at, self.usde.number, price=(1, 1), terms=(800_000, 830_000, 40_000))
@@ -69,7 +69,14 @@ class Sea:
 
 
 # RULEBOOK 6: 100,000 to begin with, loan-to-value 80 %: total and debt after k steps.
-LOOPS = [(0, 100_000, 0), (1, 180_000, 80_000), (2, 244_000, 144_000), (3, 295_200, 195_200), (4, 336_160, 236_160), (5, 368_928, 268_928)]
+LOOPS = [
+    (0, 100_000, 0),
+    (1, 180_000, 80_000),
+    (2, 244_000, 144_000),
+    (3, 295_200, 195_200),
+    (4, 336_160, 236_160),
+    (5, 368_928, 268_928),
+]
 
 
 class TestBuilding:
