@@ -874,6 +874,44 @@ class World:
     def margin_units(self) -> ColumnTable: ...
     def bands(self, account: SupportsIndex) -> list[tuple[int, str, int | None, int | None]]: ...
     def risk_counts(self) -> dict[str, int]: ...
+    # pools
+    def add_pool(
+        self,
+        form: str,
+        assets: Sequence[SupportsIndex],
+        *,
+        venue: SupportsIndex = 0,
+        fee_ppm: SupportsIndex = 3000,
+        amplification: SupportsIndex | None = None,
+        scales: Sequence[SupportsIndex] | None = None,
+        sqrt_price: SupportsIndex | None = None,
+        tick_spacing: SupportsIndex | None = None,
+    ) -> int: ...
+    def add_coins(
+        self, account: SupportsIndex, pool: SupportsIndex, amounts: Sequence[SupportsIndex]
+    ) -> tuple[int, int, tuple[int, ...]]: ...
+    def add_range(
+        self,
+        account: SupportsIndex,
+        pool: SupportsIndex,
+        lower: SupportsIndex,
+        upper: SupportsIndex,
+        liquidity: SupportsIndex,
+    ) -> tuple[int, tuple[int, ...]]: ...
+    def remove_range(
+        self,
+        account: SupportsIndex,
+        pool: SupportsIndex,
+        lower: SupportsIndex,
+        upper: SupportsIndex,
+        liquidity: SupportsIndex,
+    ) -> tuple[int, tuple[int, ...], tuple[int, ...]]: ...
+    def pool_quote(
+        self, pool: SupportsIndex, sold: SupportsIndex, bought: SupportsIndex, atoms: SupportsIndex
+    ) -> tuple[int, int]: ...
+    def pool(self, pool: SupportsIndex) -> dict[str, Any]: ...
+    def pool_shares(self, account: SupportsIndex, pool: SupportsIndex) -> int: ...
+    def pool_ranges(self, pool: SupportsIndex) -> list[tuple[int, int, int, int]]: ...
     # what if
     def liquidation_prices(
         self, market: SupportsIndex, *, low_ppm: SupportsIndex = 1000000, high_ppm: SupportsIndex = 1000000

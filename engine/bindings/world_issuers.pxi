@@ -9,7 +9,7 @@ cdef int64_t _RATE_MOST = <int64_t>1 << 52
 cdef int64_t _DAY_MS = 86400000
 
 
-cdef class _WorldIssuers(_WorldLending):
+cdef class _WorldIssuers(_WorldPools):
     """Declare routes and issuers, and say what they did."""
 
     cdef int fill_windows(self, object given, uint32_t* first, uint32_t* count) except -1:
@@ -83,6 +83,7 @@ cdef class _WorldIssuers(_WorldLending):
             raise MemoryError("World.add_route: no memory")
         self.fill_windows(outages, &row.outage_first, &row.outage_count)
         row.account = self.new_accounts(1, row.venue, True, MODE_CASH)
+        account_at(&state.accounts, row.account).is_closed = 1
         cdef uint32_t number = slab_take(&state.issuers.routes)
         route_at(&state.issuers, number)[0] = row
         return number
@@ -165,6 +166,7 @@ cdef class _WorldIssuers(_WorldLending):
         if row.staked != NIL:
             row.vault = self.new_accounts(2, row.venue, True, MODE_CASH)
             row.cooling = row.vault + 1
+            account_at(&state.accounts, row.cooling).is_closed = 1
         cdef uint32_t number = slab_take(&state.issuers.issuers)
         issuer_at(&state.issuers, number)[0] = row
         return number

@@ -18,6 +18,7 @@ from engine.native.agents.maker cimport *
 from engine.native.agents.momentum cimport *
 from engine.native.agents.noise cimport *
 from engine.native.agents.point cimport *
+from engine.native.agents.pool_arbitrage cimport *
 from engine.native.agents.shock cimport *
 from engine.native.agents.value cimport *
 from engine.native.backstop cimport *
@@ -184,6 +185,8 @@ cdef inline void agent_wake(State* state, uint32_t number, uint32_t token) noexc
         bot_wake(state, number)
     elif behaviour == BEHAVIOUR_LOOPER:
         looper_wake(state, number)
+    elif behaviour == BEHAVIOUR_POOL_ARBITRAGE:
+        pool_arbitrage_wake(state, number)
     elif behaviour == BEHAVIOUR_SHOCK:
         shock_fire(state, number)
     else:
@@ -208,6 +211,8 @@ cdef inline void agent_hear(State* state, slot_t slot) noexcept nogil:
         bot_hear(state, notice)
     elif behaviour == BEHAVIOUR_LOOPER:
         looper_hear(state, notice)
+    elif behaviour == BEHAVIOUR_POOL_ARBITRAGE:
+        pool_arbitrage_hear(state, notice)
     notice_done(state, slot)
 
 

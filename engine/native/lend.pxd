@@ -171,12 +171,12 @@ cdef inline int lend_borrow(State* state, Action* action, Deal* deal, ActionResu
         return REFUSED_CAP
     if action.atoms > reserve_cash(state, reserve):
         return REFUSED_NO_CASH
+    if deal.loan != NIL and loan_at(&state.lending, deal.loan).mode and reserve.mode != loan_at(&state.lending, deal.loan).mode:
+        return REFUSED_CLOSED                # its mode lends other assets (Y-8)
     if deal.loan == NIL or loan_at(&state.lending, deal.loan).first == NIL:      # nothing stands behind it
         return REFUSED_UNKNOWN_PRICE if reserve_price(state, reserve, &price, &unit) else REFUSED_UNHEALTHY
     if deal_open(state, action, action.account, deal) or may_get(state, action.account, action.asset):
         return REFUSED_NO_MEMORY
-    if loan_at(&state.lending, deal.loan).mode and reserve.mode != loan_at(&state.lending, deal.loan).mode:
-        return REFUSED_CLOSED                # its mode lends other assets (Y-8)
     pool = reserve.pool
     before = entry_at(&state.lending, deal.entry)[0]
     reason = entry_add(state, entry_at(&state.lending, deal.entry), True, action.atoms)

@@ -190,10 +190,11 @@ cdef inline void entry_wait(State* state, Entry* entry, int side, int64_t at, sl
         state.fault = FAULT_NO_MEMORY
 
 
-# A trigger on an index, which only rises. A ppm of it is part of the slack, so that it may always move within the one it stands in.
+# A trigger on an index, which only rises. A ppm of it is part of the slack, so that it may move within the one it stands in; without a
+# budget any step may matter, and the next one is looked at.
 cdef inline void index_wait(State* state, Entry* entry, int series, Wide index, atoms_t budget, Stakes* stakes, slot_t loan) noexcept nogil:
     cdef int64_t ppm = index_ppm(index), far
-    far = floor_div(box_part(ppm, budget, stakes.pull, stakes.has_products), INDEX_SHARE) + 1
+    far = floor_div(box_part(ppm, budget, stakes.pull, stakes.has_products), INDEX_SHARE) + 1 if budget else 0
     if ppm + far < TRIGGER_NONE_UP and trigger_set(&state.lending.triggers, &entry.index_trigger[series - LOAN_DEBT], 3 * entry.reserve + series,
                                                    TRIGGER_RISE, <int32_t>(ppm + far), loan):
         state.fault = FAULT_NO_MEMORY

@@ -2,7 +2,7 @@
 #
 #   payer -> account of the route, or of the cooldown --delay, outage--> (phase 8) -> receiver
 #
-# Stands on: spend, issuers. Promises: that account has at least what is on its way from it; what arrives stands in the journal.
+# Stands on: spend, issuers. Promises: that account has exactly what is on its way from it; what arrives stands in the journal.
 
 from engine.native.types cimport *
 from engine.native.actions cimport *

@@ -42,7 +42,7 @@ cdef inline uint64_t issuers_digest(State* state, uint64_t h) noexcept nogil:
     return h
 
 
-# Whether a way's links agree, everything on it lies ahead, and its account has what is on its way. O(it).
+# Whether a way's links agree, everything on it lies ahead, and its account has exactly what is on its way. O(it).
 cdef inline bint way_is_sound(State* state, Transits* way, uint32_t account, uint32_t asset) noexcept nogil:
     cdef slot_t slot = way.first, before = NIL
     cdef atoms_t total = 0
@@ -55,7 +55,7 @@ cdef inline bint way_is_sound(State* state, Transits* way, uint32_t account, uin
         total += transit.atoms
         before = slot
         slot = transit.next
-    return way.last == before and (account == NIL or total <= balance_at(&state.ledger, account, asset).atoms)
+    return way.last == before and (account == NIL or total == balance_at(&state.ledger, account, asset).atoms)
 
 
 cdef inline int issuers_verify(State* state) noexcept nogil:

@@ -114,6 +114,18 @@ class TestTransfer:
         assert open_bridge.send(FULL + 1)[0] == LACKING
         assert open_bridge.send(FULL)[0] == DONE
 
+    def test_k1_nobody_else_uses_its_account(self):
+        bridge = Bridge()
+        held, world = bridge.told()["account"], bridge.world
+        for misuse in (
+            lambda: world.deposit(held, USD, 1),
+            lambda: world.withdraw(held, USD, 1),
+            lambda: world.act(held, "transfer", bridge.number, 1, party=bridge.there),
+            lambda: bridge.send(1, party=held),
+        ):
+            with pytest.raises(InputError):
+                misuse()
+
     def test_k1_a_route_that_is_not_there(self):
         bridge = Bridge()
         assert bridge.world.act(bridge.here, "transfer", 1, 5, party=bridge.there)[0] == NO_SUCH
