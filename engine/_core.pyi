@@ -671,6 +671,11 @@ class _ContextBase:
     ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]: ...
     def wake_in(self, ms: SupportsIndex) -> None: ...
     def wake_at(self, time_ms: SupportsIndex) -> None: ...
+    def loan(self, account: SupportsIndex, protocol: SupportsIndex) -> dict[str, Any]: ...
+    def loans(self, protocol: SupportsIndex) -> dict[str, list[int]]: ...
+    def reserve(self, protocol: SupportsIndex, asset: SupportsIndex) -> dict[str, Any]: ...
+    def route(self, route: SupportsIndex) -> dict[str, Any]: ...
+    def issuer(self, issuer: SupportsIndex) -> dict[str, Any]: ...
 
 @final
 class Context(_ContextBase):
@@ -962,6 +967,43 @@ class World:
         steps: SupportsIndex = 50,
     ) -> ColumnTable: ...
     # holders
+    def add_route(
+        self,
+        asset: SupportsIndex,
+        venue: SupportsIndex,
+        to_venue: SupportsIndex,
+        *,
+        key: str,
+        least_ms: SupportsIndex,
+        law: _Law | None = None,
+        fee_atoms: SupportsIndex = 0,
+        cap_atoms: SupportsIndex = 0,
+        cap_ms: SupportsIndex = 86400000,
+        outages: Sequence[tuple[SupportsIndex, SupportsIndex]] = (),
+    ) -> int: ...
+    def add_issuer(
+        self,
+        backing: SupportsIndex,
+        token: SupportsIndex,
+        *,
+        account: SupportsIndex,
+        venue: SupportsIndex = 0,
+        rate_ppb: SupportsIndex = 1000000000,
+        growth_ppb: SupportsIndex = 0,
+        growth_ms: SupportsIndex = 0,
+        mint_ppm: SupportsIndex = 0,
+        redeem_ppm: SupportsIndex = 0,
+        mint_cap_atoms: SupportsIndex = 0,
+        mint_cap_ms: SupportsIndex = 86400000,
+        redeem_cap_atoms: SupportsIndex = 0,
+        redeem_cap_ms: SupportsIndex = 86400000,
+        listed: Sequence[SupportsIndex] | None = None,
+        staked: SupportsIndex | None = None,
+        cooldown_ms: SupportsIndex = 0,
+        outages: Sequence[tuple[SupportsIndex, SupportsIndex]] = (),
+    ) -> int: ...
+    def route(self, route: SupportsIndex) -> dict[str, Any]: ...
+    def issuer(self, issuer: SupportsIndex) -> dict[str, Any]: ...
     def add_crowd(
         self,
         name: str,
@@ -973,6 +1015,7 @@ class World:
         top_up_state: SupportsIndex = 1,
         top_up_after_ms: SupportsIndex = 0,
         reserve: SupportsIndex | None = None,
+        route: SupportsIndex | None = None,
     ) -> int: ...
     def add_plans(
         self,
