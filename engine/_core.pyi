@@ -555,6 +555,45 @@ class _MarketState(TypedDict):
 
 # ---- Python agents ----
 
+class _LoanState(TypedDict):
+    assets: dict[int, tuple[int, int]]
+    collateral_value: int | None
+    debt_value: int | None
+    health_ppm: int | None
+    room: int | None
+    level: int
+    mode: int
+
+class _Loans(TypedDict):
+    account: list[int]
+    collateral_value: list[int]
+    debt_value: list[int]
+    health_ppm: list[int]
+    level: list[int]
+    liquidation: list[int]
+
+class _ReserveState(TypedDict):
+    number: int
+    supply_index: int
+    borrow_index: int
+    scaled_supply: int
+    scaled_debt: int
+    claims: int
+    debt: int
+    cash: int
+    kept: int
+    deficit: int
+    rate: int
+    utilisation: int
+
+class _ProtocolState(TypedDict):
+    account: int
+    seller: int | None
+    venue: int
+    work: int
+    liquidations: int
+    repaid_value: int
+
 @final
 class SentOrder:
     @property
@@ -593,10 +632,38 @@ class AgentNotice:
     @property
     def cause(self) -> int: ...
 
+@final
+class ActionNotice:
+    @property
+    def number(self) -> int: ...
+    @property
+    def time_ms(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def target(self) -> int: ...
+    @property
+    def party(self) -> int: ...
+    @property
+    def asset(self) -> int: ...
+    @property
+    def other(self) -> int: ...
+    @property
+    def paid(self) -> int: ...
+    @property
+    def got(self) -> int: ...
+    @property
+    def reason(self) -> int: ...
+    @property
+    def cause(self) -> int: ...
+
 @disjoint_base
 class _ContextBase:
     @property
     def time_ms(self) -> int: ...
+    def loan(self, account: SupportsIndex, protocol: SupportsIndex) -> _LoanState: ...
+    def loans(self, protocol: SupportsIndex) -> _Loans: ...
+    def reserve(self, protocol: SupportsIndex, asset: SupportsIndex) -> _ReserveState: ...
     def touch(self, market: SupportsIndex) -> tuple[int | None, int | None]: ...
     def book(self, market: SupportsIndex) -> _MarketState: ...
     def depth(
@@ -604,6 +671,11 @@ class _ContextBase:
     ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]: ...
     def wake_in(self, ms: SupportsIndex) -> None: ...
     def wake_at(self, time_ms: SupportsIndex) -> None: ...
+    def loan(self, account: SupportsIndex, protocol: SupportsIndex) -> dict[str, Any]: ...
+    def loans(self, protocol: SupportsIndex) -> dict[str, list[int]]: ...
+    def reserve(self, protocol: SupportsIndex, asset: SupportsIndex) -> dict[str, Any]: ...
+    def route(self, route: SupportsIndex) -> dict[str, Any]: ...
+    def issuer(self, issuer: SupportsIndex) -> dict[str, Any]: ...
 
 @final
 class Context(_ContextBase):
@@ -625,6 +697,19 @@ class Context(_ContextBase):
     ) -> SentOrder: ...
     def cancel(self, order: SentOrder) -> None: ...
     def cancel_all(self, market: SupportsIndex | None = None) -> None: ...
+    def send_action(
+        self,
+        kind: str,
+        target: SupportsIndex,
+        atoms: SupportsIndex = 0,
+        *,
+        asset: SupportsIndex | None = None,
+        other: SupportsIndex | None = None,
+        party: SupportsIndex | None = None,
+        least: SupportsIndex = 0,
+        pool: SupportsIndex = 0,
+        tip: SupportsIndex = 0,
+    ) -> int: ...
 
 @final
 class ArrayContext(_ContextBase):
@@ -882,6 +967,43 @@ class World:
         steps: SupportsIndex = 50,
     ) -> ColumnTable: ...
     # holders
+    def add_route(
+        self,
+        asset: SupportsIndex,
+        venue: SupportsIndex,
+        to_venue: SupportsIndex,
+        *,
+        key: str,
+        least_ms: SupportsIndex,
+        law: _Law | None = None,
+        fee_atoms: SupportsIndex = 0,
+        cap_atoms: SupportsIndex = 0,
+        cap_ms: SupportsIndex = 86400000,
+        outages: Sequence[tuple[SupportsIndex, SupportsIndex]] = (),
+    ) -> int: ...
+    def add_issuer(
+        self,
+        backing: SupportsIndex,
+        token: SupportsIndex,
+        *,
+        account: SupportsIndex,
+        venue: SupportsIndex = 0,
+        rate_ppb: SupportsIndex = 1000000000,
+        growth_ppb: SupportsIndex = 0,
+        growth_ms: SupportsIndex = 0,
+        mint_ppm: SupportsIndex = 0,
+        redeem_ppm: SupportsIndex = 0,
+        mint_cap_atoms: SupportsIndex = 0,
+        mint_cap_ms: SupportsIndex = 86400000,
+        redeem_cap_atoms: SupportsIndex = 0,
+        redeem_cap_ms: SupportsIndex = 86400000,
+        listed: Sequence[SupportsIndex] | None = None,
+        staked: SupportsIndex | None = None,
+        cooldown_ms: SupportsIndex = 0,
+        outages: Sequence[tuple[SupportsIndex, SupportsIndex]] = (),
+    ) -> int: ...
+    def route(self, route: SupportsIndex) -> dict[str, Any]: ...
+    def issuer(self, issuer: SupportsIndex) -> dict[str, Any]: ...
     def add_crowd(
         self,
         name: str,
@@ -893,6 +1015,7 @@ class World:
         top_up_state: SupportsIndex = 1,
         top_up_after_ms: SupportsIndex = 0,
         reserve: SupportsIndex | None = None,
+        route: SupportsIndex | None = None,
     ) -> int: ...
     def add_plans(
         self,
@@ -961,6 +1084,87 @@ class World:
         self, market: SupportsIndex, rate_ppb: SupportsIndex, *, next_ms: SupportsIndex, every_ms: SupportsIndex
     ) -> None: ...
 
+    # blocks, lending
+    def set_blocks(
+        self,
+        venue: SupportsIndex,
+        *,
+        every_ms: SupportsIndex,
+        gas_asset: SupportsIndex,
+        gas_most: SupportsIndex = 0,
+        base_price: SupportsIndex = 0,
+        base_least: SupportsIndex = 0,
+    ) -> None: ...
+    def blocks(self, venue: SupportsIndex) -> dict[str, int]: ...
+    def add_protocol(
+        self,
+        form: str,
+        *,
+        venue: SupportsIndex = 0,
+        fee_ppm: SupportsIndex = 100000,
+        close_ppm: SupportsIndex = 500000,
+        full_below_ppm: SupportsIndex = 950000,
+        close_value_min: SupportsIndex = 0,
+        left_value_min: SupportsIndex = 0,
+        call_ppm: SupportsIndex = 750000,
+        liquidation_ppm: SupportsIndex = 830000,
+        store_front_ppm: SupportsIndex = 600000,
+        target_atoms: SupportsIndex = 0,
+        sale_ppm: SupportsIndex = 1000000,
+        sale_ms: SupportsIndex = 1,
+        accrue_ms: SupportsIndex = 0,
+    ) -> int: ...
+    def add_reserve(
+        self,
+        protocol: SupportsIndex,
+        asset: SupportsIndex,
+        *,
+        price: tuple[int, int],
+        market: SupportsIndex | None = None,
+        series: str = "oracle",
+        stale_ms: SupportsIndex = 0,
+        terms: tuple[int, int, int] = ...,
+        mode: SupportsIndex = 0,
+        mode_terms: tuple[int, int, int] = ...,
+        curve: tuple[int, int, int, int] = ...,
+        reserve_ppm: SupportsIndex = 0,
+        lent: bool = False,
+        supply_cap: SupportsIndex = ...,
+        borrow_cap: SupportsIndex = ...,
+        sale_market: SupportsIndex | None = None,
+    ) -> int: ...
+    def act(
+        self,
+        account: SupportsIndex,
+        kind: str,
+        target: SupportsIndex,
+        atoms: SupportsIndex = 0,
+        *,
+        asset: SupportsIndex | None = None,
+        other: SupportsIndex | None = None,
+        party: SupportsIndex | None = None,
+        least: SupportsIndex = 0,
+        pool: SupportsIndex = 0,
+    ) -> tuple[int, int, int]: ...
+    def lend_columns(
+        self,
+        protocol: SupportsIndex,
+        accounts: _Numbers,
+        supply_asset: SupportsIndex,
+        supplied: _Numbers,
+        debt_asset: SupportsIndex,
+        borrowed: _Numbers,
+    ) -> int: ...
+    def reserve(self, protocol: SupportsIndex, asset: SupportsIndex) -> _ReserveState: ...
+    def protocol(self, protocol: SupportsIndex) -> _ProtocolState: ...
+    def loan(self, account: SupportsIndex, protocol: SupportsIndex) -> _LoanState: ...
+    def loans(self, protocol: SupportsIndex) -> _Loans: ...
+    def lending_counts(self) -> dict[str, int]: ...
+    def rearm_loans(self, protocol: SupportsIndex) -> int: ...
+    def watch_protocol(self, account: SupportsIndex, protocol: SupportsIndex) -> None: ...
+    def bots(self, accounts: _Numbers) -> dict[int, dict[str, int]]: ...
+    def loopers(self, accounts: _Numbers) -> dict[int, dict[str, Any]]: ...
+
     # tables
     def record(
         self,
@@ -979,6 +1183,7 @@ class World:
         accounts: str | None = None,
         movements: bool | None = None,
         waterfall: bool | None = None,
+        actions: bool | None = None,
     ) -> None: ...
     def recording(self) -> dict[str, Any]: ...
     def spill(self, folder: str | PathLike[str], *, rows_resident: SupportsIndex = ...) -> Spill: ...

@@ -16,7 +16,7 @@ from engine import _core
 from engine.agents import Agent, ArrayAgent
 from engine.declared import Asset, Market, Plan
 from engine.errors import InputError
-from engine.funds import Funds
+from engine.issuance import Issuance, Issuer, Route
 from engine.names import AccountNames
 from engine.tables import Tables
 from engine.venue_policies import policy_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.margin import Ladder
     from engine.part import Part
     from engine.policy import Policy
+    from engine.protocols import Lender
     from engine.spill import Spill
     from engine.types import Side
     from engine.units import Amount
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Asset", "Market", "Plan", "Simulation"]
 
 
-class Simulation(Funds):
+class Simulation(Issuance):
     """One run in the making: declare, then `run`, then read.
 
     Parameters
@@ -86,6 +87,10 @@ class Simulation(Funds):
         self.own_accounts: dict[int, int] = {0: 0}
         self.units_of_account: dict[int, Asset] = {}
         self.settles: dict[int, Asset] = {}
+        self.lenders: dict[str, Lender] = {}
+        self.gas_assets: dict[int, Asset] = {}
+        self.routes: dict[str, Route] = {}
+        self.issuers: dict[str, Issuer] = {}
         self.plan: Plan | None = None
         self._climb(0, rungs)
         self._liquidate(0, policy)
@@ -264,6 +269,10 @@ class Simulation(Funds):
             "own_accounts": dict(self.own_accounts),
             "units_of_account": dict(self.units_of_account),
             "settles": dict(self.settles),
+            "lenders": dict(self.lenders),
+            "gas_assets": dict(self.gas_assets),
+            "routes": dict(self.routes),
+            "issuers": dict(self.issuers),
             "plan": self.plan,
         }
 

@@ -24,9 +24,8 @@ from engine.native.agents.value cimport *
 from engine.native.backstop cimport *
 from engine.native.columns cimport *
 from engine.native.funding cimport *
-from engine.native.holders cimport top_up_arrives
+from engine.native.holders cimport holder_receives, top_up_arrives
 from engine.native.interest cimport *
-from engine.native.issue cimport transit_arrives
 from engine.native.link cimport *
 from engine.native.margin_check cimport *
 from engine.native.liquidation cimport *
@@ -306,7 +305,7 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
     elif event.kind == EVENT_SALE:
         sale_step(state, event.a)
     elif event.kind == EVENT_ARRIVAL:
-        transit_arrives(state, event.a)
+        holder_receives(state, event.a)
     elif event.kind == EVENT_SAMPLE:
         record_sample(state, event.a, event.b)
     else:
