@@ -1,14 +1,12 @@
-"""Issuers and routes: what makes and destroys tokens, and what carries assets: sections I and K.
+"""Issuers: what makes and destroys tokens, and keeps those that are staked: section I.
 
-Stands on `actions`.
+Stands on `routes` (windows, caps, transits) and `actions`.
 
 ::
 
-    backing --mint--> token          token --redeem--> backing          token --stake--> shares --unstake--> cooldown
-    account --transfer--> route's account --ARRIVAL--> party
+    backing --mint--> token   token --redeem--> backing   token --stake--> shares --unstake--> cooldown --> token
 
-Promises: a refused action changes nothing. When something arrives is an input (K-4): who may get it, and how much, is
-decided here.
+Promises: a refused action changes nothing. What is made and destroyed is counted with deposits (I-3).
 """
 
 from __future__ import annotations
@@ -16,10 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.errors import InvariantError
-from engine.reference.actions import ActionKind, Outcome, Refusal, refuse_if
+from engine.reference.actions import ALL, ActionKind, Outcome, Refusal, refuse_if
 from engine.reference.ledger import PPM
-from engine.reference.loans import check_amount
+from engine.reference.routes import Allotment, Transit, Transits, outage_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,95 +24,74 @@ if TYPE_CHECKING:
     from engine.reference.actions import Action
     from engine.reference.journal import JournalRow
     from engine.reference.lending_world import LendingWorld
+    from engine.reference.routes import Windows
 
 BILLION = 10**9
+GROWTH_MOST = 7 * BILLION
 
 
-class Transit(NamedTuple):
-    """Hold atoms on their way to an account."""
+class IssuerTerms(NamedTuple):
+    """Declare an issuer (I-1)."""
 
-    account: int
-    atoms: int
-    least_ms: int  # it does not arrive before
-
-
-@dataclass
-class Allotment:
-    """Bound how much may pass in each window of so many ms since 0; `most` 0: any."""
-
-    most: int = 0
-    every_ms: int = 0
-    window: int = -1
-    used: int = 0
-
-    def left(self, now_ms: int) -> int | None:
-        """Return what may still pass in this window, None for any."""
-        if not self.most:
-            return None
-        return self.most - (self.used if now_ms // self.every_ms == self.window else 0)
-
-    def use(self, now_ms: int, atoms: int) -> None:
-        """Count what passes."""
-        if self.most:
-            left = self.left(now_ms)
-            assert left is not None
-            self.window, self.used = now_ms // self.every_ms, self.most - left + atoms
-
-
-def is_out(outages: tuple[tuple[int, int], ...], now_ms: int) -> bool:
-    """Tell whether a time lies in a window [from, to) (K-3)."""
-    return any(begin <= now_ms < end for begin, end in outages)
-
-
-@dataclass
-class Route:
-    """Carry one asset."""
-
-    account: int  # what is on its way
-    asset: int
-    receivers: frozenset[int] | None = None  # accounts at its far end; None: all
-    fee_atoms: int = 0
-    least_ms: int = 0
-    outages: tuple[tuple[int, int], ...] = ()
-    cap: Allotment = field(default_factory=Allotment)
-    transits: list[Transit] = field(default_factory=list)
-
-
-@dataclass
-class Issuer:
-    """Make and destroy a token against its backing (I-1), and keep a vault of staked ones (I-4)."""
-
-    account: int
     backing: int
     token: int
+    account: int  # holds the backing
+    venue: int = 0
     rate_ppb: int = BILLION
     growth_ppb: int = 0
     growth_ms: int = 0
     mint_ppm: int = 0
     redeem_ppm: int = 0
-    mint_cap: Allotment = field(default_factory=Allotment)
-    redeem_cap: Allotment = field(default_factory=Allotment)
-    listed: frozenset[int] | None = None
-    outages: tuple[tuple[int, int], ...] = ()
+    mint_cap_atoms: int = 0
+    mint_cap_ms: int = 86_400_000
+    redeem_cap_atoms: int = 0
+    redeem_cap_ms: int = 86_400_000
+    listed: tuple[int, ...] | None = None
     staked: int | None = None
+    cooldown_ms: int = 0
+    outages: Windows = ()
+
+
+@dataclass
+class Issuer:
+    """Hold an issuer; `vault` and `cooling` are accounts, where there is staking."""
+
+    terms: IssuerTerms
+    since_ms: int = 0
     vault: int | None = None
     cooling: int | None = None
-    cooldown_ms: int = 0
-    grown_ms: int = 0
     minted: int = 0
     redeemed: int = 0
-    shares: int = 0
-    transits: list[Transit] = field(default_factory=list)
+    mint_cap: Allotment = field(init=False)
+    redeem_cap: Allotment = field(init=False)
+    way: Transits = field(default_factory=Transits)  # what cools down
 
-    def grow(self, now_ms: int) -> None:
-        """Let the rate grow at each multiple of `growth_ms` since the start (I-1)."""
-        while self.growth_ms and self.grown_ms + self.growth_ms <= now_ms:
-            self.grown_ms += self.growth_ms
-            self.rate_ppb += self.rate_ppb * self.growth_ppb // BILLION
+    def __post_init__(self) -> None:
+        """Begin with nothing used of the caps."""
+        self.mint_cap = Allotment(self.terms.mint_cap_atoms, self.terms.mint_cap_ms)
+        self.redeem_cap = Allotment(self.terms.redeem_cap_atoms, self.terms.redeem_cap_ms)
+
+    def rate(self, now_ms: int) -> int:
+        """Return what 10^9 atoms of the token are worth, atoms of the backing (I-1).
+
+        Examples
+        --------
+        >>> terms = IssuerTerms(0, 1, 3, growth_ppb=10**8, growth_ms=1_000)
+        >>> Issuer(terms).rate(2_999)
+        1200000000
+        """
+        terms = self.terms
+        grown = terms.growth_ppb * ((now_ms - self.since_ms) // terms.growth_ms) if terms.growth_ms else 0
+        return terms.rate_ppb * (BILLION + min(grown, GROWTH_MOST)) // BILLION
+
+    def rewards(self, action: Action) -> bool:
+        """Tell whether an action is a reward (I-4)."""
+        is_own = action.account == self.terms.account
+        return action.kind is ActionKind.MINT and is_own and self.vault is not None
 
 
 class Issuers:
-    """Hold the issuers and routes of a world.
+    """Hold the issuers of a world.
 
     Parameters
     ----------
@@ -126,149 +102,145 @@ class Issuers:
     def __init__(self, world: LendingWorld) -> None:
         self.world = world
         self.issuers: list[Issuer] = []
-        self.routes: list[Route] = []
-
-    # --- issuers -----------------------------------------------------------------------------------------------------
 
     def act(self, action: Action) -> Outcome:
         """Mint, redeem, stake or unstake."""
-        acts = {
-            ActionKind.MINT: self._mint,
-            ActionKind.REDEEM: self._redeem,
-            ActionKind.STAKE: self._stake,
-            ActionKind.UNSTAKE: self._unstake,
-        }
         issuer = self.issuers[action.target]
-        issuer.grow(self.world.now_ms)
-        check_amount(action.atoms)
-        return acts[action.kind](issuer, action)
-
-    def _check_open(self, issuer: Issuer, account: int) -> None:
-        refuse_if(is_out(issuer.outages, self.world.now_ms), Refusal.CLOSED)
-        refuse_if(issuer.listed is not None and account not in issuer.listed, Refusal.NOT_LISTED)
-
-    def _mint(self, issuer: Issuer, action: Action) -> Outcome:
-        self._check_open(issuer, action.account)
-        self.world.check_giving(action.account, issuer.backing, action.atoms)
-        made = action.atoms * (PPM - issuer.mint_ppm) // PPM * BILLION // issuer.rate_ppb
-        self._check_passing(issuer.mint_cap, made, made, action.least)
-        self.world.spend(action.account, issuer.account, issuer.backing, action.atoms)
-        self._make(action.account, issuer.token, made)
-        issuer.minted += made
-        issuer.mint_cap.use(self.world.now_ms, made)
-        return Outcome(paid=action.atoms, got=made)
-
-    def _redeem(self, issuer: Issuer, action: Action) -> Outcome:
-        self._check_open(issuer, action.account)
-        self.world.check_giving(action.account, issuer.token, action.atoms)
-        worth = action.atoms * issuer.rate_ppb // BILLION * (PPM - issuer.redeem_ppm) // PPM
-        self._check_passing(issuer.redeem_cap, action.atoms, worth, action.least)
-        refuse_if(self.world.giving_refusal(issuer.account, issuer.backing, worth) is not None, Refusal.NO_CASH)
-        self._make(action.account, issuer.token, -action.atoms)
-        self.world.spend(issuer.account, action.account, issuer.backing, worth)
-        issuer.redeemed += action.atoms
-        issuer.redeem_cap.use(self.world.now_ms, action.atoms)
-        return Outcome(paid=action.atoms, got=worth)
-
-    def _check_passing(self, cap: Allotment, tokens: int, got: int, least: int) -> None:
+        self._check_admitted(issuer, action)
+        got = self._quoted(issuer, action)
+        refuse_if(got > ALL * 4 - 1, Refusal.BOUND)
         refuse_if(got < 1, Refusal.NOTHING)
-        refuse_if(got < least, Refusal.BELOW_MINIMUM)
-        left = cap.left(self.world.now_ms)
-        refuse_if(left is not None and tokens > left, Refusal.CAP)
+        refuse_if(got < action.least, Refusal.BELOW_MINIMUM)
+        if issuer.rewards(action):
+            self._reward(issuer, action, got)
+        else:
+            acts = {
+                ActionKind.MINT: self._mint,
+                ActionKind.REDEEM: self._redeem,
+                ActionKind.STAKE: self._stake,
+                ActionKind.UNSTAKE: self._unstake,
+            }
+            acts[action.kind](issuer, action, got)
+        return Outcome(paid=action.atoms, got=got)
+
+    # --- may it, and for how much ------------------------------------------------------------------------------------
+
+    def _check_admitted(self, issuer: Issuer, action: Action) -> None:
+        """Refuse what an issuer does not take at all, in the order of I-2."""
+        terms, is_staking = issuer.terms, action.kind in (ActionKind.STAKE, ActionKind.UNSTAKE)
+        refuse_if(action.atoms < 1, Refusal.NOTHING)
+        refuse_if(action.atoms > ALL, Refusal.BOUND)
+        is_own = action.account in (terms.account, issuer.vault, issuer.cooling)
+        refuse_if(is_own and not issuer.rewards(action), Refusal.NOT_LISTED)
+        is_kept_out = terms.listed is not None and action.account not in terms.listed
+        refuse_if(is_kept_out and not is_own and not is_staking, Refusal.NOT_LISTED)
+        refuse_if(is_staking and issuer.vault is None, Refusal.CLOSED)
+        now_ms = self.world.now_ms
+        refuse_if(outage_end(terms.outages, now_ms) != now_ms, Refusal.CLOSED)
+
+    def _quoted(self, issuer: Issuer, action: Action) -> int:
+        """Return what comes out (I-2, I-4)."""
+        terms, atoms, rate = issuer.terms, action.atoms, issuer.rate(self.world.now_ms)
+        if action.kind is ActionKind.MINT:
+            fee_ppm = 0 if issuer.rewards(action) else terms.mint_ppm
+            return atoms * (PPM - fee_ppm) // PPM * BILLION // rate
+        if action.kind is ActionKind.REDEEM:
+            return atoms * rate // BILLION * (PPM - terms.redeem_ppm) // PPM
+        assert terms.staked is not None
+        assert issuer.vault is not None
+        shares, held = self.world.ledger.net_deposits[terms.staked], self._has(issuer.vault, terms.token)
+        if action.kind is ActionKind.STAKE:
+            refuse_if(shares > 0 and held == 0, Refusal.BOUND)
+            return atoms * shares // held if shares else atoms
+        refuse_if(shares == 0, Refusal.NOTHING)
+        return atoms * held // shares
+
+    def _check_room(self, asset: int, atoms: int) -> None:
+        ledger = self.world.ledger
+        refuse_if(atoms > ledger.supplies[asset] - ledger.net_deposits[asset], Refusal.BOUND)
+
+    # --- what is done ------------------------------------------------------------------------------------------------
+
+    def _mint(self, issuer: Issuer, action: Action, tokens: int) -> None:
+        terms, world = issuer.terms, self.world
+        self._check_room(terms.token, tokens)
+        issuer.mint_cap.check(world.now_ms, tokens)
+        world.check_giving(action.account, terms.backing, action.atoms)
+        world.spend(action.account, terms.account, terms.backing, action.atoms)
+        self._make(action.account, terms.token, tokens)
+        issuer.mint_cap.use(world.now_ms, tokens)
+        issuer.minted += tokens
+
+    def _reward(self, issuer: Issuer, action: Action, tokens: int) -> None:
+        assert issuer.vault is not None
+        self._check_room(issuer.terms.token, tokens)
+        self.world.check_giving(action.account, issuer.terms.backing, action.atoms)
+        self._make(issuer.vault, issuer.terms.token, tokens)
+        issuer.minted += tokens
+
+    def _redeem(self, issuer: Issuer, action: Action, backing: int) -> None:
+        terms, world = issuer.terms, self.world
+        issuer.redeem_cap.check(world.now_ms, action.atoms)
+        world.check_giving(action.account, terms.token, action.atoms)
+        refuse_if(world.giving_refusal(terms.account, terms.backing, backing) is not None, Refusal.NO_CASH)
+        self._make(action.account, terms.token, -action.atoms)
+        world.spend(terms.account, action.account, terms.backing, backing)
+        issuer.redeem_cap.use(world.now_ms, action.atoms)
+        issuer.redeemed += action.atoms
+
+    def _stake(self, issuer: Issuer, action: Action, shares: int) -> None:
+        terms, world = issuer.terms, self.world
+        assert terms.staked is not None
+        assert issuer.vault is not None
+        self._check_room(terms.staked, shares)
+        world.check_giving(action.account, terms.token, action.atoms)
+        world.spend(action.account, issuer.vault, terms.token, action.atoms)
+        self._make(action.account, terms.staked, shares)
+
+    def _unstake(self, issuer: Issuer, action: Action, tokens: int) -> None:
+        terms, world = issuer.terms, self.world
+        assert terms.staked is not None
+        assert issuer.vault is not None
+        assert issuer.cooling is not None
+        world.check_giving(action.account, terms.staked, action.atoms)
+        refuse_if(world.giving_refusal(issuer.vault, terms.token, tokens) is not None, Refusal.NO_CASH)
+        self._make(action.account, terms.staked, -action.atoms)
+        world.spend(issuer.vault, issuer.cooling if terms.cooldown_ms else action.account, terms.token, tokens)
+        if terms.cooldown_ms:
+            due_ms = outage_end(terms.outages, world.now_ms + terms.cooldown_ms)
+            issuer.way.rows.append(Transit(action.account, tokens, due_ms))
 
     def _make(self, account: int, asset: int, atoms: int) -> None:
         """Let tokens come into being, or below 0 cease to be (I-3)."""
         self.world.ledger.net_deposits[asset] += atoms
         self.world.ledger.balances[account][asset].atoms += atoms
-
-    def _stake(self, issuer: Issuer, action: Action) -> Outcome:
-        refuse_if(issuer.vault is None, Refusal.CLOSED)
-        assert issuer.vault is not None
-        assert issuer.staked is not None
-        self.world.check_giving(action.account, issuer.token, action.atoms)
-        assets = self.world.ledger.balances[issuer.vault][issuer.token].atoms
-        made = action.atoms * issuer.shares // assets if issuer.shares else action.atoms
-        refuse_if(made < 1, Refusal.NOTHING)
-        refuse_if(made < action.least, Refusal.BELOW_MINIMUM)
-        self.world.spend(action.account, issuer.vault, issuer.token, action.atoms)
-        self._make(action.account, issuer.staked, made)
-        issuer.shares += made
-        return Outcome(paid=action.atoms, got=made)
-
-    def _unstake(self, issuer: Issuer, action: Action) -> Outcome:
-        refuse_if(issuer.vault is None, Refusal.CLOSED)
-        assert issuer.vault is not None
-        assert issuer.staked is not None
-        assert issuer.cooling is not None
-        self.world.check_giving(action.account, issuer.staked, action.atoms)
-        assets = self.world.ledger.balances[issuer.vault][issuer.token].atoms
-        tokens = action.atoms * assets // issuer.shares
-        refuse_if(tokens < 1, Refusal.NOTHING)
-        refuse_if(tokens < action.least, Refusal.BELOW_MINIMUM)
-        self._make(action.account, issuer.staked, -action.atoms)
-        issuer.shares -= action.atoms
-        self.world.spend(issuer.vault, issuer.cooling, issuer.token, tokens)
-        issuer.transits.append(Transit(action.account, tokens, self.world.now_ms + issuer.cooldown_ms))
-        return Outcome(paid=action.atoms, got=tokens)
-
-    # --- routes ------------------------------------------------------------------------------------------------------
-
-    def transfer(self, action: Action) -> Outcome:
-        """Send atoms to an account at a route's far end (K-1)."""
-        route, now_ms = self.routes[action.target], self.world.now_ms
-        is_there = route.receivers is None or action.party in route.receivers
-        refuse_if(not is_there, Refusal.NO_SUCH)
-        check_amount(action.atoms)
-        sent = action.atoms - route.fee_atoms
-        refuse_if(sent < 1, Refusal.NOTHING)
-        refuse_if(is_out(route.outages, now_ms), Refusal.CLOSED)
-        left = route.cap.left(now_ms)
-        refuse_if(left is not None and action.atoms > left, Refusal.CAP)
-        self.world.check_giving(action.account, route.asset, action.atoms)
-        self.world.spend(action.account, self.world.fees, route.asset, route.fee_atoms)
-        self.world.spend(action.account, route.account, route.asset, sent)
-        route.cap.use(now_ms, action.atoms)
-        route.transits.append(Transit(action.party, sent, now_ms + max(1, route.least_ms)))
-        return Outcome(paid=action.atoms, got=sent)
+        self.world.units.open_unified(account)
 
     def arrive(self, row: JournalRow) -> None:
-        """Let the first of what is on its way to a party arrive (K-2, K-4, I-4)."""
-        if row.side:
-            issuer = self.issuers[row.market]
-            account, asset, transits, outages = issuer.cooling, issuer.token, issuer.transits, ()
-        else:
-            route = self.routes[row.market]
-            account, asset, transits, outages = route.account, route.asset, route.transits, route.outages  # type: ignore[assignment]
-        first = next((each for each in transits if each.account == row.account), None)
-        is_right = first is not None and first.atoms == row.qty and first.least_ms <= row.time_ms
-        if not is_right or is_out(outages, row.time_ms) or account is None:
-            raise InvariantError("K-2: an arrival of what is not on its way, or too early", repr(row))
-        assert first is not None
-        transits.remove(first)
-        self.world.spend(account, row.account, asset, row.qty)
+        """Let what has cooled down be its account's (I-4)."""
+        issuer = self.issuers[row.market]
+        assert issuer.cooling is not None
+        issuer.way.arrive(row)
+        self.world.spend(issuer.cooling, row.account, issuer.terms.token, row.qty)
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 
-    def words(self) -> Iterator[int]:
-        """Yield what the state digest says of issuers and routes."""
-        yield from ()
+    def words(self, now_ms: int) -> Iterator[int]:
+        """Yield what the state digest says of issuers (I-5)."""
+        for issuer in self.issuers:
+            yield from (-17, issuer.rate(now_ms), issuer.minted, issuer.redeemed)
+            yield from (issuer.mint_cap.used(now_ms), issuer.redeem_cap.used(now_ms))
+            yield from issuer.way.words()
 
     def broken(self) -> str | None:
-        """Return what does not hold of issuers and routes, in words (K-1, I-4)."""
-        for number, route in enumerate(self.routes):
-            if self._has(route.account, route.asset) != sum(each.atoms for each in route.transits):
-                return f"K-1: the account of route {number} has something else than what is on its way"
-        for number, issuer in enumerate(self.issuers):
+        """Return what does not hold of an issuer, in words (K-6)."""
+        for issuer in self.issuers:
             if issuer.cooling is not None:
-                cooling = sum(each.atoms for each in issuer.transits)
-                if self._has(issuer.cooling, issuer.token) != cooling:
-                    return f"I-4: the cooldown account of issuer {number} has something else than what cools down"
-            if issuer.staked is not None and self._total(issuer.staked) != issuer.shares:
-                return f"I-4: the staked tokens of issuer {number} are not its shares"
+                has = self._has(issuer.cooling, issuer.terms.token)
+                found = issuer.way.broken(issuer.cooling, has, self.world.now_ms)
+                if found is not None:
+                    return found
         return None
 
     def _has(self, account: int, asset: int) -> int:
         return self.world.ledger.balances[account][asset].atoms
-
-    def _total(self, asset: int) -> int:
-        return self.world.ledger.total(asset)

@@ -38,6 +38,7 @@ def first_lending_broken(world: LendingWorld, before: list[Indexes]) -> str | No
         or _sums_broken(world)
         or _lists_broken(world)
         or world.pools.broken()
+        or world.routes.broken()
         or world.issuers.broken()
     )
 

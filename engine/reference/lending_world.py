@@ -25,6 +25,7 @@ from engine.reference.loan_liquidations import absorb, buy_collateral, flash_liq
 from engine.reference.loan_sales import queue_sale
 from engine.reference.loans import lend
 from engine.reference.protocols import LOAN, Lending
+from engine.reference.routes import Routes
 from engine.reference.spending import giving_refusal
 from engine.reference.transfers import TransferReason
 from engine.reference.waterfall import FUNDING, MARGIN, ORDERS, WaterfallWorld
@@ -92,10 +93,13 @@ class LendingWorld(WaterfallWorld):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.fees = self.markets[0].terms.venue_accounts + SystemAccount.FEES
+        # Fees account of each venue, and the venue of each account that does not stand at the first.
+        self.fees = [self.markets[0].terms.venue_accounts + SystemAccount.FEES]
+        self.venues: dict[int, int] = {}
         self.lending = Lending(self)
         self.pools = WorldPools(self)
         self.issuers = Issuers(self)
+        self.routes = Routes(self, self.seed)
         self.acted: list[Acted] = []
         self.gas_row: JournalRow | None = None  # gas that was paid for the next action
         self._loans_check_is_queued = False
@@ -121,7 +125,7 @@ class LendingWorld(WaterfallWorld):
             JournalKind.ACTION: self._action,
             JournalKind.ACCRUE: self._accrue,
             JournalKind.SALE: self._sale,
-            JournalKind.ARRIVAL: self.issuers.arrive,
+            JournalKind.ARRIVAL: self._arrive,
             JournalKind.POOL: self.pools.at_once,
         }
         return handlers.get(kind) or super()._handler(kind)
@@ -142,7 +146,7 @@ class LendingWorld(WaterfallWorld):
             super()._pay(row)
             return
         refusal = giving_refusal(self, row.account, row.market, row.qty)
-        if refusal is not None or row.number != self.fees or row.qty < 1:
+        if refusal is not None or row.number != self.fees[self.venue(row.account)] or row.qty < 1:
             raise InvariantError("B-4: gas that the account cannot pay, or not to the fees account", repr(row))
         self.spend(row.account, row.number, row.market, row.qty)
         self.gas_row = row
@@ -154,6 +158,10 @@ class LendingWorld(WaterfallWorld):
             raise InvariantError("Y-17: interest at a time that is not its protocol's", repr(row))
         with self.lending.interest(protocol.reserves):
             pass
+
+    def _arrive(self, row: JournalRow) -> None:
+        """Let what was on its way arrive (K-4, I-4)."""
+        (self.issuers if row.side else self.routes).arrive(row)
 
     def _sale(self, row: JournalRow) -> None:
         """Hear that a step of a forced sale begins, or is settled; what it does is done by who demands the row."""
@@ -173,20 +181,28 @@ class LendingWorld(WaterfallWorld):
 
     def _done(self, action: Action) -> Outcome:
         kind, target = action.kind, action.target
-        places: list[Any] = self.issuers.routes
-        if kind <= ActionKind.BUY_COLLATERAL:
-            places = self.lending.protocols
-        elif kind <= ActionKind.REMOVE_LIQUIDITY:
-            places = self.pools.pools
-        elif kind <= ActionKind.UNSTAKE:
-            places = self.issuers.issuers
-        if target >= len(places):
+        venues = self._venues_of(kind)
+        if target >= len(venues) or venues[target] != self.venue(action.account):
             raise RefusedActionError(Refusal.NO_SUCH)
         if kind in _LOAN_ACTS:
             return _LOAN_ACTS[kind](self, action)
         if kind is ActionKind.TRANSFER:
-            return self.issuers.transfer(action)
+            return self.routes.transfer(action)
         return self.issuers.act(action) if kind >= ActionKind.MINT else self.pools.act(action)
+
+    def _venues_of(self, kind: ActionKind) -> list[int]:
+        """Return at which venue each target of a kind stands; protocols and pools stand at the first (B-1)."""
+        if kind <= ActionKind.BUY_COLLATERAL:
+            return [0] * len(self.lending.protocols)
+        if kind <= ActionKind.REMOVE_LIQUIDITY:
+            return [0] * len(self.pools.pools)
+        if kind <= ActionKind.UNSTAKE:
+            return [issuer.terms.venue for issuer in self.issuers.issuers]
+        return [route.terms.venue for route in self.routes.routes]
+
+    def venue(self, account: int) -> int:
+        """Return where an account stands."""
+        return self.venues.get(account, 0)
 
     # --- what accounts give and get ----------------------------------------------------------------------------------
 
@@ -242,7 +258,8 @@ class LendingWorld(WaterfallWorld):
         yield from super()._words(now_ms)
         yield from self.lending.words()
         yield from self.pools.words()
-        yield from self.issuers.words()
+        yield from self.routes.words(now_ms)
+        yield from self.issuers.words(now_ms)
 
 
 def _is_gas(row: JournalRow) -> bool:
