@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
 import random
+import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine import InputError, _core
@@ -146,7 +150,7 @@ class TestActions:
         first, second = story.accounts
         # isqrt(10^6 * 2 * 10^6) = 1,414,213 shares, 1,000 of them locked
         assert story.act(first, "add_liquidity", 10**6, least=2 * 10**6) == (0, 10**6, 1_413_213)
-        # 1,414,213 * 1,000 / 10^6 = 1,414 shares take 1,000 (999.8 up) of coin 0 and 2,000 of coin 1: half of the offer stays
+        # 1,414,213 * 1,000 / 10^6 = 1,414 shares take 1,000 (999.8 up) of coin 0 and 2,000 of coin 1: half stays
         assert story.act(second, "add_liquidity", 1_000, least=4_000) == (0, 1_000, 1_414)
         assert story.balances(second) == [RICH - 1_000, RICH - 2_000]
         assert story.swap(second, 0, 1, 10_000, least=19_000) == (0, 10_000, 19_743)
@@ -231,7 +235,7 @@ class TestActions:
         native.publish(perp, 10)
         native.open_trade(perp, holder, other, 10_000, 10)  # 100,000 of notional: 10,000 of the 20,000 must stay
         assert native.act(holder, "add_liquidity", pool, 600, least=6_000) == (LACKING, 0, 0)  # either alone would do
-        assert native.act(holder, "add_liquidity", pool, 500, least=5_000)[0] == LACKING - 2  # both together: exactly 10,000
+        assert native.act(holder, "add_liquidity", pool, 500, least=5_000)[0] == 0  # 10,000 stay, exactly
         native.check_invariants()
 
 
@@ -347,9 +351,11 @@ class TestRecords:
 class TestInput:
     GOOD = {"form": "stable", "assets": (0, 1), "venue": 0, "fee_ppm": 5, "amplification": 7, "scales": (1, 2)}
     BAD = [
-        ("form", "curve"), ("form", None), ("assets", 0), ("assets", (0,)), ("assets", (0, 1, 2, 3, 0)), ("assets", (0, 0)),
+        ("form", "curve"), ("form", None), ("assets", 0), ("assets", (0,)), ("assets", (0, 1, 2, 3, 0)),
+        ("assets", (0, 0)),
         ("assets[1]", (0, 4)), ("assets[0]", (-1, 1)), ("assets[1]", (0, 1.0)), ("venue", 1), ("fee_ppm", -1),
-        ("fee_ppm", 100_001), ("amplification", 0), ("amplification", 10**6 + 1), ("scales", (1,)), ("scales", (1, 1, 1)),
+        ("fee_ppm", 100_001), ("amplification", 0), ("amplification", 10**6 + 1), ("scales", (1,)),
+        ("scales", (1, 1, 1)),
         ("scales[1]", (1, 0)), ("scales", 3), ("sqrt_price", 2**96), ("tick_spacing", 10),
     ]  # fmt: skip
 
@@ -413,8 +419,6 @@ class TestInput:
             assert story.native.digest() == before
 
     def test_z16_nobody_deposits_to_or_trades_with_a_pools_account(self):
-        import numpy as np
-
         story = Story("product").fill()
         native, closed = story.native, story.told()["account"]
         market = native.add_spot(story.coins[0], story.coins[1], atoms_per_tick_lot=1, base_atoms_per_lot=1)
@@ -424,7 +428,7 @@ class TestInput:
             lambda: native.withdraw(closed, 0, 5),
             lambda: native.send_order(closed, market, 1, 5, 5, at_ms=1),
             lambda: native.act(closed, "swap", story.pool, 5, asset=0, other=1),
-            lambda: native.add_agents("value", closed, 1, market=market, wake_every_ms=5, threshold=0.1, fair_ticks=10, qty_lots=1),
+            lambda: native.add_agents("noise", closed, 1, market=market, mean_gap_ms=5.0, qty_min=1, qty_max=2),
         ]  # fmt: skip
         before = native.digest()
         for call in calls:
@@ -479,8 +483,9 @@ class TestSource:
         assert story.native.market(market)["oracle"] == 250
 
     @pytest.mark.parametrize(
-        ("field", "value"), [("pool", 1), ("sold", 3), ("bought", 3), ("bought", 1), ("atoms", 0), ("atoms", 2**60 + 1), ("pool", None)]
-    )  # fmt: skip
+        ("field", "value"),
+        [("pool", 1), ("pool", None), ("sold", 3), ("bought", 3), ("bought", 1), ("atoms", 0), ("atoms", 2**60 + 1)],
+    )
     def test_u7_a_bad_source_is_named(self, field, value):
         story = Story("product")
         market = story.native.add_spot(3, 0, atoms_per_tick_lot=1, base_atoms_per_lot=1)
@@ -519,3 +524,11 @@ def test_y19_a_flash_liquidation_sells_in_the_pool_and_leaves_its_step_as_cause(
     steps = [place for place, row in enumerate(rows_of(native.landmarks())) if row[2] == 6]
     assert native.pool(pool)["cause"] == steps[-1]
     native.check_invariants()
+
+
+def test_the_code_of_the_page_runs():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "pools.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+    test = doctest.DocTestParser().get_doctest(block, {}, "pools.md", "pools.md", 0)
+    said: list[str] = []
+    assert doctest.DocTestRunner().run(test, out=said.append).failed == 0, "".join(said)
