@@ -300,6 +300,23 @@ def test_j3_a_snapshot_in_between_changes_nothing(at_ms):
     assert restored.pool(0) == straight.pool(0)
 
 
+BOUNDED = ("wake_every_ms", "threshold", "atoms_max", "slippage", "tip")
+
+
+@pytest.mark.parametrize("price", [80, 125])
+@pytest.mark.parametrize("name", BOUNDED)
+@pytest.mark.parametrize("end", [0, 1])
+def test_a13_no_legal_parameter_breaks_a_world(price, name, end):
+    value = _core.World.agent_parameters("pool_arbitrage")[name][end]
+    story = Story(price, **{name: value})
+    story.native.set_blocks(story.far, every_ms=50, gas_asset=story.quote)
+    story.begin().run(2_000)
+    copy = _core.World.restore(story.native.snapshot())
+    copy.run(2_500, check=True)
+    story.run(2_500)
+    assert copy.digest() == story.native.digest()
+
+
 class TestInput:
     @pytest.mark.parametrize(
         ("field", "value"),
