@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BILLION = 10**9
 GROWTH_MOST = 7 * BILLION
+QUOTIENT_MOST = 2**63 - 1
 
 
 class IssuerTerms(NamedTuple):
@@ -108,7 +109,7 @@ class Issuers:
         issuer = self.issuers[action.target]
         self._check_admitted(issuer, action)
         got = self._quoted(issuer, action)
-        refuse_if(got > ALL * 4 - 1, Refusal.BOUND)
+        refuse_if(got > QUOTIENT_MOST, Refusal.BOUND)
         refuse_if(got < 1, Refusal.NOTHING)
         refuse_if(got < action.least, Refusal.BELOW_MINIMUM)
         if issuer.rewards(action):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from engine.reference.actions import Action
+    from engine.reference.blocks import Blocks
     from engine.reference.journal import JournalRow
     from engine.reference.lending import Health
     from engine.reference.protocols import Loan, ProtocolTerms, ReserveTerms
@@ -102,11 +103,19 @@ class LendingWorld(WaterfallWorld):
         self.routes = Routes(self, self.seed)
         self.acted: list[Acted] = []
         self.gas_row: JournalRow | None = None  # gas that was paid for the next action
+        self.blocks: dict[int, Blocks] = {}  # of the venues that have them
+        self.is_outside = False  # what comes is not part of a run
         self._loans_check_is_queued = False
 
     def add_protocol(self, terms: ProtocolTerms, reserves: Iterable[ReserveTerms], now_ms: int = 0) -> None:
         """Open a protocol with its reserves (Y-15)."""
         self.lending.add(terms, reserves, now_ms)
+
+    def outside(self, rows: Iterable[JournalRow]) -> None:
+        """Apply inputs that came between two runs, while the clock stood (T-3a, B-8)."""
+        self.is_outside = True
+        super().outside(rows)
+        self.is_outside = False
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
@@ -170,8 +179,11 @@ class LendingWorld(WaterfallWorld):
         """Execute an action, or refuse it (B-6)."""
         action = action_of(row)
         gas, self.gas_row = self.gas_row, None
-        if gas is not None and (gas.account != action.account or gas.qty % GAS[action.kind]):
-            raise InvariantError("B-4: gas that is not the action's", repr((gas, row)))
+        if gas is not None and gas.account != action.account:
+            raise InvariantError("B-4: gas that another account paid", repr((gas, row)))
+        blocks = self.blocks.get(self.venue(action.account))
+        if blocks is not None and not self.is_outside:  # B-8: from outside it is executed at once
+            blocks.executes(row.time_ms, GAS[action.kind], 0 if gas is None else gas.qty)
         try:
             outcome = self._done(action)
         except RefusedActionError as refused:
@@ -232,9 +244,9 @@ class LendingWorld(WaterfallWorld):
         self._loans_check_is_queued = False
         falls: list[tuple[int, int, int, Loan, Health]] = []
         for (account, protocol), loan in sorted(self.lending.loans.items()):
-            health = self.lending.health(loan)
-            if health is not None and self.lending.level(loan, health) > loan.level:
-                falls.append((lending_health_ppm(health), account, protocol, loan, health))
+            now = self.lending.stands(loan)
+            if now is not None and now[0] > loan.level:
+                falls.append((lending_health_ppm(now[1]), account, protocol, loan, now[1]))
             else:
                 self.lending.look(loan)
         for *_, loan, health in sorted(falls, key=lambda fall: fall[:3]):

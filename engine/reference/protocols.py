@@ -330,17 +330,21 @@ class Lending:
         """Tell whether a loan is on its protocol's work list."""
         return any(each is loan for each in self.protocols[loan.protocol].work)
 
+    def stands(self, loan: Loan) -> tuple[int, Health] | None:
+        """Return level and health of a loan now; None: it has debt and a price is unknown (Y-21)."""
+        if not loan.owes:
+            return 0, (0, 0, 0)
+        health = self.health(loan)
+        return None if health is None else (self.level(loan, health), health)
+
     def look(self, loan: Loan) -> None:
         """Let a loan have its level of now, unless that is worse: then the next check says why (Y-21)."""
-        health = self.health(loan)
-        if health is None:
+        now = self.stands(loan)
+        if now is None or now[0] > loan.level:
             return
-        level = self.level(loan, health)
-        if level > loan.level:
-            return
-        if level < self.protocols[loan.protocol].last_level and self.is_working(loan):
+        if now[0] < self.protocols[loan.protocol].last_level and self.is_working(loan):
             self.leave(loan)
-        loan.level = level
+        loan.level = now[0]
 
     def leave(self, loan: Loan) -> None:
         """Take a loan off its protocol's work list."""

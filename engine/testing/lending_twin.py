@@ -16,13 +16,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import InvariantError
+from engine.margin import AccountMode
 from engine.reference.actions import ActionKind, Refusal
+from engine.reference.blocks import Blocks, BlockTerms
+from engine.reference.issuers import Issuer, IssuerTerms
 from engine.reference.journal import JournalKind
 from engine.reference.lending_invariants import first_lending_broken, indexes_of
 from engine.reference.lending_world import Acted, LendingWorld
 from engine.reference.policy import Policy
 from engine.reference.pools import ConcentratedPool, ConstantProductPool, StableSwapPool
 from engine.reference.protocols import ProtocolTerms
+from engine.reference.routes import Route, RouteTerms
+from engine.reference.transfers import TransferReason
 from engine.reference.waterfall import Landmark
 from engine.reference.world_pools import WorldPool
 from engine.testing.waterfall_twin import TOLD, WatchedWorld, WaterfallTwin, out_of_order
@@ -77,6 +82,10 @@ class LendingTwin(WaterfallTwin):
         super().__init__(seed, policy or Policy(), ladder)
         self.protocols: list[_Declared] = []
         self.pools: list[WorldPool] = []
+        self.routes: list[Route] = []
+        self.issuers: list[Issuer] = []
+        self.venues: dict[int, int] = {}  # by account
+        self.blocks: dict[int, Blocks] = {}  # by venue
         self.lenders: set[int] = set()  # who has loans, and no positions: their landmarks are lending's
         self.acted_done = 0  # rows of the actions table, and the reference's landmarks, that were compared
         self.decided_done = 0
@@ -120,6 +129,32 @@ class LendingTwin(WaterfallTwin):
         self.pools.append(WorldPool(_POOLS[form](**options), self.native.pool(number)["account"], assets))
         return number
 
+    def route(self, terms: RouteTerms) -> int:
+        """Open a route (K-1)."""
+        declared = terms._asdict()
+        law = None if terms.law is None else tuple(terms.law)
+        number = self.native.add_route(**{**declared, "law": law})
+        self.routes.append(Route(terms, self.native.route(number)["account"]))
+        return number
+
+    def issuer(self, terms: IssuerTerms) -> int:
+        """Open an issuer (I-1)."""
+        number = self.native.add_issuer(**terms._asdict())
+        told = self.native.issuer(number)
+        self.issuers.append(Issuer(terms, self.native.now_ms, told["vault"], told["cooling"]))
+        return number
+
+    def set_blocks(self, terms: BlockTerms, venue: int = 0) -> None:
+        """Give a venue blocks (B-3)."""
+        self.native.set_blocks(venue, **terms._asdict())
+        self.blocks[venue] = Blocks(terms, self.native.now_ms)
+
+    def account(self, *deposits: int, venue: int = 0, mode: int = AccountMode.CROSS) -> int:
+        """Open an account at a venue with a deposit of each asset, in order; 0 for none."""
+        account = super().account(*deposits, venue=venue, mode=mode)
+        self.venues[account] = venue
+        return account
+
     def begin(self) -> None:
         """End the declarations: the reference is made."""
         self.reference = world = WatchedLending(
@@ -134,7 +169,9 @@ class LendingTwin(WaterfallTwin):
         )
         for each in self.protocols:
             world.add_protocol(*each)
-        world.pools.pools = self.pools
+        world.pools.pools, world.routes.routes, world.issuers.issuers = self.pools, self.routes, self.issuers
+        world.blocks = self.blocks
+        world.venues, world.fees = self.venues, list(self.venue_accounts)
         self.outside()
 
     @property
@@ -228,11 +265,16 @@ class LendingTwin(WaterfallTwin):
 
     def _note_reached(self, rows: list[JournalRow], told: list[Landmark]) -> None:
         for row in rows:
+            if row.kind == JournalKind.ACTION:
+                self.reached[f"SENT {ActionKind(row.order_type).name}"] += 1
+            if row.kind == JournalKind.PAYMENT and row.order_type == TransferReason.GAS:
+                self.reached["GAS"] += 1
             if row.kind in (JournalKind.ACCRUE, JournalKind.SALE, JournalKind.ARRIVAL):
                 self.reached[f"{JournalKind(row.kind).name} {row.side}"] += 1
         ours = [mark for mark in told if mark.account in self.lenders]
         for mark in ours:
             self.reached[f"{mark.kind} LOAN"] += 1
+        rows = [row for row in rows if row.kind != JournalKind.PAYMENT or row.order_type != TransferReason.GAS]
         super()._note_reached(rows, [mark for mark in told if mark.account not in self.lenders])
 
     def _state_differences(self) -> list[str]:

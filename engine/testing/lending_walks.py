@@ -15,6 +15,8 @@ import random
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from engine._core import member_key
+from engine.agents import Agent
 from engine.errors import InputError, InvariantError
 from engine.reference.actions import ALL, ActionKind
 from engine.reference.protocols import AAVE, COMET, LOAN, MORPHO
@@ -25,7 +27,7 @@ from engine.types import Side
 if TYPE_CHECKING:
     from collections import Counter
 
-    from engine._core import World
+    from engine._core import Context, World
 
 HOUR_MS = 3_600_000
 _LIQUIDATIONS = {
@@ -49,6 +51,20 @@ _ACTS = (
 )
 
 
+class Sender(Agent):
+    """Send over its link what it was told to, as soon as it hears of anything."""
+
+    def __init__(self) -> None:
+        self.todo: list[tuple[str, int, int, dict[str, int], int]] = []
+
+    def on_book(self, context: Context, market: int) -> None:
+        """Send all that is to be sent."""
+        del market
+        todo, self.todo = self.todo, []
+        for kind, target, atoms, named, tip in todo:
+            context.send_action(kind, target, atoms, tip=tip, **named)
+
+
 class LendingTown:
     """Hold a random world with lending and let it live.
 
@@ -64,6 +80,10 @@ class LendingTown:
         self.plan = declared(self.rng, self.world)
         for market in self.plan.spots:
             self.publish(market)
+        self.senders = {account: Sender() for account in (*self.plan.accounts, self.plan.hunter)}
+        for ordinal, (account, sender) in enumerate(self.senders.items()):
+            key, latency_ms = member_key("senders", ordinal), self.rng.choice((0, 1, 3))
+            self.native.add_python(sender, account, key, watches=self.plan.spots, latency_ms=latency_ms)
         self.world.begin()
         for target in range(len(self.plan.protocols)):
             self._fund(target)
@@ -107,7 +127,7 @@ class LendingTown:
     def _room(self, account: int, target: int, asset: int) -> int:
         """Return about how many atoms an account may borrow."""
         room: int = self.native.loan(account, target)["room"] or 0
-        if asset == USD:
+        if not 1 <= asset <= len(self.plan.spots):
             return room
         market = self.plan.spots[asset - 1]
         terms = self.world.terms[market]
@@ -149,6 +169,13 @@ class LendingTown:
             lots = rng.randint(1, 2 * plan.size) if rng.random() < 0.7 else rng.randint(1, 3)
             self.native.send_order(plan.house, market, side, price, lots, at_ms=self.native.now_ms + rng.randint(1, 2))
 
+    def do(self, account: int, kind: ActionKind, target: int, atoms: int = 0, **named: int) -> None:
+        """Let an account act at once, or send the action when it hears of the market next."""
+        if account in self.senders and self.rng.random() < 0.5:
+            self.senders[account].todo.append((kind.name.lower(), target, atoms, named, self.rng.choice((0, 0, 1, 2))))
+        else:
+            self.world.act(account, kind, target, atoms, **named)
+
     # --- actions -----------------------------------------------------------------------------------------------------
 
     def act(self) -> None:
@@ -158,7 +185,7 @@ class LendingTown:
         account = rng.choice(plan.accounts)
         kind = rng.choice(_ACTS)
         if kind is ActionKind.MODE:
-            self.world.act(account, kind, target, rng.choice((0, 1, 1, 2, 255, 256)))
+            self.do(account, kind, target, rng.choice((0, 1, 1, 2, 255, 256)))
         elif kind in (ActionKind.SUPPLY, ActionKind.WITHDRAW, ActionKind.BORROW, ActionKind.REPAY):
             self._lend(account, kind, target)
         else:
@@ -172,7 +199,7 @@ class LendingTown:
         if kind is ActionKind.REPAY and rng.random() < 0.3:
             party = rng.choice(self.plan.accounts)
         atoms = self._amount(party, kind, target, asset)
-        self.world.act(account, kind, target, atoms, asset=asset, party=party)
+        self.do(account, kind, target, atoms, asset=asset, party=party)
 
     def _amount(self, account: int, kind: ActionKind, target: int, asset: int) -> int:
         """Return an amount at an edge, or any."""
@@ -216,7 +243,7 @@ class LendingTown:
         if kind is ActionKind.FLASH_LIQUIDATE:
             fitting = [number for number, pool in enumerate(self.plan.pools) if {asset, other} <= set(pool.assets)]
             named["pool"] = rng.choice(fitting) if fitting and rng.random() < 0.95 else rng.randrange(4)
-        self.world.act(account, kind, target, min(max(0, atoms), ALL), **named)
+        self.do(account, kind, target, min(max(0, atoms), ALL), **named)
 
     # --- pools -------------------------------------------------------------------------------------------------------
 
@@ -236,7 +263,7 @@ class LendingTown:
             atoms = rng.choice((has, has // 7, has + 1, 1, 0, rng.randint(1, plan.size), ALL))
             least = rng.choice((0, 0, 0, 1, rng.randint(1, plan.size)))
             named = {"asset": sold, "other": bought, "least": least}
-            self.world.act(account, ActionKind.SWAP, number, min(atoms, ALL), **named)
+            self.do(account, ActionKind.SWAP, number, min(atoms, ALL), **named)
         elif kind < 0.8:
             self._deepen(account, number)
         else:
@@ -259,7 +286,7 @@ class LendingTown:
             amounts[rng.randrange(len(amounts))] = rng.choice((0, self.native.balance(account, pool.assets[0])[0] + 1))
         amounts = [min(atoms, ALL) for atoms in amounts]
         if len(amounts) == 2 and rng.random() < 0.8:
-            self.world.act(account, ActionKind.ADD_LIQUIDITY, number, amounts[0], least=amounts[1])
+            self.do(account, ActionKind.ADD_LIQUIDITY, number, amounts[0], least=amounts[1])
         elif any(amounts):
             result = self.native.add_coins(account, number, amounts)
             self.world.reached[f"COINS {reason_name(result[0])}"] += 1
@@ -288,7 +315,39 @@ class LendingTown:
         account = rng.choice((account, self.plan.house))
         shares = self.native.pool_shares(account, number)
         atoms = rng.choice((shares, shares // 3, shares + 1, 0, 1))
-        self.world.act(account, ActionKind.REMOVE_LIQUIDITY, number, atoms, least=rng.choice((0, 0, self.plan.size)))
+        self.do(account, ActionKind.REMOVE_LIQUIDITY, number, atoms, least=rng.choice((0, 0, self.plan.size)))
+
+    # --- issuers and routes ------------------------------------------------------------------------------------------
+
+    def issue(self) -> None:
+        """Mint, redeem, stake or unstake, or reward those who have staked."""
+        rng, plan, issuers = self.rng, self.plan, self.world.issuers
+        if not issuers:
+            return
+        number = rng.randrange(len(issuers))
+        terms = issuers[number].terms
+        account = rng.choice((*plan.accounts, *plan.accounts, plan.hunter, plan.house, terms.account, *plan.away))
+        kind = rng.choice((ActionKind.MINT, ActionKind.MINT, ActionKind.REDEEM, ActionKind.STAKE, ActionKind.UNSTAKE))
+        gives = {ActionKind.MINT: terms.backing, ActionKind.UNSTAKE: terms.staked}.get(kind, terms.token)
+        has = 0 if gives is None else self.native.balance(account, gives)[0]
+        atoms = rng.choice((has // 50, has // 3, has, has + 1, 0, 1, rng.randint(1, 5 * plan.size)))
+        least = rng.choice((0, 0, 0, atoms // 2, atoms + 1))
+        self.do(account, kind, number, min(atoms, ALL), least=min(least, ALL))
+
+    def carry(self) -> None:
+        """Send something over a route."""
+        rng, plan, routes = self.rng, self.plan, self.world.routes
+        if not routes:
+            return
+        number = rng.randrange(len(routes))
+        terms = routes[number].terms
+        here, there = (plan.away if venue else plan.accounts for venue in (terms.venue, terms.to_venue))
+        account = rng.choice(here)
+        party = rng.choice(there) if rng.random() < 0.95 else account
+        has = self.native.balance(account, terms.asset)[0]
+        atoms = rng.choice((has // 10, has // 10, has // 3, has + 1, terms.fee_atoms, 1, rng.randint(0, plan.size)))
+        least = rng.choice((0, 0, 0, atoms))
+        self.do(account, ActionKind.TRANSFER, number, atoms, party=party, least=least)
 
     # --- from outside ------------------------------------------------------------------------------------------------
 
@@ -307,9 +366,10 @@ class LendingTown:
     def live(self, steps: int) -> list[str]:
         """Let the world live for some steps; return the first differences that one shows."""
         rng = self.rng
+        ways = (*(self.act,) * 5, *(self.hunt,) * 4, *(self.trade,) * 3, self.issue, self.issue, self.carry, self.write)
         for _ in range(steps):
             for _ in range(rng.choice((0, 1, 2, 4))):
-                rng.choice((self.act, self.act, self.act, self.hunt, self.hunt, self.trade, self.trade, self.write))()
+                rng.choice(ways)()
             if rng.random() < 0.3:
                 self.quote()
             if rng.random() < 0.6:

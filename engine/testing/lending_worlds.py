@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.margin import AccountMode
+from engine.reference.blocks import BlockTerms
+from engine.reference.issuers import IssuerTerms
+from engine.reference.law import Law
 from engine.reference.lending import AMOUNT_MAX, MILLION
 from engine.reference.pools.ranges import sqrt_price_at
 from engine.reference.protocols import AAVE, COMET, LOAN, MORPHO, Counts, ReserveTerms
+from engine.reference.routes import RouteTerms
 
 if TYPE_CHECKING:
     import random
 
+    from engine.reference.routes import Windows
     from engine.testing.lending_twin import LendingTwin
 
 USD = 0
@@ -60,6 +65,7 @@ class Plan:
     lender: int  # the richest of them
     is_slow: bool  # long pauses: clocks and sales are slow
     worths: list[float]  # dollars for an atom of each asset, at the first prices
+    away: list[int]  # accounts at another venue
 
     def worth(self, asset: int) -> float:
         """Return about what an atom is worth, dollars."""
@@ -71,8 +77,9 @@ def declared(rng: random.Random, world: LendingTwin) -> Plan:
     coins = rng.randint(1, 4)
     for _ in range(1 + coins):
         world.asset()
+    token, staked = world.asset(rng.choice((2**61, 2**61, 10**7))), world.asset()
     size = rng.choice(SIZES)
-    house = world.account(*[2**50] * (1 + coins))
+    house = world.account(*[2**50] * (1 + coins), 10**6)
     spots = [
         world.spot(
             coin,
@@ -98,9 +105,29 @@ def declared(rng: random.Random, world: LendingTwin) -> Plan:
         accounts.append(world.account(rng.randint(0, wealth), *deposits, mode=rng.choice(modes)))
     accounts.append(world.account(20 * wealth, *[20 * size] * coins, mode=AccountMode.CASH))  # who lends
     hunter = world.account(8 * wealth, *[size] * coins, mode=AccountMode.CASH)
-    world.lenders = {*accounts, hunter}
+    far = world.venue()
+    away = [world.account(wealth, *[size] * coins, venue=far, mode=AccountMode.CASH) for _ in range(2)]
+    world.lenders = {*accounts, hunter, *away}
+    for ordinal in range(rng.choice((0, 1, 2, 3))):
+        world.route(_route(rng, size, 1 + coins, f"route {ordinal}"))
+    if rng.random() < 0.5:
+        world.set_blocks(_blocks(rng, size))
+    for _ in range(rng.choice((0, 1, 1))):
+        world.issuer(_issuer(rng, world, [*accounts, hunter], token, staked, size))
     return Plan(
-        size, house, hunter, spots, ticks, dict(ticks), protocols, pools, accounts, accounts[-1], is_slow, worths
+        size=size,
+        house=house,
+        hunter=hunter,
+        spots=spots,
+        ticks=ticks,
+        first_ticks=dict(ticks),
+        protocols=protocols,
+        pools=pools,
+        accounts=accounts,
+        lender=accounts[-1],
+        is_slow=is_slow,
+        worths=worths,
+        away=away,
     )
 
 
@@ -135,6 +162,52 @@ def _pool(rng: random.Random, world: LendingTwin, spots: list[int], ticks: dict[
     spacing = rng.choice((1, 60))
     world.pool(form, assets, fee_ppm=fee_ppm, sqrt_price=sqrt_price_at(tick), tick_spacing=spacing)
     return Basin(form, assets, spacing, tick)
+
+
+def _windows(rng: random.Random) -> Windows:
+    """Draw windows of outage that a walk may meet."""
+    begin = rng.choice((5, 100, 500))
+    return rng.choice(((), (), ((begin, begin + 30), (begin + 30, begin + 90))))
+
+
+def _blocks(rng: random.Random, size: int) -> BlockTerms:
+    """Draw blocks whose gas is free, or costs what an account has, or what it hardly feels."""
+    most = rng.choice((0, 800_000, 1_500_000, 10**7))
+    price = rng.choice((0, 0, 1, 9)) * (size > 1_000)
+    return BlockTerms(rng.choice((1, 2, 7)), USD, most, price, rng.choice((0, price // 2, price)))
+
+
+def _route(rng: random.Random, size: int, assets: int, key: str) -> RouteTerms:
+    law = rng.choice((None, None, Law("exponential", 20.0), Law("uniform", 0.0, 50.0)))
+    ends = rng.choice(((0, 1), (0, 1), (1, 0), (0, 0)))
+    cap_atoms, least_ms = rng.choice((0, 0, 3 * size)), rng.choice((0, 1, 3, 50))
+    fee_atoms, cap_ms = rng.choice((0, 0, 2)), rng.choice((50, 1_000))
+    return RouteTerms(rng.randrange(assets), *ends, key, least_ms, law, fee_atoms, cap_atoms, cap_ms, _windows(rng))
+
+
+def _issuer(
+    rng: random.Random, world: LendingTwin, accounts: list[int], token: int, staked: int, size: int
+) -> IssuerTerms:
+    """Declare an issuer of a token for dollars, with some backing of its own."""
+    account = world.account(rng.choice((0, 50 * size)), mode=AccountMode.CASH)
+    return IssuerTerms(
+        USD,
+        token,
+        account,
+        rate_ppb=rng.choice((10**9, 10**9, 3 * 10**9, 333_333_333)),
+        growth_ppb=rng.choice((0, 10**6)),
+        growth_ms=10,
+        mint_ppm=rng.choice((0, 1_000)),
+        redeem_ppm=rng.choice((0, 5_000)),
+        mint_cap_atoms=rng.choice((0, 0, 10 * size)),
+        mint_cap_ms=rng.choice((50, 1_000)),
+        redeem_cap_atoms=rng.choice((0, 0, 10 * size)),
+        redeem_cap_ms=rng.choice((50, 1_000)),
+        listed=rng.choice((None, None, tuple(sorted(accounts[::2])))),
+        staked=rng.choice((staked, staked, None)),
+        cooldown_ms=rng.choice((0, 1, 40)),
+        outages=_windows(rng),
+    )
 
 
 def _options(rng: random.Random, form: int, *, is_slow: bool) -> dict[str, int]:
