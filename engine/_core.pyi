@@ -555,6 +555,45 @@ class _MarketState(TypedDict):
 
 # ---- Python agents ----
 
+class _LoanState(TypedDict):
+    assets: dict[int, tuple[int, int]]
+    collateral_value: int | None
+    debt_value: int | None
+    health_ppm: int | None
+    room: int | None
+    level: int
+    mode: int
+
+class _Loans(TypedDict):
+    account: list[int]
+    collateral_value: list[int]
+    debt_value: list[int]
+    health_ppm: list[int]
+    level: list[int]
+    liquidation: list[int]
+
+class _ReserveState(TypedDict):
+    number: int
+    supply_index: int
+    borrow_index: int
+    scaled_supply: int
+    scaled_debt: int
+    claims: int
+    debt: int
+    cash: int
+    kept: int
+    deficit: int
+    rate: int
+    utilisation: int
+
+class _ProtocolState(TypedDict):
+    account: int
+    seller: int | None
+    venue: int
+    work: int
+    liquidations: int
+    repaid_value: int
+
 @final
 class SentOrder:
     @property
@@ -622,6 +661,9 @@ class ActionNotice:
 class _ContextBase:
     @property
     def time_ms(self) -> int: ...
+    def loan(self, account: SupportsIndex, protocol: SupportsIndex) -> _LoanState: ...
+    def loans(self, protocol: SupportsIndex) -> _Loans: ...
+    def reserve(self, protocol: SupportsIndex, asset: SupportsIndex) -> _ReserveState: ...
     def touch(self, market: SupportsIndex) -> tuple[int | None, int | None]: ...
     def book(self, market: SupportsIndex) -> _MarketState: ...
     def depth(
@@ -1042,6 +1084,87 @@ class World:
         self, market: SupportsIndex, rate_ppb: SupportsIndex, *, next_ms: SupportsIndex, every_ms: SupportsIndex
     ) -> None: ...
 
+    # blocks, lending
+    def set_blocks(
+        self,
+        venue: SupportsIndex,
+        *,
+        every_ms: SupportsIndex,
+        gas_asset: SupportsIndex,
+        gas_most: SupportsIndex = 0,
+        base_price: SupportsIndex = 0,
+        base_least: SupportsIndex = 0,
+    ) -> None: ...
+    def blocks(self, venue: SupportsIndex) -> dict[str, int]: ...
+    def add_protocol(
+        self,
+        form: str,
+        *,
+        venue: SupportsIndex = 0,
+        fee_ppm: SupportsIndex = 100000,
+        close_ppm: SupportsIndex = 500000,
+        full_below_ppm: SupportsIndex = 950000,
+        close_value_min: SupportsIndex = 0,
+        left_value_min: SupportsIndex = 0,
+        call_ppm: SupportsIndex = 750000,
+        liquidation_ppm: SupportsIndex = 830000,
+        store_front_ppm: SupportsIndex = 600000,
+        target_atoms: SupportsIndex = 0,
+        sale_ppm: SupportsIndex = 1000000,
+        sale_ms: SupportsIndex = 1,
+        accrue_ms: SupportsIndex = 0,
+    ) -> int: ...
+    def add_reserve(
+        self,
+        protocol: SupportsIndex,
+        asset: SupportsIndex,
+        *,
+        price: tuple[int, int],
+        market: SupportsIndex | None = None,
+        series: str = "oracle",
+        stale_ms: SupportsIndex = 0,
+        terms: tuple[int, int, int] = ...,
+        mode: SupportsIndex = 0,
+        mode_terms: tuple[int, int, int] = ...,
+        curve: tuple[int, int, int, int] = ...,
+        reserve_ppm: SupportsIndex = 0,
+        lent: bool = False,
+        supply_cap: SupportsIndex = ...,
+        borrow_cap: SupportsIndex = ...,
+        sale_market: SupportsIndex | None = None,
+    ) -> int: ...
+    def act(
+        self,
+        account: SupportsIndex,
+        kind: str,
+        target: SupportsIndex,
+        atoms: SupportsIndex = 0,
+        *,
+        asset: SupportsIndex | None = None,
+        other: SupportsIndex | None = None,
+        party: SupportsIndex | None = None,
+        least: SupportsIndex = 0,
+        pool: SupportsIndex = 0,
+    ) -> tuple[int, int, int]: ...
+    def lend_columns(
+        self,
+        protocol: SupportsIndex,
+        accounts: _Numbers,
+        supply_asset: SupportsIndex,
+        supplied: _Numbers,
+        debt_asset: SupportsIndex,
+        borrowed: _Numbers,
+    ) -> int: ...
+    def reserve(self, protocol: SupportsIndex, asset: SupportsIndex) -> _ReserveState: ...
+    def protocol(self, protocol: SupportsIndex) -> _ProtocolState: ...
+    def loan(self, account: SupportsIndex, protocol: SupportsIndex) -> _LoanState: ...
+    def loans(self, protocol: SupportsIndex) -> _Loans: ...
+    def lending_counts(self) -> dict[str, int]: ...
+    def rearm_loans(self, protocol: SupportsIndex) -> int: ...
+    def watch_protocol(self, account: SupportsIndex, protocol: SupportsIndex) -> None: ...
+    def bots(self, accounts: _Numbers) -> dict[int, dict[str, int]]: ...
+    def loopers(self, accounts: _Numbers) -> dict[int, dict[str, Any]]: ...
+
     # tables
     def record(
         self,
@@ -1060,6 +1183,7 @@ class World:
         accounts: str | None = None,
         movements: bool | None = None,
         waterfall: bool | None = None,
+        actions: bool | None = None,
     ) -> None: ...
     def recording(self) -> dict[str, Any]: ...
     def spill(self, folder: str | PathLike[str], *, rows_resident: SupportsIndex = ...) -> Spill: ...

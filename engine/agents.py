@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine._core import AgentNotice, ArrayContext, Context
+    from engine._core import ActionNotice, AgentNotice, ArrayContext, Context
 
 __all__ = ["Agent", "ArrayAgent"]
 
@@ -81,6 +81,14 @@ class Agent:
     @_default
     def on_transfer(self, context: Context, transfer: AgentNotice) -> None:
         """Be told that the venue has moved a position of this agent: by ADL, to or from a backstop (L-14)."""
+
+    @_default
+    def on_action(self, context: Context, notice: ActionNotice) -> None:
+        """Be told what became of an action that this agent has sent (B-8)."""
+
+    @_default
+    def on_loan(self, context: Context, protocol: int, level: int) -> None:
+        """Be told that a loan of its account stands at a level (Y-21); level 0: of work at a watched lender."""
 
     @_default
     def on_end(self, context: Context) -> None:

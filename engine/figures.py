@@ -72,6 +72,8 @@ def timeline_of(part: Part) -> list[tuple[float, str]]:
         LandmarkKind.SHOCK: "shock: outside selling starts",
         LandmarkKind.WITHDRAWAL: "withdrawal: a maker cancels its bids on every market",
         LandmarkKind.LIQUIDATION: "liquidation: an account falls below maintenance",
+        LandmarkKind.MARGIN_CALL: "margin call: a centralised loan must bring more",
+        LandmarkKind.UNWIND: "unwind: a looper leaves",
         LandmarkKind.TAKEOVER: "takeover: a backstop takes an account's positions",
         LandmarkKind.ADL: "ADL: a position is closed against those who hold the other side",
         LandmarkKind.SHARED_LOSS: "shared loss: winners pay for what is lacking",

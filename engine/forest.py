@@ -44,6 +44,8 @@ class LandmarkKind(IntEnum):
     TAKEOVER = 9
     ADL = 10
     SHARED_LOSS = 11
+    MARGIN_CALL = 12
+    UNWIND = 13
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.borrowers import Borrowers
 from engine.declared import Asset, share_ppm
 from engine.errors import InputError
-from engine.funds import Funds
+
 from engine.units import Grid
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Issuer:
         return self.number
 
 
-class Issuance(Funds):
+class Issuance(Borrowers):
     """Open routes and issuers; for a class that has a world."""
 
     routes: dict[str, Route]

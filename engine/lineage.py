@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from engine._core import World
     from engine.cascade import Amplification, Reproduction
+    from engine.protocols import Lender
     from engine.simulation import Market, Simulation
 
 __all__ = ["Landmark", "LandmarkKind", "Lineage", "Mover", "MoverKind"]
@@ -304,12 +305,42 @@ class Lineage:
         market = next(market for market in self._named.markets.values() if market.number == row.market)
         if row.kind in (LandmarkKind.PUBLICATION, LandmarkKind.WITHDRAWAL):
             return f"{market.name} at {market.price.value(row.value)}"
+        lender = self._lender_of(row)
+        if lender is not None:
+            return f"{lender.name}, {self._loan_meaning(row, lender, market)}"
         if row.kind in (LandmarkKind.SHOCK, LandmarkKind.STEP, LandmarkKind.ADL):
             return f"{market.name}, {market.quantity.value(row.value)} to trade"
         if row.kind in _MONEY_MEANINGS:
             meaning = _MONEY_MEANINGS[row.kind]
             return f"{market.name}, {meaning} {market.quote.grid.value(row.value)} {market.quote.name}"
         return market.name
+
+    @cached_property
+    def _borrowers(self) -> dict[int, Lender]:
+        """Return at which lender an account has, or had, a loan; the first one of several."""
+        assert self._named is not None
+        found: dict[int, Lender] = {}
+        for lender in self._named.lenders.values():
+            for account in self._world.loans(lender.number)["account"]:
+                found.setdefault(account, lender)
+        return found
+
+    def _lender_of(self, row: Landmark) -> Lender | None:
+        """Return the lender that a landmark is of: its account borrows there (Y-21, Y-25)."""
+        of_loans = (*_LOAN_MEANINGS, LandmarkKind.STEP, LandmarkKind.BAD_DEBT)
+        return self._borrowers.get(row.account) if row.kind in of_loans else None
+
+    def _loan_meaning(self, row: Landmark, lender: Lender, market: Market) -> str:
+        """Return what the value of a loan's landmark is; of a debt in units where the lender lends one asset only."""
+        if row.kind in (LandmarkKind.LIQUIDATION, LandmarkKind.MARGIN_CALL):
+            return f"{_LOAN_MEANINGS[row.kind]} {lender.value.value(row.value)}"
+        if row.kind == LandmarkKind.UNWIND:
+            return f"{_LOAN_MEANINGS[row.kind]} {market.quote.grid.value(row.value)} {market.quote.name}"
+        if row.kind == LandmarkKind.STEP and lender.form == "loan":
+            return f"{row.value} lots to sell"
+        what = "repaid" if row.kind == LandmarkKind.STEP else "not repaid"
+        (asset, *others) = lender.lent
+        return f"{what} {row.value} atoms" if others else f"{what} {asset.grid.value(row.value)} {asset.name}"
 
     def _short(self, landmark_id: int) -> str:
         """Return a landmark as one cause among several."""
@@ -354,4 +385,10 @@ _MONEY_MEANINGS = {
     LandmarkKind.TAKEOVER: "worth",
     LandmarkKind.SHARED_LOSS: "shared",
     LandmarkKind.BAD_DEBT: "written off",
+}
+# Of a loan's.
+_LOAN_MEANINGS = {
+    LandmarkKind.LIQUIDATION: "equity",
+    LandmarkKind.MARGIN_CALL: "equity",
+    LandmarkKind.UNWIND: "owes",
 }

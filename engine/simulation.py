@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.margin import Ladder
     from engine.part import Part
     from engine.policy import Policy
+    from engine.protocols import Lender
     from engine.spill import Spill
     from engine.types import Side
     from engine.units import Amount
@@ -86,6 +87,8 @@ class Simulation(Issuance):
         self.own_accounts: dict[int, int] = {0: 0}
         self.units_of_account: dict[int, Asset] = {}
         self.settles: dict[int, Asset] = {}
+        self.lenders: dict[str, Lender] = {}
+        self.gas_assets: dict[int, Asset] = {}
         self.routes: dict[str, Route] = {}
         self.issuers: dict[str, Issuer] = {}
         self.plan: Plan | None = None
@@ -266,6 +269,8 @@ class Simulation(Issuance):
             "own_accounts": dict(self.own_accounts),
             "units_of_account": dict(self.units_of_account),
             "settles": dict(self.settles),
+            "lenders": dict(self.lenders),
+            "gas_assets": dict(self.gas_assets),
             "routes": dict(self.routes),
             "issuers": dict(self.issuers),
             "plan": self.plan,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tables"]
 
+WITHOUT_UNITS = ("journal", "actions")
 NO_NUMBER = 65535  # of a market: a row that has none
 SAMPLE_PRICES = ("best_bid", "best_ask", "last", "index", "mark")
 # Columns whose name in units is not their name without the unit.
@@ -178,7 +179,7 @@ class Tables:
         Parameters
         ----------
         name : str
-            A table but ``journal``, whose rows have no common units.
+            A table but ``journal`` and ``actions``, whose rows have no common units.
         exact : bool
             `decimal.Decimal`, and None for none, in object arrays; else float64 and NaN.
 
@@ -197,7 +198,7 @@ class Tables:
         -----
         O(rows x markets).
         """
-        if name == "journal":
+        if name in WITHOUT_UNITS:
             raise InputError("name", "a table whose columns have units", name)
         table = self[name]
         columns: dict[str, Array] = {}

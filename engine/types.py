@@ -150,3 +150,37 @@ class PoolReason(IntEnum):
     LIQUIDITY_OUT_OF_BOUNDS = 7
     TICKS_FULL = 8
     NO_CONVERGENCE = 9
+
+
+class ActionReason(IntEnum):
+    """Name why an action was refused (B-6, Y-24); from 33 on a pool did: its `PoolReason` + 32 (Z-16)."""
+
+    DONE = 0
+    NO_GAS = 1
+    LACKING = 2  # the account has not that much free
+    FROZEN = 3  # it is in liquidation
+    NOTHING = 4  # 0, or it rounds to 0
+    BELOW_MINIMUM = 5  # less than `least` would come out
+    BOUND = 6  # beyond the bound of an amount
+    NO_SUCH = 7  # the target has no such asset, party or position
+    CLOSED = 8  # an outage, or the target does not do it
+    CAP = 9
+    NO_CASH = 10  # the target has not that much
+    UNKNOWN_PRICE = 11
+    NOT_LISTED = 12
+    SHORT = 16  # more than the claim
+    UNHEALTHY = 17
+    HEALTHY = 18
+    DUST = 19
+    UNPROFITABLE = 20
+    BY_POOL = 32
+    POOL_EMPTY = 33
+    POOL_BEYOND_POOL = 34
+    POOL_NOTHING_OUT = 35
+    POOL_BELOW_MINIMUM = 36
+    POOL_BALANCE_OUT_OF_BOUNDS = 37
+    POOL_SHARES_SHORT = 38
+    POOL_LIQUIDITY_OUT_OF_BOUNDS = 39
+    POOL_TICKS_FULL = 40
+    POOL_NO_CONVERGENCE = 41
+    NO_MEMORY = 255

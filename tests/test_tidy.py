@@ -76,7 +76,12 @@ ENUM_PREFIXES = {
     "MarketState": "STATE_",
     "CancelReason": "CANCEL_",
     "PoolReason": "POOL_",
+    "ActionReason": "REFUSED_",
 }
+ENUM_KERNELS = ("types", "actions")  # where they stand
+# Members whose C name has another prefix, and those that stand for another enum's (Z-16: a pool's reasons + 32).
+ENUM_RENAMED = {"REFUSED_DONE": "ACTION_DONE"}
+POOL_PREFIX, POOL_OFFSET = "POOL_", 32
 
 # Pieced together, so that this file passes its own check.
 BANNED_WORDS = ["TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK"]
@@ -355,13 +360,22 @@ def native_enums(text: str) -> dict[str, dict[str, int]]:
     return enums
 
 
+def native_members(name: str, prefix: str, python: type[IntEnum | IntFlag]) -> dict[str, int]:
+    """Return an enum's members as the kernel calls them."""
+    members = {key: member.value for key, member in python.__members__.items()}
+    if name == "ActionReason":
+        members = {key: value for key, value in members.items() if not key.startswith(POOL_PREFIX)}
+    named = {prefix + key: value for key, value in members.items()}
+    return {ENUM_RENAMED.get(key, key): value for key, value in named.items()}
+
+
 def enum_problems(native: dict[str, dict[str, int]], python: dict[str, type[IntEnum | IntFlag]]) -> list[str]:
     problems = [f"{name}: an IntEnum without a row in ENUM_PREFIXES" for name in python if name not in ENUM_PREFIXES]
     for name, prefix in ENUM_PREFIXES.items():
         if name not in native or name not in python:
             problems.append(f"{name}: expected in native and Python")
             continue
-        expected = {prefix + key: member.value for key, member in python[name].__members__.items()}
+        expected = native_members(name, prefix, python[name])
         if native[name] != expected:
             different = sorted(set(native[name].items()) ^ set(expected.items()))
             problems.append(f"{name}: native and Python differ in {different}")
@@ -378,15 +392,20 @@ def python_enums() -> dict[str, type[IntEnum | IntFlag]]:
 
 
 def test_native_and_python_enums_agree():
-    assert enum_problems(native_enums(kernels()["types"]), python_enums()) == []
+    files = kernels()
+    assert enum_problems(native_enums("".join(files[name] for name in ENUM_KERNELS)), python_enums()) == []
+
+
+def test_an_action_is_refused_for_a_pools_reasons_too():
+    from engine.types import ActionReason, PoolReason
+
+    pools = {key: int(member) for key, member in ActionReason.__members__.items() if key.startswith(POOL_PREFIX)}
+    assert pools == {f"{POOL_PREFIX}{each.name}": each + POOL_OFFSET for each in PoolReason if each}
 
 
 def test_planted_enum_difference_is_found():
     python = python_enums()
-    native = {
-        name: {prefix + key: member.value for key, member in python[name].__members__.items()}
-        for name, prefix in ENUM_PREFIXES.items()
-    }
+    native = {name: native_members(name, prefix, python[name]) for name, prefix in ENUM_PREFIXES.items()}
     assert enum_problems(native, python) == []
     native["Side"]["SIDE_SELL"] = 0
     assert len(enum_problems(native, python)) == 1

@@ -28,6 +28,8 @@ TOLD = (
     LandmarkKind.RETURN,
     LandmarkKind.LIQUIDATION,
     LandmarkKind.BAD_DEBT,
+    LandmarkKind.MARGIN_CALL,
+    LandmarkKind.UNWIND,
 )
 
 

@@ -34,6 +34,7 @@ class Record(Model):
     accounts: Literal["positions", "all"] = Field("positions", description="which accounts it shows")
     movements: bool = Field(False, strict=True, description="table movements: each move of atoms")
     waterfall: bool = Field(False, strict=True, description="table waterfall: what liquidations did, row by row")
+    actions: bool = Field(False, strict=True, description="table actions: each action at lenders, pools and the like")
     spill: int = Field(
         SPILL_ROWS,
         strict=True,

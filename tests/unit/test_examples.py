@@ -18,6 +18,8 @@ EXPECTED = {
     "find_a_bug.py": r"Draw \d \(commands\): \[Row\(kind=1, side=-?1, .*\)\]",
     "hundred_futures.py": r"  50 % are at or below \d+\.\d\d\d",
     "lineage_of_a_crash.py": r"  \d+\.\d %  SHOCK by 'whale' at 60\.0 s",
+    "liquidation_bots.py": r"1/10 +3 +\d+ +\d+ +\d+ +[\d,]+ +-?[\d,]+ +-?[\d,]+ +\d+\.\d +5\.\d\d +[\d,]+ +\d+ +[\d,]+",
+    "loop_unwind.py": r"low of the peg 0\.[45]\d+ with its own book as oracle, 0\.9\d+ with the redemption value",
     "passive_leverage.py": r"L' = 2\.000 / \(1 - 0\.800 x 0\.\d+\) = (3\.\d+), in the book \1",
     "python_agent.py": r"bought [1-9]\d* lots of a fall; at the end [\d,]+\.\d\d USD and \d+\.\d+ COIN",
     "replay_a_flow.py": r"200,000 commands: [\d,]+ accepted, [\d,]+ fills of [\d,]+ lots",
