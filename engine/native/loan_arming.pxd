@@ -282,6 +282,16 @@ cdef inline void loan_prune(State* state, slot_t slot) noexcept nogil:
         slab_give(&state.lending.entries, at)
 
 
+# A loan that owes nothing is free, whatever prices are known. Whether it does. O(entries).
+cdef inline bint loan_settled(State* state, slot_t slot) noexcept nogil:
+    if loan_owes(state, loan_at(&state.lending, slot)):
+        return 0
+    loan_at(&state.lending, slot).level = 0
+    work_leave(state, slot)
+    loan_disarm(state, slot)
+    return 1
+
+
 # An action has changed a loan: its level now, and its triggers, in the same event. One that stands worse than before is left to the
 # next check of phase 4, which says why. O(entries).
 cdef inline outlined_int loan_wrote(State* state, slot_t slot) noexcept nogil:
@@ -290,6 +300,8 @@ cdef inline outlined_int loan_wrote(State* state, slot_t slot) noexcept nogil:
     cdef LendingHealth health
     cdef uint32_t level
     loan_prune(state, slot)
+    if loan_settled(state, slot):
+        return 0
     if loan_health(state, loan, 0, &health):
         loan_arm(state, slot)
         return 0

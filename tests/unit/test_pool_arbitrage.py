@@ -9,7 +9,10 @@ from engine.testing.worlds import rows_of
 from engine.types import Side
 
 SUPPLY, RICH = 10**17, 10**15
-LOT, TICK = 10**6, 10**4  # base atoms of a lot; quote atoms of a lot at one tick: a price of 100 is one quote atom for one base atom
+LOT, TICK = (
+    10**6,
+    10**4,
+)  # base atoms of a lot; quote atoms of a lot at one tick: a price of 100 is one quote atom for one base atom
 SHOCK = 1
 THRESHOLD = 0.001
 
@@ -76,7 +79,7 @@ class Story:
         return takes, gives
 
     def together(self):
-        """Neither way pays: beyond the threshold no lot can be bought in the pool and sold to the bid, or the other way."""
+        """Neither way pays: beyond the threshold no lot of the pool can be sold to the bid, nor the other way."""
         bid, ask = self.touch()
         takes, gives = self.lot_costs()
         return takes > bid / (1 + THRESHOLD) * 0.9999 and gives < ask * (1 + THRESHOLD) * 1.0001
@@ -90,7 +93,8 @@ class Story:
 
 @pytest.mark.parametrize(
     ("form", "price"),
-    [(form, price) for form in ("product", "ranges") for price in (80, 95, 105, 125)] + [("stable", 95), ("stable", 105)],
+    [(form, price) for form in ("product", "ranges") for price in (80, 95, 105, 125)]
+    + [("stable", 95), ("stable", 105)],
 )
 def test_a13_a_pool_and_a_book_come_together_and_the_hero_gains(form, price):
     story = Story(price if form != "stable" else 100, form=form, levels=40, lots=20_000)
@@ -159,7 +163,10 @@ class TestBounds:
         assert lots == 4  # 4 steps of 989,011 quote atoms, and a lot of base costs 900,000 there
 
     def test_a13_no_more_than_the_other_account_can_bear(self):
-        for price, deposits, expected in ((90, (3 * LOT + 5, 0), (3, Side.SELL, 99)), (110, (0, 3_100_000), (3, Side.BUY, 101))):
+        for price, deposits, expected in (
+            (90, (3 * LOT + 5, 0), (3, Side.SELL, 99)),
+            (110, (0, 3_100_000), (3, Side.BUY, 101)),
+        ):
             story = Story(price)
             story.terms["other_account"] = story.other = story.account(*deposits)
             assert self.first_lots(story) == expected
@@ -246,7 +253,9 @@ class TestCauses:
     def causes(self, story, market):
         """The causes of a market's trades, in their order."""
         table = story.native.table("trades")
-        return [cause for at, cause in zip(table["market"].tolist(), table["cause"].tolist(), strict=True) if at == market]
+        return [
+            cause for at, cause in zip(table["market"].tolist(), table["cause"].tolist(), strict=True) if at == market
+        ]
 
     def shock_of(self, story):
         (shock,) = [place for place, row in enumerate(rows_of(story.native.landmarks())) if row[2] == SHOCK]
@@ -291,12 +300,29 @@ def test_j3_a_snapshot_in_between_changes_nothing(at_ms):
     assert restored.pool(0) == straight.pool(0)
 
 
+BOUNDED = ("wake_every_ms", "threshold", "atoms_max", "slippage", "tip")
+
+
+@pytest.mark.parametrize("price", [80, 125])
+@pytest.mark.parametrize("name", BOUNDED)
+@pytest.mark.parametrize("end", [0, 1])
+def test_a13_no_legal_parameter_breaks_a_world(price, name, end):
+    value = _core.World.agent_parameters("pool_arbitrage")[name][end]
+    story = Story(price, **{name: value})
+    story.native.set_blocks(story.far, every_ms=50, gas_asset=story.quote)
+    story.begin().run(2_000)
+    copy = _core.World.restore(story.native.snapshot())
+    copy.run(2_500, check=True)
+    story.run(2_500)
+    assert copy.digest() == story.native.digest()
+
+
 class TestInput:
     @pytest.mark.parametrize(
         ("field", "value"),
         [
-            ("market", 5), ("pool", 1), ("pool", -1), ("threshold", -0.1), ("slippage", 1.1), ("tip", -1), ("atoms_max", 0),
-            ("base", 2), ("quote", 2), ("quote", 1), ("wake_every_ms", 0), ("other_account", 99),
+            ("market", 5), ("pool", 1), ("pool", -1), ("threshold", -0.1), ("slippage", 1.1), ("tip", -1),
+            ("atoms_max", 0), ("base", 2), ("quote", 2), ("quote", 1), ("wake_every_ms", 0), ("other_account", 99),
         ],
     )  # fmt: skip
     def test_u7_the_parameter_is_named(self, field, value):

@@ -2,128 +2,34 @@
 
 from __future__ import annotations
 
+import doctest
 import random
+import re
+from pathlib import Path
 
 import pytest
+from worldpoolkit import (
+    ACTION_ROW,
+    BELOW_MINIMUM,
+    CLOSED,
+    EMPTY,
+    FORMS,
+    LACKING,
+    NO_SUCH,
+    NOTHING,
+    NOTHING_OUT,
+    POOL_MOVEMENT,
+    POOL_ROW,
+    RICH,
+    SHARES_SHORT,
+    SUPPLY,
+    Story,
+    drawn_step,
+)
 
-from engine import InputError, _core
-from engine.reference import pools as reference
+from engine import _core
 from engine.reference.digest import DigestKind, digest_of
 from engine.testing.worlds import rows_of
-
-SUPPLY, RICH = 10**17, 10**15
-POOL_ROW, ACTION_ROW, POOL_MOVEMENT = 23, 19, 20
-# Reasons of B-6; a pool's are those of Z-2 + 32.
-LACKING, FROZEN, NOTHING, BOUND, NO_SUCH, CLOSED, UNKNOWN_PRICE = 2, 3, 4, 6, 7, 8, 11
-EMPTY, BEYOND_POOL, NOTHING_OUT, BELOW_MINIMUM, SHARES_SHORT = 33, 34, 35, 36, 38
-FORMS = ("product", "stable", "ranges", "three")
-
-
-class Story:
-    """Open a world of four assets with one pool and two accounts, and the readable pool that must do the same."""
-
-    def __init__(self, form, *, fee_ppm=3_000, **options):
-        self.native = _core.World(1, **options)
-        self.assets = [self.native.add_asset(SUPPLY) for _ in range(4)]
-        count = 3 if form == "three" else 2
-        self.coins = self.assets[:count][::-1]  # a coin's number is not its asset's
-        if form == "product":
-            self.pool = self.native.add_pool("product", self.coins, fee_ppm=fee_ppm)
-            self.twin = reference.ConstantProductPool(fee_ppm)
-        elif form == "ranges":
-            terms = {"fee_ppm": fee_ppm, "tick_spacing": 10}
-            self.pool = self.native.add_pool("ranges", self.coins, sqrt_price=reference.sqrt_price_at(7), **terms)
-            self.twin = reference.ConcentratedPool(reference.sqrt_price_at(7), **terms)
-        else:
-            scales = (1, 1, 10)[:count]
-            self.pool = self.native.add_pool(
-                "stable", self.coins, fee_ppm=fee_ppm, amplification=200, scales=scales if form == "three" else None
-            )
-            self.twin = reference.StableSwapPool(200, fee_ppm, scales)
-        self.form = form
-        self.accounts = [self.native.add_accounts() for _ in range(2)]
-        for account in self.accounts:
-            for asset in self.assets:
-                self.native.deposit(account, asset, RICH)
-
-    def balances(self, account):
-        return [self.native.balance(account, asset)[0] for asset in self.coins]
-
-    def told(self):
-        return self.native.pool(self.pool)
-
-    def act(self, account, kind, atoms=0, **options):
-        return self.native.act(account, kind, self.pool, atoms, **options)
-
-    def swap(self, account, sold, bought, atoms, least=0):
-        return self.act(account, "swap", atoms, asset=self.coins[sold], other=self.coins[bought], least=least)
-
-    def fill(self):
-        """Give the pool its first liquidity, of the first account, in both engines."""
-        account = self.accounts[0]
-        if self.form == "ranges":
-            for lower, upper in ((-1_000, 1_000), (-100, 50), (0, 10)):
-                assert self.native.add_range(account, self.pool, lower, upper, 10**12)[0] == 0
-                self.twin.add(lower, upper, 10**12, account)
-        else:
-            amounts = [10**12, 10**12, 10**11][: len(self.coins)]
-            assert self.native.add_coins(account, self.pool, amounts)[0] == 0
-            self.twin.add(amounts)
-        return self
-
-    def agree(self):
-        """The pool is its twin, its account has its balances, and what the others have is the rest."""
-        self.native.check_invariants()
-        told = self.told()
-        assert told["balances"] == self.twin.balances == tuple(self.balances(told["account"]))
-        for coin in range(1, len(self.coins)):
-            price = self.twin.price(0, coin)
-            assert (None if told["prices"] is None else told["prices"][coin]) == price
-        for coin, asset in enumerate(self.coins):
-            held = sum(self.native.balance(account, asset)[0] for account in self.accounts)
-            assert held == 2 * RICH - told["balances"][coin]
-        if self.form != "ranges":
-            assert told["shares"] == self.twin.shares
-            locked = 1_000 if self.form == "product" and told["shares"] else 0
-            assert sum(self.native.pool_shares(a, self.pool) for a in self.accounts) == told["shares"] - locked
-
-
-def refusal(outcome):
-    return 32 + int(outcome.reason) if outcome.reason else 0
-
-
-def drawn_step(story, draw):
-    """Do one drawn thing to both pools and compare what came of it."""
-    account, count = draw.choice(story.accounts), len(story.coins)
-    what = draw.random()
-    size = draw.choice([1, 7, 10**6, 10**9, 10**11, 10**13])
-    if what < 0.6:
-        sold, bought = draw.sample(range(count), 2)
-        outcome = story.twin.swap(sold, bought, size)
-        assert story.swap(account, sold, bought, size) == (refusal(outcome), outcome.amount_in, outcome.amount_out)
-    elif story.form == "ranges":
-        lower, upper = sorted(draw.sample(range(-60, 60, 10), 2))
-        if what < 0.8:
-            outcome = story.twin.add(lower, upper, size, account)
-            expected = (refusal(outcome), tuple(outcome.amounts))
-            assert story.native.add_range(account, story.pool, lower, upper, size) == expected
-        else:
-            asked = draw.choice([0, size])
-            outcome = story.twin.remove(lower, upper, asked, account)
-            removed = story.native.remove_range(account, story.pool, lower, upper, asked)
-            assert removed == (refusal(outcome), tuple(outcome.amounts), tuple(outcome.fees))
-    elif what < 0.8:
-        amounts = [draw.choice([0, size, size // 3]) for _ in story.coins]
-        if any(amounts):
-            outcome = story.twin.add(amounts)
-            expected = (refusal(outcome), outcome.shares, tuple(outcome.amounts))
-            assert story.native.add_coins(account, story.pool, amounts) == expected
-    else:
-        shares = min(size, story.native.pool_shares(account, story.pool))
-        if shares:
-            outcome = story.twin.remove(shares)
-            paid, got = (outcome.shares, outcome.amounts[0]) if not outcome.reason else (0, 0)
-            assert story.act(account, "remove_liquidity", shares) == (refusal(outcome), paid, got)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -146,7 +52,7 @@ class TestActions:
         first, second = story.accounts
         # isqrt(10^6 * 2 * 10^6) = 1,414,213 shares, 1,000 of them locked
         assert story.act(first, "add_liquidity", 10**6, least=2 * 10**6) == (0, 10**6, 1_413_213)
-        # 1,414,213 * 1,000 / 10^6 = 1,414 shares take 1,000 (999.8 up) of coin 0 and 2,000 of coin 1: half of the offer stays
+        # 1,414,213 * 1,000 / 10^6 = 1,414 shares take 1,000 (999.8 up) of coin 0 and 2,000 of coin 1: half stays
         assert story.act(second, "add_liquidity", 1_000, least=4_000) == (0, 1_000, 1_414)
         assert story.balances(second) == [RICH - 1_000, RICH - 2_000]
         assert story.swap(second, 0, 1, 10_000, least=19_000) == (0, 10_000, 19_743)
@@ -231,7 +137,7 @@ class TestActions:
         native.publish(perp, 10)
         native.open_trade(perp, holder, other, 10_000, 10)  # 100,000 of notional: 10,000 of the 20,000 must stay
         assert native.act(holder, "add_liquidity", pool, 600, least=6_000) == (LACKING, 0, 0)  # either alone would do
-        assert native.act(holder, "add_liquidity", pool, 500, least=5_000)[0] == LACKING - 2  # both together: exactly 10,000
+        assert native.act(holder, "add_liquidity", pool, 500, least=5_000)[0] == 0  # 10,000 stay, exactly
         native.check_invariants()
 
 
@@ -344,152 +250,6 @@ class TestRecords:
         assert original.fork(seed=3).digest() == copy.digest()
 
 
-class TestInput:
-    GOOD = {"form": "stable", "assets": (0, 1), "venue": 0, "fee_ppm": 5, "amplification": 7, "scales": (1, 2)}
-    BAD = [
-        ("form", "curve"), ("form", None), ("assets", 0), ("assets", (0,)), ("assets", (0, 1, 2, 3, 0)), ("assets", (0, 0)),
-        ("assets[1]", (0, 4)), ("assets[0]", (-1, 1)), ("assets[1]", (0, 1.0)), ("venue", 1), ("fee_ppm", -1),
-        ("fee_ppm", 100_001), ("amplification", 0), ("amplification", 10**6 + 1), ("scales", (1,)), ("scales", (1, 1, 1)),
-        ("scales[1]", (1, 0)), ("scales", 3), ("sqrt_price", 2**96), ("tick_spacing", 10),
-    ]  # fmt: skip
-
-    @pytest.mark.parametrize(("field", "value"), BAD)
-    def test_u7_add_pool_names_the_argument(self, field, value):
-        story = Story("product")
-        before, count = story.native.digest(), story.native.account_count
-        with pytest.raises(InputError) as caught:
-            story.native.add_pool(**{**self.GOOD, field.partition("[")[0]: value})
-        assert caught.value.field == field
-        assert (story.native.digest(), story.native.account_count) == (before, count)
-
-    @pytest.mark.parametrize(
-        ("form", "field", "options"),
-        [
-            ("product", "amplification", {"amplification": 5}),
-            ("product", "scales", {"scales": (1, 1)}),
-            ("product", "assets", {"assets": (0, 1, 2)}),
-            ("ranges", "sqrt_price", {}),
-            ("ranges", "sqrt_price", {"sqrt_price": 1}),
-            ("ranges", "tick_spacing", {"sqrt_price": 2**96, "tick_spacing": 0}),
-            ("ranges", "amplification", {"sqrt_price": 2**96, "amplification": 5}),
-        ],
-    )
-    def test_u7_what_belongs_to_another_form_is_named(self, form, field, options):
-        with pytest.raises(InputError) as caught:
-            Story("product").native.add_pool(form, **{"assets": (0, 1), **options})
-        assert caught.value.field == field
-
-    def test_u7_every_call_names_its_argument(self):
-        stories = {form: Story(form).fill() for form in FORMS}
-        account = stories["ranges"].accounts[0]
-        cases = [
-            ("ranges", "add_coins", (account, 0, [1, 1]), "pool"),
-            ("product", "add_coins", (account, 1, [1, 1]), "pool"),
-            ("product", "add_coins", (account, 0, [1, 1, 1]), "amounts"),
-            ("product", "add_coins", (account, 0, [0, 0]), "amounts"),
-            ("product", "add_coins", (account, 0, [0, -1]), "amounts[1]"),
-            ("product", "add_coins", (0, 0, [1, 1]), "account"),
-            ("product", "add_range", (account, 0, 0, 10, 1), "pool"),
-            ("ranges", "add_range", (account, 0, 5, 10, 1), "lower"),
-            ("ranges", "add_range", (account, 0, 0, 15, 1), "upper"),
-            ("ranges", "add_range", (account, 0, 10, 10, 1), "upper"),
-            ("ranges", "add_range", (account, 0, 0, 10, 0), "liquidity"),
-            ("ranges", "remove_range", (account, 0, 0, 10, -1), "liquidity"),
-            ("ranges", "remove_range", (99, 0, 0, 10, 1), "account"),
-            ("product", "pool_quote", (1, 0, 1, 1), "pool"),
-            ("product", "pool_quote", (0, 9, 1, 1), "sold"),
-            ("product", "pool_quote", (0, 0, 9, 1), "bought"),
-            ("product", "pool_quote", (0, 0, 1, -1), "atoms"),
-            ("product", "pool", (-1,), "pool"),
-            ("ranges", "pool_shares", (account, 0), "pool"),
-            ("product", "pool_ranges", (0,), "pool"),
-        ]
-        for form, method, arguments, field in cases:
-            story = stories[form]
-            before = story.native.digest()
-            with pytest.raises(InputError) as caught:
-                getattr(story.native, method)(*arguments)
-            assert (method, arguments, caught.value.field) == (method, arguments, field)
-            assert story.native.digest() == before
-
-    def test_z16_nobody_deposits_to_or_trades_with_a_pools_account(self):
-        import numpy as np
-
-        story = Story("product").fill()
-        native, closed = story.native, story.told()["account"]
-        market = native.add_spot(story.coins[0], story.coins[1], atoms_per_tick_lot=1, base_atoms_per_lot=1)
-        calls = [
-            lambda: native.deposit(closed, 0, 5),
-            lambda: native.deposits(np.array([closed], np.int32), 0, np.array([5], np.int64)),
-            lambda: native.withdraw(closed, 0, 5),
-            lambda: native.send_order(closed, market, 1, 5, 5, at_ms=1),
-            lambda: native.act(closed, "swap", story.pool, 5, asset=0, other=1),
-            lambda: native.add_agents("value", closed, 1, market=market, wake_every_ms=5, threshold=0.1, fair_ticks=10, qty_lots=1),
-        ]  # fmt: skip
-        before = native.digest()
-        for call in calls:
-            with pytest.raises(InputError):
-                call()
-        assert native.digest() == before
-
-
-class TestSource:
-    """P-11: an index may read a pool."""
-
-    def index(self, **terms):
-        story = Story("product")
-        market = story.native.add_spot(3, 0, atoms_per_tick_lot=1, base_atoms_per_lot=1)
-        source = {"kind": "pool", "pool": story.pool, "sold": story.coins[0], "bought": story.coins[1], **terms}
-        story.native.add_index(market, [source], every_ms=10, lag_ms=0)
-        return story, lambda: story.native.market(market)["index"]
-
-    def test_p11_the_price_of_so_many_atoms_rounded_down_once(self):
-        story, index = self.index(atoms=10**6, numerator=2, denominator=3)
-        story.native.run(10)
-        assert index() is None  # an empty pool has no price
-        story.act(story.accounts[0], "add_liquidity", 10**9, least=2 * 10**9)
-        story.native.run(20)
-        assert index() == 2 * 10**6 * 2 // 3
-        story.swap(story.accounts[0], 0, 1, 10**7)
-        numerator, denominator = story.told()["prices"][1]
-        story.native.run(30)
-        assert index() == numerator * 10**6 // denominator * 2 // 3
-
-    @pytest.mark.parametrize("form", ["stable", "ranges"])
-    def test_p11_every_form_both_ways(self, form):
-        story = Story(form).fill()
-        story.swap(story.accounts[1], 0, 1, 10**10)
-        story.twin.swap(0, 1, 10**10)
-        for sold in (0, 1):
-            market = story.native.add_spot(3, 0, atoms_per_tick_lot=1, base_atoms_per_lot=1)
-            source = {"kind": "pool", "pool": 0, "sold": story.coins[sold], "bought": story.coins[1 - sold]}
-            story.native.add_oracle(market, [source | {"atoms": 10**9}], every_ms=10)
-            story.native.run(story.native.now_ms + 10)
-            numerator, denominator = story.twin.price(sold, 1 - sold)
-            assert story.native.market(market)["oracle"] == numerator * 10**9 // denominator
-
-    def test_p11_a_factor_multiplies_it(self):
-        story, _ = self.index()
-        story.fill()
-        rate, market = (story.native.add_spot(3, 0, atoms_per_tick_lot=1, base_atoms_per_lot=1) for _ in range(2))
-        story.native.publish(rate, 250, "index")
-        source = {"kind": "pool", "pool": 0, "sold": story.coins[0], "bought": story.coins[1], "atoms": 1_000}
-        story.native.add_oracle(market, [source | {"factor": ("index", rate), "denominator": 1_000}], every_ms=10)
-        story.native.run(10)
-        assert story.native.market(market)["oracle"] == 250
-
-    @pytest.mark.parametrize(
-        ("field", "value"), [("pool", 1), ("sold", 3), ("bought", 3), ("bought", 1), ("atoms", 0), ("atoms", 2**60 + 1), ("pool", None)]
-    )  # fmt: skip
-    def test_u7_a_bad_source_is_named(self, field, value):
-        story = Story("product")
-        market = story.native.add_spot(3, 0, atoms_per_tick_lot=1, base_atoms_per_lot=1)
-        source = {"kind": "pool", "pool": 0, "sold": 1, "bought": 0, "atoms": 5, field: value}
-        with pytest.raises(InputError) as caught:
-            story.native.add_index(market, [source], every_ms=10, lag_ms=0)
-        assert caught.value.field == f"source[0].{field}"
-
-
 def test_y19_a_flash_liquidation_sells_in_the_pool_and_leaves_its_step_as_cause():
     native = _core.World(1)
     usd, coin = native.add_asset(SUPPLY), native.add_asset(SUPPLY)
@@ -519,3 +279,11 @@ def test_y19_a_flash_liquidation_sells_in_the_pool_and_leaves_its_step_as_cause(
     steps = [place for place, row in enumerate(rows_of(native.landmarks())) if row[2] == 6]
     assert native.pool(pool)["cause"] == steps[-1]
     native.check_invariants()
+
+
+def test_the_code_of_the_page_runs():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "pools.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+    test = doctest.DocTestParser().get_doctest(block, {}, "pools.md", "pools.md", 0)
+    said: list[str] = []
+    assert doctest.DocTestRunner().run(test, out=said.append).failed == 0, "".join(said)
