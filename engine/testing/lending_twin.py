@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import InvariantError
 from engine.margin import AccountMode
-from engine.reference.actions import ActionKind, Refusal
+from engine.reference.actions import ActionKind, Refusal, action_of
 from engine.reference.blocks import Blocks, BlockTerms
 from engine.reference.issuers import Issuer, IssuerTerms
 from engine.reference.journal import JournalKind
@@ -25,7 +25,7 @@ from engine.reference.lending_invariants import first_lending_broken, indexes_of
 from engine.reference.lending_world import Acted, LendingWorld
 from engine.reference.policy import Policy
 from engine.reference.pools import ConcentratedPool, ConstantProductPool, StableSwapPool
-from engine.reference.protocols import ProtocolTerms
+from engine.reference.protocols import Entry, ProtocolTerms
 from engine.reference.routes import Route, RouteTerms
 from engine.reference.transfers import TransferReason
 from engine.reference.waterfall import Landmark
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 FORMS = ("aave", "morpho", "comet", "loan")
 _ACTED = ("time_ms", "account", "kind", "target", "atoms", "reason", "paid_atoms", "got_atoms")
 _POOLS = {"product": ConstantProductPool, "stable": StableSwapPool, "ranges": ConcentratedPool}
+_LENDS = (ActionKind.SUPPLY, ActionKind.WITHDRAW, ActionKind.BORROW, ActionKind.REPAY)
 _MARGIN_CALL = 12  # a landmark's native number (G-1)
 
 
@@ -59,10 +60,42 @@ class WatchedLending(WatchedWorld, LendingWorld):
     def apply(self, row: JournalRow) -> None:
         """Apply a row; nothing that must always hold may be broken by it."""
         before = indexes_of(self)
+        entry = self._entry(row)
         super().apply(row)
-        broken = first_lending_broken(self, before)
+        broken = first_lending_broken(self, before) or self._gained(row, entry)
         if broken is not None:
             raise InvariantError(broken, repr(row))
+
+    def _entry(self, row: JournalRow) -> Entry:
+        """Return what the loan of an action has in the reserve that it names."""
+        number = self._reserve(row)
+        return Entry() if number is None else self.lending.loan(_whose(row), row.market).entry(number)
+
+    def _reserve(self, row: JournalRow) -> int | None:
+        is_ours = row.kind == JournalKind.ACTION and row.order_type in _LENDS
+        if not is_ours or row.market >= len(self.lending.protocols):
+            return None
+        return self.lending.find(self.lending.protocols[row.market], action_of(row).asset)
+
+    def _gained(self, row: JournalRow, before: Entry) -> str | None:
+        """Tell whether an account has come out better than it paid, by rounding (Y-5)."""
+        number = self._reserve(row)
+        if number is None:
+            return None
+        after, reserve, done = self._entry(row), self.lending.reserves[number], self.acted[-1]
+        if not reserve.supply_index:
+            return None
+        claims = reserve.claim(after.supply) - reserve.claim(before.supply)
+        owed = reserve.owed(after.debt) - reserve.owed(before.debt)
+        if claims - owed > done.paid - done.got:
+            return f"Y-5: {done} has changed claims by {claims} and debt by {owed}"
+        return None
+
+
+def _whose(row: JournalRow) -> int:
+    """Return whose loan an action is about."""
+    action = action_of(row)
+    return action.party if action.kind is ActionKind.REPAY else action.account
 
 
 class LendingTwin(WaterfallTwin):

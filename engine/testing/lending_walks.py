@@ -233,9 +233,10 @@ class LendingTown:
         held = [asset for asset, (claim, _) in told.items() if claim]
         asset = rng.choice(owed) if owed and rng.random() < 0.95 else rng.choice(assets)
         other = rng.choice(held) if held and rng.random() < 0.95 else rng.choice(assets)
-        if kind is ActionKind.BUY_COLLATERAL:
-            asset, other = USD, rng.choice(assets)
         debt = told.get(asset, (0, 0))[1]
+        if kind is ActionKind.BUY_COLLATERAL:
+            asset, other = USD, rng.choice(assets[1:] or assets)
+            debt = int(self.native.reserve(target, other)["kept"] * self.plan.worth(other))
         atoms = rng.choice((ALL, debt, debt // 2, debt // 7, rng.randint(0, self.plan.size), rng.randint(1, 5)))
         named = {"asset": asset, "other": other, "party": party}
         if rng.random() < 0.2:
@@ -329,6 +330,9 @@ class LendingTown:
         account = rng.choice((*plan.accounts, *plan.accounts, plan.hunter, plan.house, terms.account, *plan.away))
         kind = rng.choice((ActionKind.MINT, ActionKind.MINT, ActionKind.REDEEM, ActionKind.STAKE, ActionKind.UNSTAKE))
         gives = {ActionKind.MINT: terms.backing, ActionKind.UNSTAKE: terms.staked}.get(kind, terms.token)
+        if gives is not None and rng.random() < 0.8:
+            rich = [who for who in (*plan.accounts, plan.hunter) if self.native.balance(who, gives)[0]]
+            account = rng.choice(rich or [account])
         has = 0 if gives is None else self.native.balance(account, gives)[0]
         atoms = rng.choice((has // 50, has // 3, has, has + 1, 0, 1, rng.randint(1, 5 * plan.size)))
         least = rng.choice((0, 0, 0, atoms // 2, atoms + 1))
@@ -366,7 +370,7 @@ class LendingTown:
     def live(self, steps: int) -> list[str]:
         """Let the world live for some steps; return the first differences that one shows."""
         rng = self.rng
-        ways = (*(self.act,) * 5, *(self.hunt,) * 4, *(self.trade,) * 3, self.issue, self.issue, self.carry, self.write)
+        ways = (*(self.act,) * 5, *(self.hunt,) * 4, *(self.trade,) * 3, *(self.issue,) * 3, self.carry, self.carry, self.write)
         for _ in range(steps):
             for _ in range(rng.choice((0, 1, 2, 4))):
                 rng.choice(ways)()

@@ -221,7 +221,7 @@ def _options(rng: random.Random, form: int, *, is_slow: bool) -> dict[str, int]:
         options["left_value_min"] = rng.choice((0, 0, 20))
     elif form == COMET:
         options["store_front_ppm"] = rng.choice((600_000, 0, MILLION))
-        options["target_atoms"] = rng.choice((0, 100, 2**61))
+        options["target_atoms"] = rng.choice((0, 100, 2**61, 2**61))
     elif form == LOAN:
         options["call_ppm"] = rng.choice((600_000, 750_000, 900_000))
         options["liquidation_ppm"] = rng.choice((900_000, 950_000, MILLION))
