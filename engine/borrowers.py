@@ -109,7 +109,7 @@ def bot_columns(market: Market, gas_asset: Any, members: Members) -> dict[str, l
         "every": ("every_ms", _span),
         "scan": ("scan", _whole),
         "flash": ("flash", _whole),
-        "margin": ("margin", lambda value, _: float(value)),
+        "least_gain": ("margin", lambda value, _: float(value)),
         "least_profit": ("least_profit", amount),
         "tip": ("tip_ppm", _ppm(ONE_PPM)),
         "gas_asset_price": ("gas_value", gas_value),
@@ -150,7 +150,7 @@ def _whole(value: Any, _: str) -> int:
     return int(value)
 
 
-BOT_FIELDS = ("every", "scan", "flash", "margin", "least_profit", "tip", "gas_asset_price", "capital")
+BOT_FIELDS = ("every", "least_gain", "least_profit", "tip", "gas_asset_price", "capital", "scan", "flash")
 LOOPER_FIELDS = (
     "every", "loops", "ltv", "slippage", "flee_health", "flee_price", "flee_rate", "keep_health", "share",
 )  # fmt: skip
@@ -195,7 +195,7 @@ class Borrowers(Lenders):
         options : mapping
             `start_ms`, `latency_ms`, `latency_law`, `picture_ms`, `picture_law` of `World.add_agents`.
         **parameters
-            ``scan``, loans that a look goes through; ``flash``; ``margin``, least gain on the last unit, a share;
+            ``scan``, loans that a look goes through; ``flash``; ``least_gain`` on the last unit, a share;
             ``least_profit`` and ``capital``, amounts of the debt; ``tip``, share of the profit; ``gas_asset_price``,
             what a unit of the gas asset is worth in the debt.
 
@@ -210,7 +210,8 @@ class Borrowers(Lenders):
         >>> sim = Simulation(seed=1)
         >>> usde, usdt = (sim.asset(name, decimals=6, supply="1000000000") for name in ("USDe", "USDT"))
         >>> spot = sim.spot("USDe/USDT", usde, usdt, tick="0.0001", lot="1")
-        >>> aave = sim.lending("aave", collateral={"USDe": lending.aave("USDe")}, borrow={"USDT": None})
+        >>> terms = {"USDe": lending.aave("USDe")}
+        >>> aave = sim.lending("aave", collateral=terms, borrow={"USDT": None}, oracle={"USDe": 1})
         >>> accounts = sim.bots("bots", 3, aave, spot, every=uniform("50ms", "200ms"), brings={"USDT": "1000000"})
         >>> sim.bot_states(accounts)[accounts[0]].sent
         0
@@ -268,7 +269,8 @@ class Borrowers(Lenders):
         >>> sim = Simulation(seed=1)
         >>> usde, usdt = (sim.asset(name, decimals=6, supply="1000000000") for name in ("USDe", "USDT"))
         >>> spot = sim.spot("USDe/USDT", usde, usdt, tick="0.0001", lot="1")
-        >>> aave = sim.lending("aave", collateral={"USDe": lending.aave("USDe")}, borrow={"USDT": None})
+        >>> terms = {"USDe": lending.aave("USDe")}
+        >>> aave = sim.lending("aave", collateral=terms, borrow={"USDT": None}, oracle={"USDe": 1})
         >>> sim.act(sim.account("bank", USDT="1000000"), "supply", aave, "1000000 USDT").is_done
         True
         >>> accounts = sim.loopers("loopers", 2, aave, spot, built=True, brings={"USDe": "1000"}, loops=5, ltv="0.8")
@@ -290,7 +292,7 @@ class Borrowers(Lenders):
             for ltv, each in zip(ltvs, loops, strict=True)
         ]
         accounts = self._add_borrowers("looper", name, count, own, where, brings, options or {}, columns)
-        self._declare_loops(own, where, accounts, multiples)
+        self.declare_loops(own, where, accounts, multiples)
         return accounts
 
     def _add_borrowers(
@@ -326,8 +328,8 @@ class Borrowers(Lenders):
         grid = self.assets[asset].grid
         return grid.value(grid.floor_count(value, f"brings.{asset}"))
 
-    def _declare_loops(self, lender: Lender, market: Market, accounts: list[int], multiples: list[Fraction]) -> None:
-        """Let loops stand that were built elsewhere at a price of 1."""
+    def declare_loops(self, lender: Lender, market: Market, accounts: list[int], multiples: list[Fraction]) -> None:
+        """Let loops stand that were built elsewhere at a price of 1; of collateral / equity each has its multiple."""
         base, quote = market.base, market.quote
         assert base is not None
         supplied, borrowed = [], []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.scenario.laws import Law
+from engine.scenario.lender_checks import lenders
 from engine.scenario.liquidation_checks import liquidations
 from engine.scenario.margin_checks import collateral, perpetual
 from engine.scenario.oracle_checks import feed, outages
@@ -41,6 +42,7 @@ REFERENCES = {
     **dict.fromkeys(("account", "rest"), "populations"),
     **dict.fromkeys(("base", "quote", "settle", "brings"), "assets"),
     "venue": "venues",
+    "lender": "lenders",
 }
 
 
@@ -63,7 +65,7 @@ def check_whole(
     list of Problem
     """
     whole = Whole(scenario, names)
-    rules = (assets, markets, collateral, liquidations, oracles, populations, events, supplies, record, parts)
+    rules = (assets, markets, collateral, liquidations, oracles, lenders, populations, events, supplies, record, parts)
     problems = [problem for rule in rules for problem in rule(whole)]
     return problems + [problem for path, data in broken or () for problem in _raw_references(whole, path, data)]
 

@@ -357,6 +357,18 @@ def _crowd(building: Building, crowd: Any) -> None:
     open_crowd(building, crowd)
 
 
+def _bots(building: Building, population: Any) -> None:
+    from engine.scenario.build_lenders import bots
+
+    _add(building, "bot", population, **bots(building, population))
+
+
+def _loopers(building: Building, population: Any) -> None:
+    from engine.scenario.build_lenders import loopers
+
+    _add(building, "looper", population, **loopers(building, population))
+
+
 def _account(_: Building, __: Any) -> None:
     """Do nothing: the account is open, and others act through it."""
 
@@ -375,5 +387,7 @@ BUILDERS: dict[str, Callable[[Building, Any], None]] = {
     "stale": _stale,
     "account": _account,
     "crowd": _crowd,
+    "bots": _bots,
+    "loopers": _loopers,
     "python": _python,
 }

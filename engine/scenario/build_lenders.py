@@ -1,0 +1,116 @@
+"""The lending side of a scenario: blocks, lenders, what is supplied at the start, bots and loopers.
+
+Stands on `engine.scenario.building`. Blocks and lenders are declared behind markets and oracles; what is supplied when
+all accounts are open.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from engine.borrowers import bot_columns, looper_columns
+from engine.errors import InputError
+from engine.loops import loop_multiple
+from engine.scenario.building import told_at, venues_on
+from engine.scenario.lenders import LenderPrice, curve_of, mode_of, rules_of, terms_of
+from engine.schedules import ONE_PPM
+
+if TYPE_CHECKING:
+    from engine.scenario.building import Building
+
+__all__ = ["bots", "declare_lenders", "loopers", "supply"]
+
+
+def declare_lenders(building: Building) -> None:
+    """Give venues their blocks, and open the lenders in the file's order."""
+    for venue in venues_on(building.scenario):
+        if venue.blocks is not None:
+            with told_at("venues", venue.name, "blocks"):
+                said = venue.blocks
+                building.sim.blocks(
+                    building.venues[venue.name],
+                    every=said.every,
+                    gas_asset=building.sim.assets[said.gas_asset],
+                    gas_limit=said.gas_limit,
+                    base_price=said.base_price,
+                    base_least=said.base_least,
+                )
+    for name, lender in building.scenario.lenders.items():
+        if lender.enabled:
+            with told_at("lenders", name):
+                _open(building, name, lender)
+
+
+def _open(building: Building, name: str, lender: Any) -> None:
+    def price(said: Any) -> Any:
+        return (building.markets[said.market], said.series) if isinstance(said, LenderPrice) else said
+
+    building.sim.lending(
+        name,
+        lender.form,
+        venue=building.venues.get(lender.venue or "", 0),
+        collateral={asset: terms_of(said) for asset, said in lender.collateral.items()},
+        borrow={asset: curve_of(said) for asset, said in lender.borrow.items()},
+        oracle={asset: price(said) for asset, said in lender.oracle.items()},
+        stale=lender.stale,
+        modes={mode: mode_of(said) for mode, said in lender.modes.items()},
+        supply_caps=lender.supply_caps,
+        borrow_caps=lender.borrow_caps,
+        kept=lender.kept,
+        accrue_every=lender.accrue_every,
+        sells_on={asset: building.markets[market] for asset, market in lender.sells_on.items()},
+        **rules_of(lender),
+    )
+
+
+def supply(building: Building) -> None:
+    """Let the first accounts of populations supply what the lenders say."""
+    for name, lender in building.scenario.lenders.items():
+        for population, amount in lender.supplied.items() if lender.enabled else ():
+            with told_at("lenders", name, "supplied", population):
+                account, own = building.accounts[population][0], building.sim.lenders[name]
+                asset = building.sim.assets[amount.unit]
+                done = building.sim.act(account, "supply", own, amount.number, asset=asset)
+                if not done.is_done:
+                    raise InputError("supply", "what the lender takes and the account has", done.reason.name)
+
+
+def _members(building: Building, population: Any, fields: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Return the values of the fields that are said, one for each member."""
+    return {
+        field: list(building.members(population, field)) for field in fields if getattr(population, field) is not None
+    }
+
+
+def bots(building: Building, population: Any) -> dict[str, Any]:
+    """Return the columns of liquidation bots."""
+    own, market = building.sim.lenders[population.lender], building.markets[population.on]
+    fields = ("every", "scan", "least_gain", "least_profit", "tip", "gas_asset_price", "capital")
+    columns = bot_columns(market, building.sim.gas_assets.get(own.venue), _members(building, population, fields))
+    return {**columns, "market": market.number, "protocol": own.number}
+
+
+def loopers(building: Building, population: Any) -> dict[str, Any]:
+    """Return the columns of loopers; the loops that are built stand then."""
+    own, market = building.sim.lenders[population.lender], building.markets[population.on]
+    columns: dict[str, Any] = looper_columns(market, _members(building, population, population.DRAWN))
+    if population.built:
+        _publish_openings(building, population.lender)
+        multiples = [
+            loop_multiple(Fraction(ltv, ONE_PPM), loops)
+            for ltv, loops in zip(columns["ltv_ppm"], columns["loops"], strict=True)
+        ]
+        building.sim.declare_loops(own, market, list(building.accounts[population.name]), multiples)
+    return {**columns, "market": market.number, "protocol": own.number, "built": int(population.built)}
+
+
+def _publish_openings(building: Building, name: str) -> None:
+    """Publish the opening price of a series that prices a lender's asset and has not been published (P-14)."""
+    for said in building.scenario.lenders[name].oracle.values():
+        if isinstance(said, LenderPrice):
+            market = building.markets[said.market]
+            state: Any = building.sim.world.market(market.number)
+            opening = building.scenario.markets[said.market].price
+            if state[said.series] is None and opening is not None:
+                building.sim.publish(market, opening, said.series)
