@@ -17,7 +17,7 @@ from engine.exits import ExitSample, exit_sample
 from engine.lenders import Lenders
 from engine.loops import loop_multiple
 from engine.schedules import ONE_PPM, share_ppm, whole
-from engine.units import Amount, Grid
+from engine.units import Amount, Grid, exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -233,6 +233,7 @@ class Borrowers(Lenders):
         *,
         every: object = "1s",
         built: bool = False,
+        built_at: Amount = 1,
         pool: int | None = None,
         brings: Mapping[str, object],
         options: Mapping[str, Any] | None = None,
@@ -249,8 +250,10 @@ class Borrowers(Lenders):
         every : duration
             Pause between two looks while they hold.
         built : bool
-            Their loops stand at the start, as if each step had been bought at 1 elsewhere: the coins come from
-            outside and what was borrowed goes there. Else each builds its own in the market, step by step.
+            Their loops stand at the start, bought elsewhere: the coins come from outside and what was borrowed goes
+            there. Else each builds its own in the market, step by step.
+        built_at : number
+            At which price.
         brings : mapping
             Deposits of each by asset: the token to begin with, and gas.
         **parameters
@@ -292,7 +295,7 @@ class Borrowers(Lenders):
             for ltv, each in zip(ltvs, loops, strict=True)
         ]
         accounts = self._add_borrowers("looper", name, count, own, where, brings, options or {}, columns)
-        self.declare_loops(own, where, accounts, multiples)
+        self.declare_loops(own, where, accounts, multiples, price=built_at)
         return accounts
 
     def _add_borrowers(
@@ -328,10 +331,35 @@ class Borrowers(Lenders):
         grid = self.assets[asset].grid
         return grid.value(grid.floor_count(value, f"brings.{asset}"))
 
-    def declare_loops(self, lender: Lender, market: Market, accounts: list[int], multiples: list[Fraction]) -> None:
-        """Let loops stand that were built elsewhere at a price of 1; of collateral / equity each has its multiple."""
+    def declare_loops(
+        self, lender: Lender, market: Market, accounts: list[int], multiples: list[Fraction], *, price: Amount = 1
+    ) -> None:
+        """Let loops stand that were built elsewhere, each of a multiple of what its account has of the token.
+
+        Parameters
+        ----------
+        lender, market
+            As for `loopers`.
+        accounts : list of int
+            Whose.
+        multiples : list of Fraction
+            Collateral / equity of each, 1 and more.
+        price : number
+            Of a coin when it was bought, in what is borrowed.
+
+        Raises
+        ------
+        InputError
+            The lender refuses some; the others stand.
+
+        Notes
+        -----
+        O(accounts).
+        """
         base, quote = market.base, market.quote
-        assert base is not None
+        if base is None:
+            raise InputError("market", "the spot market of the token", market.name)
+        worth = Fraction(exact(price, "built_at")) * 10**quote.decimals / 10**base.decimals
         supplied, borrowed = [], []
         for account, multiple in zip(accounts, multiples, strict=True):
             own = self.world.balance(account, base.number)[0]
@@ -339,7 +367,7 @@ class Borrowers(Lenders):
             if more:
                 self.world.deposit(account, base.number, more)
             supplied.append(own + more)
-            borrowed.append(more * 10**quote.decimals // 10**base.decimals)
+            borrowed.append(int(more * worth))
         refused = self.world.lend_columns(lender.number, accounts, base.number, supplied, quote.number, borrowed)
         if refused:
             raise InputError("built", "loops that the lender takes: cash, caps and loan-to-value", f"{refused} refused")

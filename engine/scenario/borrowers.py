@@ -64,4 +64,6 @@ class Loopers(_AtLender):
         1.001, description="health that a withdrawal leaves"
     )
     share: DrawnShare = Field(Decimal(1), description="part of what may go that a step of leaving takes")
-    built: bool = Field(False, strict=True, description="their loops stand at the start, bought elsewhere at 1")
+    built: bool = Field(
+        False, strict=True, description="their loops stand at the start, bought elsewhere at the opening price"
+    )

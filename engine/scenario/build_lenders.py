@@ -101,7 +101,8 @@ def loopers(building: Building, population: Any) -> dict[str, Any]:
             loop_multiple(Fraction(ltv, ONE_PPM), loops)
             for ltv, loops in zip(columns["ltv_ppm"], columns["loops"], strict=True)
         ]
-        building.sim.declare_loops(own, market, list(building.accounts[population.name]), multiples)
+        accounts, price = list(building.accounts[population.name]), building.scenario.markets[population.on].price
+        building.sim.declare_loops(own, market, accounts, multiples, price=price or 1)
     return {**columns, "market": market.number, "protocol": own.number, "built": int(population.built)}
 
 

@@ -198,6 +198,8 @@ def at_lender(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
     if population.kind == "bots" and has_blocks != (population.gas_asset_price is not None):
         expected = "what gas is worth, since its venue has blocks" if has_blocks else "nothing: its venue has no blocks"
         yield Problem((*path, "gas_asset_price"), expected, population.gas_asset_price or NOTHING)
+    if population.kind == "loopers" and population.built and not market.price:
+        yield Problem(("markets", population.on, "price"), f"an opening price, at which {path[1]} bought", NOTHING)
     token = market.base_asset
     if population.kind == "loopers" and token not in population.brings:
         yield Problem((*path, "brings"), f"{token} to begin with", ", ".join(population.brings) or NOTHING)
