@@ -671,6 +671,11 @@ class _ContextBase:
     ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]: ...
     def wake_in(self, ms: SupportsIndex) -> None: ...
     def wake_at(self, time_ms: SupportsIndex) -> None: ...
+    def loan(self, account: SupportsIndex, protocol: SupportsIndex) -> dict[str, Any]: ...
+    def loans(self, protocol: SupportsIndex) -> dict[str, list[int]]: ...
+    def reserve(self, protocol: SupportsIndex, asset: SupportsIndex) -> dict[str, Any]: ...
+    def route(self, route: SupportsIndex) -> dict[str, Any]: ...
+    def issuer(self, issuer: SupportsIndex) -> dict[str, Any]: ...
 
 @final
 class Context(_ContextBase):
@@ -911,6 +916,44 @@ class World:
     def margin_units(self) -> ColumnTable: ...
     def bands(self, account: SupportsIndex) -> list[tuple[int, str, int | None, int | None]]: ...
     def risk_counts(self) -> dict[str, int]: ...
+    # pools
+    def add_pool(
+        self,
+        form: str,
+        assets: Sequence[SupportsIndex],
+        *,
+        venue: SupportsIndex = 0,
+        fee_ppm: SupportsIndex = 3000,
+        amplification: SupportsIndex | None = None,
+        scales: Sequence[SupportsIndex] | None = None,
+        sqrt_price: SupportsIndex | None = None,
+        tick_spacing: SupportsIndex | None = None,
+    ) -> int: ...
+    def add_coins(
+        self, account: SupportsIndex, pool: SupportsIndex, amounts: Sequence[SupportsIndex]
+    ) -> tuple[int, int, tuple[int, ...]]: ...
+    def add_range(
+        self,
+        account: SupportsIndex,
+        pool: SupportsIndex,
+        lower: SupportsIndex,
+        upper: SupportsIndex,
+        liquidity: SupportsIndex,
+    ) -> tuple[int, tuple[int, ...]]: ...
+    def remove_range(
+        self,
+        account: SupportsIndex,
+        pool: SupportsIndex,
+        lower: SupportsIndex,
+        upper: SupportsIndex,
+        liquidity: SupportsIndex,
+    ) -> tuple[int, tuple[int, ...], tuple[int, ...]]: ...
+    def pool_quote(
+        self, pool: SupportsIndex, sold: SupportsIndex, bought: SupportsIndex, atoms: SupportsIndex
+    ) -> tuple[int, int]: ...
+    def pool(self, pool: SupportsIndex) -> dict[str, Any]: ...
+    def pool_shares(self, account: SupportsIndex, pool: SupportsIndex) -> int: ...
+    def pool_ranges(self, pool: SupportsIndex) -> list[tuple[int, int, int, int]]: ...
     # what if
     def liquidation_prices(
         self, market: SupportsIndex, *, low_ppm: SupportsIndex = 1000000, high_ppm: SupportsIndex = 1000000
@@ -924,6 +967,43 @@ class World:
         steps: SupportsIndex = 50,
     ) -> ColumnTable: ...
     # holders
+    def add_route(
+        self,
+        asset: SupportsIndex,
+        venue: SupportsIndex,
+        to_venue: SupportsIndex,
+        *,
+        key: str,
+        least_ms: SupportsIndex,
+        law: _Law | None = None,
+        fee_atoms: SupportsIndex = 0,
+        cap_atoms: SupportsIndex = 0,
+        cap_ms: SupportsIndex = 86400000,
+        outages: Sequence[tuple[SupportsIndex, SupportsIndex]] = (),
+    ) -> int: ...
+    def add_issuer(
+        self,
+        backing: SupportsIndex,
+        token: SupportsIndex,
+        *,
+        account: SupportsIndex,
+        venue: SupportsIndex = 0,
+        rate_ppb: SupportsIndex = 1000000000,
+        growth_ppb: SupportsIndex = 0,
+        growth_ms: SupportsIndex = 0,
+        mint_ppm: SupportsIndex = 0,
+        redeem_ppm: SupportsIndex = 0,
+        mint_cap_atoms: SupportsIndex = 0,
+        mint_cap_ms: SupportsIndex = 86400000,
+        redeem_cap_atoms: SupportsIndex = 0,
+        redeem_cap_ms: SupportsIndex = 86400000,
+        listed: Sequence[SupportsIndex] | None = None,
+        staked: SupportsIndex | None = None,
+        cooldown_ms: SupportsIndex = 0,
+        outages: Sequence[tuple[SupportsIndex, SupportsIndex]] = (),
+    ) -> int: ...
+    def route(self, route: SupportsIndex) -> dict[str, Any]: ...
+    def issuer(self, issuer: SupportsIndex) -> dict[str, Any]: ...
     def add_crowd(
         self,
         name: str,
@@ -935,6 +1015,7 @@ class World:
         top_up_state: SupportsIndex = 1,
         top_up_after_ms: SupportsIndex = 0,
         reserve: SupportsIndex | None = None,
+        route: SupportsIndex | None = None,
     ) -> int: ...
     def add_plans(
         self,

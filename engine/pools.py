@@ -1,7 +1,7 @@
 """Pools that stand alone: constant product, StableSwap, liquidity in ranges (rules Z-1 .. Z-15).
 
-Stands on the core. Amounts are atoms of a coin, fees ppm, prices exact ratios of atoms; nothing here is wired into a
-world. `engine.reference.pools` has the same pools as readable programs.
+Stands on the core. Amounts are atoms of a coin, fees ppm, prices exact ratios of atoms. A world has pools of its own
+with the same arithmetic (`World.add_pool`; docs/pools.md). `engine.reference.pools` has them as readable programs.
 
 Promises: a command is carried out whole, or refused with a `PoolReason` and nothing has changed.
 """

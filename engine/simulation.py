@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from engine import _core
 from engine.agents import Agent, ArrayAgent
-from engine.borrowers import Borrowers
 from engine.declared import Asset, Market, Plan
 from engine.errors import InputError
+from engine.issuance import Issuance, Issuer, Route
 from engine.names import AccountNames
 from engine.tables import Tables
 from engine.venue_policies import policy_of
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Asset", "Market", "Plan", "Simulation"]
 
 
-class Simulation(Borrowers):
+class Simulation(Issuance):
     """One run in the making: declare, then `run`, then read.
 
     Parameters
@@ -89,6 +89,8 @@ class Simulation(Borrowers):
         self.settles: dict[int, Asset] = {}
         self.lenders: dict[str, Lender] = {}
         self.gas_assets: dict[int, Asset] = {}
+        self.routes: dict[str, Route] = {}
+        self.issuers: dict[str, Issuer] = {}
         self.plan: Plan | None = None
         self._climb(0, rungs)
         self._liquidate(0, policy)
@@ -269,6 +271,8 @@ class Simulation(Borrowers):
             "settles": dict(self.settles),
             "lenders": dict(self.lenders),
             "gas_assets": dict(self.gas_assets),
+            "routes": dict(self.routes),
+            "issuers": dict(self.issuers),
             "plan": self.plan,
         }
 

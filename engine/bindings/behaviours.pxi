@@ -168,6 +168,18 @@ cdef dict _BEHAVIOURS = {
         _float("lots_ratio", <size_t>&(<Hedge*>NULL).lots_ratio, 1e-12, 1e12, 1.0),
         _int("other_account", <size_t>&(<Hedge*>NULL).other_account, -1, 0x7FFFFFFF, -1),
     )),
+    "pool_arbitrage": (BEHAVIOUR_POOL_ARBITRAGE, sizeof(PoolArbitrage), HEARS_ACTIONS, (
+        _market("market", <size_t>&(<PoolArbitrage*>NULL).market),
+        _int("pool", <size_t>&(<PoolArbitrage*>NULL).pool, 0, 65534),
+        _int("wake_every_ms", <size_t>&(<PoolArbitrage*>NULL).wake_every_ms, 1, _MS_MOST),
+        _float("threshold", <size_t>&(<PoolArbitrage*>NULL).threshold, 0.0, 1e6),
+        _int("atoms_max", <size_t>&(<PoolArbitrage*>NULL).atoms_max, 1, _LOTS_MOST, _LOTS_MOST),
+        _float("slippage", <size_t>&(<PoolArbitrage*>NULL).slippage, 0.0, 1.0, 0.0),
+        _int("tip", <size_t>&(<PoolArbitrage*>NULL).tip, 0, 1 << 40, 0),
+        _int("base", <size_t>&(<PoolArbitrage*>NULL).base, -1, 65535, -1),
+        _int("quote", <size_t>&(<PoolArbitrage*>NULL).quote, -1, 65535, -1),
+        _int("other_account", <size_t>&(<PoolArbitrage*>NULL).other_account, -1, 0x7FFFFFFF, -1),
+    )),
     "shock": (BEHAVIOUR_SHOCK, sizeof(Shock), 0, (
         _market("market", <size_t>&(<Shock*>NULL).market),
         ("side", <size_t>&(<Shock*>NULL).side, FIELD_SIDE, -1, 1, _MISSING),

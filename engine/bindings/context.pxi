@@ -271,6 +271,16 @@ cdef class _ContextBase:
         self.act()
         return self.world.reserve_told(protocol, asset)
 
+    def route(self, route):
+        """Return what a route is and did, as `World.route`."""
+        self.act()
+        return self.world.route_told(route)
+
+    def issuer(self, issuer):
+        """Return what an issuer is and did, as `World.issuer`."""
+        self.act()
+        return self.world.issuer_told(issuer)
+
     cdef uint32_t next_draw(self, State* state):
         """The how-manieth draw of this millisecond comes next."""
         if self.drawn_ms != state.now_ms:

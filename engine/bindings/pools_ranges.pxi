@@ -36,6 +36,40 @@ def sqrt_price_at(tick):
     return pool_integer(range_sqrt(border_int(tick, "tick", -RANGE_TICK_MAX, RANGE_TICK_MAX)))
 
 
+cdef int fill_ranges(RangePool* pool, object sqrt_price, object fee_ppm, object tick_spacing) except -1:
+    """Check what an empty pool is made of, and write it."""
+    cdef object low = pool_integer(range_sqrt(-RANGE_TICK_MAX)), high = pool_integer(range_sqrt(RANGE_TICK_MAX))
+    try:
+        number = -1 if isinstance(sqrt_price, bool) else sqrt_price.__index__()
+    except (AttributeError, TypeError):      # an array of one float has __index__, and it raises
+        number = -1
+    if not low <= number <= high:
+        raise bad_input("sqrt_price", f"an integer between {low} and {high}", sqrt_price)
+    pool.s[0], pool.s[1] = number & 0xFFFFFFFFFFFFFFFF, number >> 64
+    pool.fee_ppm = border_int(fee_ppm, "fee_ppm", 0, POOL_FEE_PPM_MAX)
+    pool.tick_spacing = border_int(tick_spacing, "tick_spacing", 1, RANGE_SPACING_MAX)
+    return 0
+
+
+cdef int border_range(object lower, object upper, int64_t spacing, int64_t* low, int64_t* high) except -1:
+    """The two ticks of a range (Z-14)."""
+    low[0] = border_int(lower, "lower", -RANGE_TICK_MAX, RANGE_TICK_MAX)
+    high[0] = border_int(upper, "upper", -RANGE_TICK_MAX, RANGE_TICK_MAX)
+    if floor_div(low[0], spacing) * spacing != low[0]:
+        raise bad_input("lower", f"a multiple of {spacing}, the tick spacing", low[0])
+    if floor_div(high[0], spacing) * spacing != high[0]:
+        raise bad_input("upper", f"a multiple of {spacing}, the tick spacing", high[0])
+    if low[0] >= high[0]:
+        raise bad_input("upper", f"more than {low[0]}, the lower tick", high[0])
+    return 0
+
+
+cdef tuple range_ratio(RangePool* pool, int sold):
+    """The marginal price of Z-4 at the square root that the pool keeps."""
+    square = pool_integer(wide_joined(pool.s[0], pool.s[1])) ** 2
+    return pool_ratio(1 << 192, square) if sold else pool_ratio(square, 1 << 192)
+
+
 @cython.final
 cdef class ConcentratedPool:
     """Two coins, the liquidity of each owner in ranges of prices (rules Z-11 .. Z-14; Uniswap v3).
@@ -69,18 +103,9 @@ cdef class ConcentratedPool:
     cdef dict slots                # (lower, upper, owner) -> slot of `held`
 
     def __cinit__(self, sqrt_price, fee_ppm=3_000, tick_spacing=60):
-        cdef object low = pool_integer(range_sqrt(-RANGE_TICK_MAX)), high = pool_integer(range_sqrt(RANGE_TICK_MAX))
         slab_init(&self.held, sizeof(RangePosition), 0)
         self.slots = {}
-        try:
-            number = -1 if isinstance(sqrt_price, bool) else sqrt_price.__index__()
-        except (AttributeError, TypeError):      # an array of one float has __index__, and it raises
-            number = -1
-        if not low <= number <= high:
-            raise bad_input("sqrt_price", f"an integer between {low} and {high}", sqrt_price)
-        self.pool.s[0], self.pool.s[1] = number & 0xFFFFFFFFFFFFFFFF, number >> 64
-        self.pool.fee_ppm = border_int(fee_ppm, "fee_ppm", 0, POOL_FEE_PPM_MAX)
-        self.pool.tick_spacing = border_int(tick_spacing, "tick_spacing", 1, RANGE_SPACING_MAX)
+        fill_ranges(&self.pool, sqrt_price, fee_ppm, tick_spacing)
         self.ticks = <RangeTick*>calloc(RANGE_TICKS_MAX, sizeof(RangeTick))
         if self.ticks == NULL:
             raise MemoryError("ConcentratedPool: no memory")
@@ -115,15 +140,7 @@ cdef class ConcentratedPool:
         return self.pool.liquidity
 
     cdef int range_of(self, object lower, object upper, object owner, int64_t* low, int64_t* high, int64_t* whose) except -1:
-        cdef int64_t spacing = self.pool.tick_spacing
-        low[0] = border_int(lower, "lower", -RANGE_TICK_MAX, RANGE_TICK_MAX)
-        high[0] = border_int(upper, "upper", -RANGE_TICK_MAX, RANGE_TICK_MAX)
-        if floor_div(low[0], spacing) * spacing != low[0]:
-            raise bad_input("lower", f"a multiple of {spacing}, the tick spacing", low[0])
-        if floor_div(high[0], spacing) * spacing != high[0]:
-            raise bad_input("upper", f"a multiple of {spacing}, the tick spacing", high[0])
-        if low[0] >= high[0]:
-            raise bad_input("upper", f"more than {low[0]}, the lower tick", high[0])
+        border_range(lower, upper, self.pool.tick_spacing, low, high)
         whose[0] = border_int(owner, "owner", 0, 0x7FFFFFFF)
         return 0
 
@@ -306,8 +323,7 @@ cdef class ConcentratedPool:
         """
         cdef int first = 0, second = 0
         pool_pair(sold, bought, 2, &first, &second)
-        square = self.sqrt_price ** 2
-        return pool_ratio(1 << 192, square) if first else pool_ratio(square, 1 << 192)
+        return range_ratio(&self.pool, first)
 
     def invariant(self):
         """The liquidity of the ranges that hold the price. A swap within its ticks does not change it."""

@@ -3,6 +3,43 @@
 from engine.native.stable_pool cimport *
 
 
+cdef object stable_ratio(StablePool* pool, int first, int second):
+    """Atoms of the second coin for one of the first at the margin, as an exact ratio (Z-4, Z-8); None for an empty pool."""
+    cdef int64_t d = 0
+    cdef int64_t rising[POOL_COINS_MAX]
+    cdef StableCoins coins
+    cdef u128_t term = 0
+    cdef int k
+    if pool.shares == 0:
+        return None
+    stable_coins(pool, &coins)
+    for k in range(coins.count):
+        rising[k] = coins.x[k]
+    stable_sort(rising, coins.count)
+    if stable_invariant(&coins, &d) or stable_term(rising, coins.count, d, &term):
+        raise _invariant_error("Z-7: D does not converge")
+    # Slopes of the curve, ann + term / x, each over the common denominator x * y.
+    x, y, ann, more = <object>coins.x[first], <object>coins.x[second], <object>coins.ann, pool_integer(term)
+    return pool_ratio(y * (ann * x + more) * pool.scales[first], x * (ann * y + more) * pool.scales[second])
+
+
+cdef int fill_stable(StablePool* pool, object amplification, object fee_ppm, object scales) except -1:
+    """Check what an empty pool is made of, and write it."""
+    cdef tuple numbers
+    cdef int coin
+    pool.amplification = border_int(amplification, "amplification", 1, 1_000_000)
+    pool.fee_ppm = border_int(fee_ppm, "fee_ppm", 0, POOL_FEE_PPM_MAX)
+    if not isinstance(scales, (list, tuple)):
+        raise bad_input("scales", "a list or tuple of 2 to 4 integers", type(scales).__name__)
+    numbers = tuple(scales)
+    if not 2 <= len(numbers) <= POOL_COINS_MAX:
+        raise bad_input("scales", "2 to 4 integers, one for each coin", f"{len(numbers)} of them")
+    pool.coin_count = len(numbers)
+    for coin in range(pool.coin_count):
+        pool.scales[coin] = border_int(numbers[coin], f"scales[{coin}]", 1, 1_000_000_000)
+    return 0
+
+
 @cython.final
 cdef class StableSwapPool:
     """Two to four coins that should be worth the same (rules Z-7 .. Z-10; Curve's StableSwap).
@@ -34,18 +71,7 @@ cdef class StableSwapPool:
     cdef StablePool pool
 
     def __cinit__(self, amplification, fee_ppm=400, scales=(1, 1)):
-        cdef tuple numbers
-        cdef int coin
-        self.pool.amplification = border_int(amplification, "amplification", 1, 1_000_000)
-        self.pool.fee_ppm = border_int(fee_ppm, "fee_ppm", 0, POOL_FEE_PPM_MAX)
-        if not isinstance(scales, (list, tuple)):
-            raise bad_input("scales", "a list or tuple of 2 to 4 integers", type(scales).__name__)
-        numbers = tuple(scales)
-        if not 2 <= len(numbers) <= POOL_COINS_MAX:
-            raise bad_input("scales", "2 to 4 integers, one for each coin", f"{len(numbers)} of them")
-        self.pool.coin_count = len(numbers)
-        for coin in range(self.pool.coin_count):
-            self.pool.scales[coin] = border_int(numbers[coin], f"scales[{coin}]", 1, 1_000_000_000)
+        fill_stable(&self.pool, amplification, fee_ppm, scales)
 
     @property
     def amplification(self):
@@ -245,23 +271,9 @@ cdef class StableSwapPool:
         -----
         O(Newton steps).
         """
-        cdef int first = 0, second = 0, k
-        cdef int64_t d = 0
-        cdef int64_t rising[POOL_COINS_MAX]
-        cdef StableCoins coins
-        cdef u128_t term = 0
+        cdef int first = 0, second = 0
         pool_pair(sold, bought, self.pool.coin_count, &first, &second)
-        if self.pool.shares == 0:
-            return None
-        stable_coins(&self.pool, &coins)
-        for k in range(coins.count):
-            rising[k] = coins.x[k]
-        stable_sort(rising, coins.count)
-        if stable_invariant(&coins, &d) or stable_term(rising, coins.count, d, &term):
-            raise _invariant_error("Z-7: D does not converge", repr(self.balances))
-        # Slopes of the curve, ann + term / x, each over the common denominator x * y.
-        x, y, ann, more = <object>coins.x[first], <object>coins.x[second], <object>coins.ann, pool_integer(term)
-        return pool_ratio(y * (ann * x + more) * self.pool.scales[first], x * (ann * y + more) * self.pool.scales[second])
+        return stable_ratio(&self.pool, first, second)
 
     def invariant(self):
         """D in scaled units, by Newton (rule Z-7); 0 for an empty pool. The exact D never falls by a swap."""

@@ -45,7 +45,8 @@ cdef class _WorldAgents(_WorldWhatIf):
         Parameters
         ----------
         kind : str
-            ``maker``, ``noise``, ``point``, ``flow``, ``momentum``, ``arbitrage``, ``value``, ``hedge``, ``bot``, ``looper`` or ``shock`` (rules A-1 .. A-12).
+            ``maker``, ``noise``, ``point``, ``flow``, ``momentum``, ``arbitrage``, ``value``, ``hedge``, ``bot``, ``looper``,
+            ``pool_arbitrage`` or ``shock`` (rules A-1 .. A-13).
         accounts, keys : int or sequence of int, shape (n,)
             Account and `member_key` of each; an account has one agent at most.
         start_ms : int, optional
@@ -112,7 +113,7 @@ cdef class _WorldAgents(_WorldWhatIf):
             self.fill_field(rows, stride, count, field, border_values(value, field[0], count))
         self.complete_rows(behaviour, rows, stride, numbers, parameters)
         for field in fields:
-            if field[2] == FIELD_MARKET and field[0] != "other":
+            if field[2] == FIELD_MARKET and field[0] != "other" and behaviour != BEHAVIOUR_POOL_ARBITRAGE:
                 for i in range(count):
                     self.check_venue(numbers[i], (<uint32_t*>(rows + i * stride + <size_t>field[1]))[0])
         cdef uint32_t laws = state.laws.count
@@ -175,6 +176,8 @@ cdef class _WorldAgents(_WorldWhatIf):
             elif behaviour == BEHAVIOUR_LOOPER:
                 self.complete_lender((<Looper*>(rows + i * stride)).protocol, (<Looper*>(rows + i * stride)).pool,
                                      (<Looper*>(rows + i * stride)).market, numbers[i])
+            elif behaviour == BEHAVIOUR_POOL_ARBITRAGE:
+                self.complete_pool_arbitrage(<PoolArbitrage*>(rows + i * stride), numbers[i])
             elif behaviour == BEHAVIOUR_SHOCK and (<Shock*>(rows + i * stride)).slices_left > (<Shock*>(rows + i * stride)).left_lots:
                 raise bad_input("slices", f"at most the {(<Shock*>(rows + i * stride)).left_lots} lots", (<Shock*>(rows + i * stride)).slices_left)
         return 0
@@ -270,6 +273,29 @@ cdef class _WorldAgents(_WorldWhatIf):
         if row.other_account < 0:
             row.other_account = account
         self.check_venue(self.trader_number(row.other_account, "other_account"), row.other)
+        return 0
+
+    cdef int complete_pool_arbitrage(self, PoolArbitrage* row, uint32_t account) except -1:
+        """A pool at the account's venue that has what a spot market trades, and an account at that market's venue."""
+        cdef State* state = &self.world.state
+        cdef Market* market = market_at(state, row.market)
+        cdef WorldPool* pool
+        if market.kind != MARKET_SPOT:
+            raise bad_input("market", "a spot market", row.market)
+        if row.pool >= <int64_t>state.amm.pools.count:
+            raise bad_input("pool", f"a pool, below {state.amm.pools.count}", row.pool)
+        pool = world_pool_at(&state.amm, <uint32_t>row.pool)
+        row.base = market.base_asset if row.base < 0 else row.base
+        row.quote = market.quote_asset if row.quote < 0 else row.quote
+        if pool_coin(pool, <uint32_t>row.base) < 0:
+            raise bad_input("base", "an asset of the pool", row.base)
+        if pool_coin(pool, <uint32_t>row.quote) < 0 or row.quote == row.base:
+            raise bad_input("quote", "another asset of the pool", row.quote)
+        if pool.venue != account_at(&state.accounts, account).venue:
+            raise bad_input("pool", f"a pool at the account's venue {account_at(&state.accounts, account).venue}", f"pool {row.pool} at venue {pool.venue}")
+        if row.other_account < 0:
+            row.other_account = account
+        self.check_venue(self.trader_number(row.other_account, "other_account"), row.market)
         return 0
 
     cdef int complete_hedge(self, Hedge* row, uint32_t account, set heard) except -1:

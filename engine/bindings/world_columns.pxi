@@ -88,6 +88,8 @@ cdef class _WorldColumns(_WorldMargin):
         for i in range(whom.length):
             if not 0 <= whom_[i] < <int64_t>state.ledger.account_count:
                 raise bad_input(f"accounts[{i}]", f"an account below {state.ledger.account_count}", whom_[i])
+            if account_at(&state.accounts, <uint32_t>whom_[i]).is_closed:
+                raise bad_input(f"accounts[{i}]", "an account that is no pool's", whom_[i])
             if not 1 <= amounts_[i] <= left:
                 raise bad_input(f"atoms[{i}]", f"1 to the {left} atoms that the asset's supply has left", amounts_[i])
             left -= amounts_[i]

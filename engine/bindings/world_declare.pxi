@@ -300,6 +300,8 @@ cdef class _WorldDeclaring(_WorldTables):
         cdef State* state = self.enter()
         cdef uint32_t account_ = self.account_number(account), asset_ = self.asset_number(asset, "asset")
         cdef atoms_t amount = border_int(atoms, "atoms", 1, <int64_t>1 << 61)
+        if account_at(&state.accounts, account_).is_closed:
+            raise bad_input("account", "an account that is no pool's, route's or cooldown's", account)
         cdef int fault = funds_deposit(state, account_, asset_, amount)
         if fault == LEDGER_SUPPLY:
             room = asset_at(&state.ledger, asset_).supply_max - asset_at(&state.ledger, asset_).net_deposits

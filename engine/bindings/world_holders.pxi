@@ -6,7 +6,7 @@ cdef dict _PLANS = {"stop": 0, "dip": PLAN_DIP}
 cdef class _WorldHolders(_WorldAgents):
     """Declare crowds of holders, their plans and their top-ups."""
 
-    def add_crowd(self, name, first, count, *, latency_ms=1, latency_law=None, top_up_state=1, top_up_after_ms=0, reserve=None):
+    def add_crowd(self, name, first, count, *, latency_ms=1, latency_law=None, top_up_state=1, top_up_after_ms=0, reserve=None, route=None):
         """Declare that accounts are the members of a crowd (rule H-1).
 
         Parameters
@@ -23,6 +23,8 @@ cdef class _WorldHolders(_WorldAgents):
             From that state to the money, ms.
         reserve : int, optional
             The account that pays top-ups; without one each pays its isolated positions' from its own balance.
+        route : int, optional
+            The route over which the reserve's money comes, with its delay, fee, cap and outages (rule K-5); without one at once.
 
         Returns
         -------
@@ -51,6 +53,9 @@ cdef class _WorldHolders(_WorldAgents):
         row.reserve = NIL if reserve is None else self.trader_number(reserve, "reserve")
         if row.reserve != NIL and row.reserve - first_ < row.count:
             raise bad_input("reserve", "an account that is none of the crowd", reserve)
+        row.route = NIL if route is None else <uint32_t>border_int(route, "route", 0, <int64_t>state.issuers.routes.count - 1)
+        if row.route != NIL:
+            self.check_route(&row, route)
         row.top_up_first = state.crowds.top_ups.count
         row.law = self.law_slot(latency_law, "latency_law")
         if slab_reserve(&state.crowds.rows, 1):
@@ -58,6 +63,16 @@ cdef class _WorldHolders(_WorldAgents):
         cdef uint32_t number = slab_take(&state.crowds.rows)
         crowd_at(&state.crowds, number)[0] = row
         return number
+
+    cdef int check_route(self, Crowd* row, object route) except -1:
+        """A crowd's route begins at its reserve and ends at its members."""
+        cdef State* state = &self.world.state
+        cdef Route* way = route_at(&state.issuers, row.route)
+        if row.reserve == NIL:
+            raise bad_input("reserve", "an account that pays over the route", None)
+        if account_at(&state.accounts, row.reserve).venue != way.venue or account_at(&state.accounts, row.first).venue != way.to_venue:
+            raise bad_input("route", "a route from the reserve's venue to the members'", route)
+        return 0
 
     cdef uint32_t crowd_number(self, object crowd) except? 0xFFFFFFFF:
         return <uint32_t>border_int(crowd, "crowd", 0, <int64_t>self.world.state.crowds.rows.count - 1)

@@ -1,15 +1,18 @@
 # World, prices: indexes, marks and oracles, and values from outside. What a source may say is in the tables below.
 
+from engine.native.pool_price cimport *
+from engine.native.pools cimport *
+
 cdef dict _SOURCE_KINDS = {
     "mid": SOURCE_MID, "last": SOURCE_LAST, "index": SOURCE_INDEX, "oracle": SOURCE_ORACLE, "twap": SOURCE_TWAP, "path": SOURCE_PATH,
-    "fixed": SOURCE_FIXED,
+    "fixed": SOURCE_FIXED, "pool": SOURCE_POOL,
 }
 cdef dict _FACTOR_KINDS = {name: kind for name, kind in _SOURCE_KINDS.items() if kind < SOURCE_TWAP}
 cdef dict _SERIES = {"index": ORACLE_INDEX, "mark": ORACLE_MARK, "oracle": ORACLE_ORACLE}
 cdef dict _MARK_RULES = {"median": RULE_MARK, "basis": RULE_BASIS, "hyperliquid": RULE_HYPERLIQUID}
 cdef dict _COMBINES = {"mean": RULE_MEAN, "median": RULE_MEDIAN_OF}
 cdef tuple _SOURCE_KEYS = ("kind", "market", "weight", "numerator", "denominator", "growth_ppb", "growth_every_ms", "growth_from_ms", "stale_ms",
-                           "window_ms", "ticks", "time_ms", "price_ticks", "factor")
+                           "window_ms", "ticks", "time_ms", "price_ticks", "factor", "pool", "sold", "bought", "atoms")
 cdef int64_t _RATIO_MOST = 0x7FFFFFFF
 
 
@@ -75,6 +78,23 @@ cdef class _WorldPricing(_WorldDeclaring):
             raise bad_input(field + ".time_ms", "1 to 2**31 rows", times.length)
         return times, prices
 
+    cdef int read_pool(self, object given, str field, Source* row) except -1:
+        """A pool, two of its assets, and how many atoms of the first are priced in the second."""
+        cdef State* state = &self.world.state
+        cdef WorldPool* pool
+        cdef int sold, bought
+        row.market = <uint32_t>border_int(given.get("pool"), field + ".pool", 0, <int64_t>state.amm.pools.count - 1)
+        pool = world_pool_at(&state.amm, row.market)
+        sold = pool_coin(pool, self.asset_number(given.get("sold"), field + ".sold"))
+        bought = pool_coin(pool, self.asset_number(given.get("bought"), field + ".bought"))
+        if sold < 0:
+            raise bad_input(field + ".sold", "an asset of the pool", given.get("sold"))
+        if bought < 0 or bought == sold:
+            raise bad_input(field + ".bought", "another asset of the pool", given.get("bought"))
+        row.sold, row.bought = <uint16_t>sold, <uint16_t>bought
+        row.fixed_ticks = border_int(given.get("atoms", 1000000000), field + ".atoms", 1, POOL_UNIT_MAX)
+        return 0
+
     cdef object read_source(self, object given, str field, time_ms_t window_every_ms, Source* row):
         """Check one source and write it into `row`, its memory empty. Returns the columns of a path, else None."""
         cdef object columns = None
@@ -91,7 +111,7 @@ cdef class _WorldPricing(_WorldDeclaring):
         row.growth_every_ms = border_int(given.get("growth_every_ms", 0), field + ".growth_every_ms", row.growth_ppb > 0, _MS_MOST)
         row.growth_from_ms = border_int(given.get("growth_from_ms", self.world.state.now_ms), field + ".growth_from_ms", 0, TIME_MAX >> 1)
         self.read_factor(given.get("factor"), field + ".factor", row)
-        stale = given.get("stale_ms", 0 if row.kind == SOURCE_MID and row.factor_kind == SOURCE_NONE else None)
+        stale = given.get("stale_ms", 0 if row.kind in (SOURCE_MID, SOURCE_POOL) and row.factor_kind == SOURCE_NONE else None)
         row.stale_ms = -1 if stale is None else border_int(stale, field + ".stale_ms", 0, _MS_MOST)
         row.sent_ticks = row.sampled_ticks = NO_PRICE
         row.seen_ms = -1
@@ -106,6 +126,8 @@ cdef class _WorldPricing(_WorldDeclaring):
             row.point_count = <uint32_t>(<Column>columns[0]).length
         elif row.kind == SOURCE_FIXED:
             row.fixed_ticks = border_int(given.get("ticks"), field + ".ticks", 1, PRICE_MOST)
+        elif row.kind == SOURCE_POOL:
+            self.read_pool(given, field, row)
         return columns
 
     cdef list read_sources(self, object given, time_ms_t window_every_ms, Oracle* draft, Source* rows, bint needs_one):
@@ -242,8 +264,8 @@ cdef class _WorldPricing(_WorldDeclaring):
         market : int
             Whose index.
         source : int or sequence of mapping
-            The market whose mid is taken; or up to 32 sources, each with ``kind`` (``mid, last, index, oracle, twap, path, fixed``) and, as its kind
-            needs them, ``market``, ``window_ms`` (twap), ``ticks`` (fixed), ``time_ms`` and ``price_ticks`` (path: int64 columns); further
+            The market whose mid is taken; or up to 32 sources, each with ``kind`` (``mid, last, index, oracle, twap, path, fixed, pool``) and, as its kind
+            needs them, ``pool``, ``sold``, ``bought`` and ``atoms`` (10**9; what a pool prices in the asset bought), ``market``, ``window_ms`` (twap), ``ticks`` (fixed), ``time_ms`` and ``price_ticks`` (path: int64 columns); further
             ``weight`` (1), ``numerator`` and ``denominator`` (to this market's ticks), ``growth_ppb`` each ``growth_every_ms`` from
             ``growth_from_ms`` on, ``factor`` ``(kind, market)``, ``stale_ms`` (None: no limit; left out: 0 of a mid without a factor, else none).
         every_ms, lag_ms : int

@@ -62,7 +62,7 @@ cdef void map_note(State* state, Table* table, WhatIfRange* area, Market* market
         map_add(table, map_row(area, found.above_ticks), found.above_atoms)
 
 
-cdef class _WorldWhatIf(_WorldLending):
+cdef class _WorldWhatIf(_WorldIssuers):
     """Ask what would be liquidated at which price; nothing changes."""
 
     cdef int whatif_range(self, object market, object low_ppm, object high_ppm, object steps, WhatIfRange* area) except -1:

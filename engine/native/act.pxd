@@ -2,7 +2,7 @@
 #
 #   action -> its target's file -> done, or refused with a reason -> journal, actions table
 #
-# Stands on: flash (and with it lending, pools), issue.
+# Stands on: flash (and with it lending, pools), issue, route.
 
 from engine.native.types cimport *
 from engine.native.actions cimport *
@@ -17,6 +17,7 @@ from engine.native.market cimport *
 from engine.native.pool_act cimport *
 from engine.native.pools cimport *
 from engine.native.recorder cimport *
+from engine.native.route cimport *
 from engine.native.rows cimport *
 from engine.native.state cimport *
 

@@ -42,7 +42,7 @@ cdef struct Crowd:
     uint32_t top_up_count
     uint32_t top_up_state        # boundaries that a unit stands beyond, at least, for a top-up
     uint32_t reserve             # account that pays them, NIL: each from its own balance (isolated margin)
-    uint32_t pad
+    uint32_t route               # over which the reserve's money comes (K-5), NIL at once
 
 cdef struct Crowds:
     Slab rows                    # Crowd, ascending by account

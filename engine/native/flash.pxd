@@ -61,6 +61,7 @@ cdef inline outlined_int flash_act(State* state, Action* action, ActionResult* o
         spend(state, MOVEMENT_LENDING, protocol.account, action.account, action.asset, plan.seizure.repaid)
         loan_execute(state, &plan, action.account, action.cause, out)
         pool_swap(state, action.account, action.pool, action.other, action.asset, out.got, 0, out.landmark, &got)
+        spend(state, MOVEMENT_LENDING, action.account, protocol.account, action.asset, plan.seizure.repaid)
         out.got = got - plan.seizure.repaid
     loan_done(state, slot, owed_reserve, held_reserve, reason == ACTION_DONE)
     return reason

@@ -2,14 +2,17 @@
 #
 #   mark reaches a plan's price -> due (phase 4) -> order over the member's link, cause = the publication -> phase 8
 #   unit stands beyond a boundary -> EVENT_TOP_UP after a delay (phase 1) -> reserve pays -> unit looks again
+#                                                                         -> over a route (K-5) -> EVENT_ARRIVAL -> unit looks again
 #
-# Stands on: venue, funds, agent. The margin check calls it: `holders_take` parts plans from units, `holders_fire` acts when all changes of
+# Stands on: venue, funds, agent, act. The margin check calls it: `holders_take` parts plans from units, `holders_fire` acts when all changes of
 # the millisecond are made, `holder_stands` hears of each unit that has come to stand worse. An account in liquidation does nothing.
 
 from libc.stdlib cimport qsort
 from libc.string cimport memset
 
 from engine.native.types cimport *
+from engine.native.act cimport *
+from engine.native.actions cimport *
 from engine.native.arith cimport *
 from engine.native.agent cimport agent_send
 from engine.native.book cimport NO_PRICE
@@ -17,6 +20,7 @@ from engine.native.crowd cimport *
 from engine.native.funds cimport *
 from engine.native.health cimport *
 from engine.native.ledger cimport *
+from engine.native.issuers cimport *
 from engine.native.link cimport *
 from engine.native.market cimport *
 from engine.native.orders cimport *
@@ -24,6 +28,7 @@ from engine.native.risk cimport *
 from engine.native.rng cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
+from engine.native.transit cimport *
 from engine.native.triggers cimport *
 from engine.native.unit cimport *
 from engine.native.venue cimport *
@@ -151,21 +156,78 @@ cdef inline int top_up_pay(State* state, TopUp* top_up, slot_t slot, uint32_t re
     return fault
 
 
-# A top-up has come (phase 1). While the unit stands as badly the next one follows, as long as there are more. O(markets of the account).
-cdef inline void top_up_arrives(State* state, uint32_t row, slot_t slot) noexcept nogil:
+# Send a top-up over its crowd's route, as a transfer of the reserve (K-5). 0 if it is on its way. O(markets of the reserve).
+cdef inline int top_up_send(State* state, uint32_t row, slot_t slot, Crowd* crowd) noexcept nogil:
+    cdef Route* route = route_at(&state.issuers, crowd.route)
+    cdef Action action
+    cdef ActionResult result
+    if route.asset != unit_of_state(state, slot).asset:
+        return 1
+    memset(&action, 0, sizeof(Action))
+    action.kind = ACTION_TRANSFER
+    action.agent = action.next = NIL
+    action.account = crowd.reserve
+    action.party = top_up_at(&state.crowds, row).account
+    action.target = crowd.route
+    action.asset = <uint16_t>route.asset
+    action.atoms = top_up_at(&state.crowds, row).atoms
+    act(state, &action, &result)
+    note_action(state, &action, &result, 0)
+    if result.reason:
+        return 1
+    transit_at(&state.issuers, route.way.last).top_up = row
+    transit_at(&state.issuers, route.way.last).unit = slot
+    top_up_at(&state.crowds, row).is_coming = 1
+    return 0
+
+
+# A top-up has been paid. While the unit stands as badly the next one follows, as long as there are more. O(markets of the account).
+cdef inline void top_up_paid(State* state, uint32_t row, slot_t slot, Crowd* crowd) noexcept nogil:
     cdef TopUp* top_up = top_up_at(&state.crowds, row)
-    cdef Crowd* crowd = crowd_at(&state.crowds, crowd_find(&state.crowds, top_up.account))
-    cdef Unit* unit = unit_of_state(state, slot)
     cdef Health health
-    top_up.is_coming = 0
-    if unit.liquidation or account_at(&state.accounts, top_up.account).liquidation:
-        return
-    if top_up_pay(state, top_up, slot, crowd.reserve):
-        state.crowds.missing_count += 1
-        return
     top_up.left -= 1
     state.crowds.top_up_count += 1
     unit_health(state, slot, &health)
     if top_up.left and health.is_known and ladder_state(rules_of(state, top_up.account), &health) >= crowd.top_up_state:
         top_up.is_coming = 1
         venue_schedule(state, state.now_ms + crowd.top_up_after_ms, PHASE_EXTERNAL, EVENT_TOP_UP, row, slot, 0)
+
+
+cdef inline bint top_up_is_late(State* state, TopUp* top_up, slot_t slot) noexcept nogil:
+    """Nothing comes to an account in liquidation."""
+    return unit_of_state(state, slot).liquidation or account_at(&state.accounts, top_up.account).liquidation
+
+
+# A top-up has come (phase 1), or leaves for its route. O(markets of the account and the reserve).
+cdef inline void top_up_arrives(State* state, uint32_t row, slot_t slot) noexcept nogil:
+    cdef TopUp* top_up = top_up_at(&state.crowds, row)
+    cdef Crowd* crowd = crowd_at(&state.crowds, crowd_find(&state.crowds, top_up.account))
+    top_up.is_coming = 0
+    if top_up_is_late(state, top_up, slot):
+        return
+    if crowd.route != NIL:
+        if top_up_send(state, row, slot, crowd):
+            state.crowds.missing_count += 1
+    elif top_up_pay(state, top_up, slot, crowd.reserve):
+        state.crowds.missing_count += 1
+    else:
+        top_up_paid(state, row, slot, crowd)
+
+
+# What was on its way arrives (phase 8); a top-up goes on from there: into the margin of an isolated position, unless it comes too late.
+# O(markets of the receiver).
+cdef inline void holder_receives(State* state, slot_t slot) noexcept nogil:
+    cdef Transit transit = transit_at(&state.issuers, slot)[0]
+    cdef TopUp* top_up
+    cdef slot_t holding
+    transit_arrives(state, slot)
+    if transit.top_up == NIL:
+        return
+    top_up = top_up_at(&state.crowds, transit.top_up)
+    top_up.is_coming = 0
+    if top_up_is_late(state, top_up, transit.unit):
+        return
+    holding = unit_of_state(state, transit.unit).holding
+    if holding != NIL:
+        funds_margin(state, top_up.account, holding_at(&state.accounts, holding).market, transit.atoms)
+    top_up_paid(state, transit.top_up, transit.unit, crowd_at(&state.crowds, crowd_find(&state.crowds, top_up.account)))

@@ -10,6 +10,7 @@ from engine.native.arith cimport *
 from engine.native.book cimport NO_PRICE
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.pools cimport Pools
 from engine.native.prices cimport *
 from engine.native.sources cimport *
 
@@ -17,13 +18,13 @@ cdef enum:
     OUTLIERS_FROM = 3            # with two sources nobody can say which one is wrong
 
 
-cdef inline void sources_read(Feeds* feeds, Market* markets, Oracle* oracle, time_ms_t now_ms, Reading* readings) noexcept nogil:
+cdef inline void sources_read(Feeds* feeds, Market* markets, Pools* pools, Oracle* oracle, time_ms_t now_ms, Reading* readings) noexcept nogil:
     """Read every source of an oracle."""
     cdef uint32_t i
     cdef Source* source
     for i in range(oracle.source_count):
         source = source_at(feeds, oracle.source_first + i)
-        readings[i].ticks = source_read(feeds, markets, source, now_ms)
+        readings[i].ticks = source_read(feeds, markets, pools, source, now_ms)
         readings[i].weight = source.weight
 
 
@@ -78,8 +79,8 @@ cdef inline int64_t clamped(Oracle* oracle, int64_t value) noexcept nogil:
 
 # Who moved it (P-15): of a median the source that it equals, of a mean the one that pulled most in the publication's direction since
 # the last one, else the heaviest. `raw` is the value before clamp and floor. Every source is marked as sampled. O(sources).
-cdef inline Mover index_mover(Feeds* feeds, Market* markets, Oracle* oracle, const Reading* readings, bint is_median, int64_t raw,
-                              int64_t value, time_ms_t now_ms) noexcept nogil:
+cdef inline Mover index_mover(Feeds* feeds, Market* markets, Pools* pools, Oracle* oracle, const Reading* readings, bint is_median,
+                              int64_t raw, int64_t value, time_ms_t now_ms) noexcept nogil:
     cdef int64_t published = published_ticks(&markets[oracle.market], oracle.kind), pull, strongest = 0, heaviest = 0
     cdef Mover each, chosen = mover_nobody()
     cdef bint is_chosen = 0
@@ -87,7 +88,7 @@ cdef inline Mover index_mover(Feeds* feeds, Market* markets, Oracle* oracle, con
     cdef uint32_t i
     for i in range(oracle.source_count):
         source = source_at(feeds, oracle.source_first + i)
-        each = source_mover(markets, source, published, value, now_ms)
+        each = source_mover(markets, pools, source, published, value, now_ms)
         if readings[i].ticks == NO_PRICE or (is_median and is_chosen):
             continue
         pull = 0 if source.sent_ticks == NO_PRICE else readings[i].weight * (readings[i].ticks - source.sent_ticks)
@@ -105,10 +106,10 @@ cdef inline Mover index_mover(Feeds* feeds, Market* markets, Oracle* oracle, con
 
 
 # Sample an index or oracle series (P-12). 0 if no source counts. `readings` are left as they were used. O(sources^2).
-cdef inline bint index_sample(Feeds* feeds, Market* markets, Oracle* oracle, time_ms_t now_ms, Reading* readings, Publication* out) noexcept nogil:
+cdef inline bint index_sample(Feeds* feeds, Market* markets, Pools* pools, Oracle* oracle, time_ms_t now_ms, Reading* readings, Publication* out) noexcept nogil:
     cdef int64_t raw
     cdef bint is_median = oracle.rule == RULE_MEDIAN_OF
-    sources_read(feeds, markets, oracle, now_ms, readings)
+    sources_read(feeds, markets, pools, oracle, now_ms, readings)
     raw = outliers_leave(oracle, readings)
     if raw != NO_PRICE:
         is_median = 1
@@ -117,5 +118,5 @@ cdef inline bint index_sample(Feeds* feeds, Market* markets, Oracle* oracle, tim
     else:
         raw = reading_mean(readings, oracle.source_count)
     out.price_ticks = NO_PRICE if raw == NO_PRICE else clamped(oracle, raw)
-    out.mover = index_mover(feeds, markets, oracle, readings, is_median, raw, out.price_ticks, now_ms)
+    out.mover = index_mover(feeds, markets, pools, oracle, readings, is_median, raw, out.price_ticks, now_ms)
     return raw != NO_PRICE

@@ -18,14 +18,14 @@ from engine.native.agents.maker cimport *
 from engine.native.agents.momentum cimport *
 from engine.native.agents.noise cimport *
 from engine.native.agents.point cimport *
+from engine.native.agents.pool_arbitrage cimport *
 from engine.native.agents.shock cimport *
 from engine.native.agents.value cimport *
 from engine.native.backstop cimport *
 from engine.native.columns cimport *
 from engine.native.funding cimport *
-from engine.native.holders cimport top_up_arrives
+from engine.native.holders cimport holder_receives, top_up_arrives
 from engine.native.interest cimport *
-from engine.native.issue cimport transit_arrives
 from engine.native.link cimport *
 from engine.native.margin_check cimport *
 from engine.native.liquidation cimport *
@@ -185,6 +185,8 @@ cdef inline void agent_wake(State* state, uint32_t number, uint32_t token) noexc
         bot_wake(state, number)
     elif behaviour == BEHAVIOUR_LOOPER:
         looper_wake(state, number)
+    elif behaviour == BEHAVIOUR_POOL_ARBITRAGE:
+        pool_arbitrage_wake(state, number)
     elif behaviour == BEHAVIOUR_SHOCK:
         shock_fire(state, number)
     else:
@@ -209,6 +211,8 @@ cdef inline void agent_hear(State* state, slot_t slot) noexcept nogil:
         bot_hear(state, notice)
     elif behaviour == BEHAVIOUR_LOOPER:
         looper_hear(state, notice)
+    elif behaviour == BEHAVIOUR_POOL_ARBITRAGE:
+        pool_arbitrage_hear(state, notice)
     notice_done(state, slot)
 
 
@@ -301,7 +305,7 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
     elif event.kind == EVENT_SALE:
         sale_step(state, event.a)
     elif event.kind == EVENT_ARRIVAL:
-        transit_arrives(state, event.a)
+        holder_receives(state, event.a)
     elif event.kind == EVENT_SAMPLE:
         record_sample(state, event.a, event.b)
     else:

@@ -190,10 +190,11 @@ cdef inline void entry_wait(State* state, Entry* entry, int side, int64_t at, sl
         state.fault = FAULT_NO_MEMORY
 
 
-# A trigger on an index, which only rises. A ppm of it is part of the slack, so that it may always move within the one it stands in.
+# A trigger on an index, which only rises. A ppm of it is part of the slack, so that it may move within the one it stands in; without a
+# budget any step may matter, and the next one is looked at.
 cdef inline void index_wait(State* state, Entry* entry, int series, Wide index, atoms_t budget, Stakes* stakes, slot_t loan) noexcept nogil:
     cdef int64_t ppm = index_ppm(index), far
-    far = floor_div(box_part(ppm, budget, stakes.pull, stakes.has_products), INDEX_SHARE) + 1
+    far = floor_div(box_part(ppm, budget, stakes.pull, stakes.has_products), INDEX_SHARE) + 1 if budget else 0
     if ppm + far < TRIGGER_NONE_UP and trigger_set(&state.lending.triggers, &entry.index_trigger[series - LOAN_DEBT], 3 * entry.reserve + series,
                                                    TRIGGER_RISE, <int32_t>(ppm + far), loan):
         state.fault = FAULT_NO_MEMORY
@@ -281,6 +282,16 @@ cdef inline void loan_prune(State* state, slot_t slot) noexcept nogil:
         slab_give(&state.lending.entries, at)
 
 
+# A loan that owes nothing is free, whatever prices are known. Whether it does. O(entries).
+cdef inline bint loan_settled(State* state, slot_t slot) noexcept nogil:
+    if loan_owes(state, loan_at(&state.lending, slot)):
+        return 0
+    loan_at(&state.lending, slot).level = 0
+    work_leave(state, slot)
+    loan_disarm(state, slot)
+    return 1
+
+
 # An action has changed a loan: its level now, and its triggers, in the same event. One that stands worse than before is left to the
 # next check of phase 4, which says why. O(entries).
 cdef inline outlined_int loan_wrote(State* state, slot_t slot) noexcept nogil:
@@ -289,6 +300,8 @@ cdef inline outlined_int loan_wrote(State* state, slot_t slot) noexcept nogil:
     cdef LendingHealth health
     cdef uint32_t level
     loan_prune(state, slot)
+    if loan_settled(state, slot):
+        return 0
     if loan_health(state, loan, 0, &health):
         loan_arm(state, slot)
         return 0

@@ -168,6 +168,8 @@ cdef inline bint loan_look(State* state, slot_t slot, Slab* changes) noexcept no
     cdef LendingHealth health
     cdef uint32_t level
     state.lending.check_count += 1
+    if loan_settled(state, slot):
+        return 0
     if loan_health(state, loan, 0, &health):
         loan_arm(state, slot)
         return 0

@@ -78,7 +78,8 @@ cdef inline int loan_plan(State* state, slot_t slot, uint32_t owed_reserve, uint
         return REFUSED_UNKNOWN_PRICE
     if health.debt_value == 0 or health_compare(&health, LENDING_MILLION) >= 0:
         return REFUSED_HEALTHY
-    if plan.owed_entry == NIL or plan.held_entry == NIL or counts.threshold_ppm == 0:
+    if plan.owed_entry == NIL or plan.held_entry == NIL or counts.threshold_ppm == 0 \
+            or entry_at(&state.lending, plan.owed_entry).scaled_debt == 0 or entry_at(&state.lending, plan.held_entry).scaled_supply == 0:
         return REFUSED_NOTHING
     plan.owed.atoms = entry_owed(state, entry_at(&state.lending, plan.owed_entry))
     plan.held.atoms = entry_claim(state, entry_at(&state.lending, plan.held_entry))

@@ -119,6 +119,7 @@ cdef inline void sale_settles(State* state, uint32_t number) noexcept nogil:
     cdef atoms_t fetched = balance_at(&state.ledger, protocol.seller, quote).atoms, unsold = balance_at(&state.ledger, protocol.seller, reserve.asset).atoms, paid = 0
     protocol.sold = NIL
     venue_journal(state, JOURNAL_SALE, number, <int32_t>loan.account, 0, -1, 0, 0, 0, 0)
+    reserve_accrue(state, protocol.sold_reserve)
     loan_accrue(state, slot)
     at = entry_open(state, slot, protocol.sold_reserve)
     if at == NIL:
@@ -141,16 +142,22 @@ cdef inline void sale_settles(State* state, uint32_t number) noexcept nogil:
             return
         spend(state, MOVEMENT_LENDING, protocol.seller, loan.account, quote, fetched - paid)
     protocol.liquidation_count += 1
+    reserve_rerate(state, protocol.sold_reserve)
     loan_rerate(state, slot)
     loan_wrote(state, slot)
     if loan.is_working:                  # the next one's turn
         work_leave(state, slot)
         work_join(state, slot)
-    loans_queue(state)
 
 
 # A step of a protocol's forced sale (phase 5). O(loans that have recovered, entries).
 cdef inline void sale_step(State* state, uint32_t number) noexcept nogil:
+    sale_goes_on(state, number)
+    loans_queue(state)                   # interest may have made others due
+
+
+cdef inline void sale_goes_on(State* state, uint32_t number) noexcept nogil:
+    """Settle what was sent, and sell what comes next."""
     cdef Protocol* protocol = protocol_at(&state.lending, number)
     cdef LendingHealth health
     cdef slot_t slot

@@ -115,7 +115,7 @@ cdef struct Account:
     uint32_t agent               # who is told of its fills, NIL nobody (N-4)
     uint16_t venue               # where it stands
     uint8_t mode                 # AccountMode (risk.pxd)
-    uint8_t pad
+    uint8_t is_closed            # a pool's, a route's, a cooldown's: it holds what that says, nothing comes or goes by another way (Z-16, K-1)
     slot_t units                 # its first Unit, NIL none
     slot_t loans                 # its first Loan, NIL none (loans.pxd)
 

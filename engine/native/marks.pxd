@@ -13,6 +13,7 @@ from engine.native.averages cimport *
 from engine.native.book cimport NO_PRICE, book_best
 from engine.native.lineage cimport *
 from engine.native.market cimport *
+from engine.native.pools cimport Pools
 from engine.native.prices cimport *
 from engine.native.sources cimport *
 from engine.native.indexes cimport *
@@ -86,7 +87,7 @@ cdef inline uint32_t mark_of_basis(Oracle* oracle, Market* market, time_ms_t now
     return 3
 
 
-cdef inline uint32_t mark_of_hyperliquid(Feeds* feeds, Market* markets, Oracle* oracle, Market* market, time_ms_t now_ms,
+cdef inline uint32_t mark_of_hyperliquid(Feeds* feeds, Market* markets, Pools* pools, Oracle* oracle, Market* market, time_ms_t now_ms,
                                          Reading* each, Reading* others) noexcept nogil:
     """Oracle with its average basis, own touch, other perpetuals; with one of them missing the average touch (P-10)."""
     cdef int i, there = 0
@@ -94,7 +95,7 @@ cdef inline uint32_t mark_of_hyperliquid(Feeds* feeds, Market* markets, Oracle* 
     if market.oracle_ticks != NO_PRICE and oracle.basis_ema.weight:
         each[0].ticks = market.oracle_ticks + ema_value(&oracle.basis_ema)
     each[1].ticks = touch_median(market)
-    sources_read(feeds, markets, oracle, now_ms, others)
+    sources_read(feeds, markets, pools, oracle, now_ms, others)
     each[2].ticks = reading_median(others, oracle.source_count)
     for i in range(3):
         there += each[i].ticks != NO_PRICE
@@ -119,7 +120,7 @@ cdef inline Mover component_mover(Oracle* oracle, Market* market, uint32_t i, in
 
 
 # Sample a mark. 0 if no component exists. O(sources^2).
-cdef inline bint mark_sample(Feeds* feeds, Market* markets, Oracle* oracle, time_ms_t now_ms, Publication* out) noexcept nogil:
+cdef inline bint mark_sample(Feeds* feeds, Market* markets, Pools* pools, Oracle* oracle, time_ms_t now_ms, Publication* out) noexcept nogil:
     cdef Reading each[COMPONENTS_MOST]
     cdef Reading others[SOURCES_MOST]
     cdef Market* market = &markets[oracle.market]
@@ -129,7 +130,7 @@ cdef inline bint mark_sample(Feeds* feeds, Market* markets, Oracle* oracle, time
     if oracle.rule == RULE_BASIS:
         count = mark_of_basis(oracle, market, now_ms, each)
     elif oracle.rule == RULE_HYPERLIQUID:
-        count = mark_of_hyperliquid(feeds, markets, oracle, market, now_ms, each, others)
+        count = mark_of_hyperliquid(feeds, markets, pools, oracle, market, now_ms, each, others)
     else:
         count = mark_of_three(market, each)
     for i in range(count):
@@ -141,7 +142,7 @@ cdef inline bint mark_sample(Feeds* feeds, Market* markets, Oracle* oracle, time
     touch = touch_sample(market, market.mark_ticks, value, now_ms)
     last = last_sample(market, market.mark_ticks, value, now_ms)
     if oracle.rule == RULE_HYPERLIQUID:
-        other = index_mover(feeds, markets, oracle, others, 1, each[2].ticks, value, now_ms)
+        other = index_mover(feeds, markets, pools, oracle, others, 1, each[2].ticks, value, now_ms)
     out.mover = touch
     for i in range(count):
         if each[i].ticks == value:

@@ -27,9 +27,9 @@ cdef enum OpeningFault:
 
 
 cdef inline bint is_trader(State* state, uint32_t account) noexcept nogil:
-    """Whether an account is there and is none of a venue's own (V-7)."""
+    """Whether an account is there and is none of a venue's own (V-7), nor a pool's or route's (Z-16, K-1)."""
     cdef uint32_t i
-    if account >= state.ledger.account_count or account < SYSTEM_ACCOUNTS:
+    if account >= state.ledger.account_count or account < SYSTEM_ACCOUNTS or account_at(&state.accounts, account).is_closed:
         return 0
     for i in range(1, state.venues.count):
         if account - venue_at(state, i).accounts < SYSTEM_ACCOUNTS:

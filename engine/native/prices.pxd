@@ -33,9 +33,10 @@ cdef enum SourceKind:
     SOURCE_LAST = 2
     SOURCE_INDEX = 3
     SOURCE_ORACLE = 4
-    SOURCE_TWAP = 5              # these three are no factors
+    SOURCE_TWAP = 5              # these and the pool are no factors
     SOURCE_PATH = 6
     SOURCE_FIXED = 7
+    SOURCE_POOL = 8              # a pool's marginal price
 
 cdef enum:
     SOURCES_MOST = 32            # of an oracle
@@ -51,7 +52,7 @@ cdef struct Source:
     time_ms_t growth_every_ms    # each such interval, 0 = never
     time_ms_t growth_from_ms     # the first of which begins here
     time_ms_t stale_ms           # older values are left out, -1 = none is
-    int64_t fixed_ticks
+    int64_t fixed_ticks          # FIXED; POOL: atoms of the coin sold that it prices
     int64_t seen_ticks           # last value that was there, before the ratio
     time_ms_t seen_ms            # of when it is, -1 = none yet
     int64_t sent_ticks           # its value in the last publication, NO_PRICE before
@@ -60,13 +61,14 @@ cdef struct Source:
     time_ms_t sampled_ms         # when
     Mover sampled_mover          # who moved it
     uint32_t kind                # SourceKind
-    uint32_t market
+    uint32_t market              # POOL: the pool
     uint32_t factor_kind         # SourceKind of the factor, SOURCE_NONE = 1
     uint32_t factor_market
     uint32_t point_first         # PATH: its points
     uint32_t point_count
     uint32_t point_next          # the first one that lies ahead
-    uint32_t pad
+    uint16_t sold                # POOL: its coins
+    uint16_t bought
 
 # One value of an outside path: it holds from its time on. Of outages (P-16) the ticks are 1 where a window begins and 0 where it ends.
 cdef struct PathPoint:

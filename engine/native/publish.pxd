@@ -170,8 +170,8 @@ cdef inline bint oracle_sample(State* state, Oracle* oracle, Publication* sample
     sample.market = oracle.market
     sample.kind = oracle.kind
     if oracle.kind == ORACLE_MARK:
-        return mark_sample(&state.feeds, markets, oracle, state.now_ms, sample)
-    if not index_sample(&state.feeds, markets, oracle, state.now_ms, readings, sample) \
+        return mark_sample(&state.feeds, markets, &state.amm, oracle, state.now_ms, sample)
+    if not index_sample(&state.feeds, markets, &state.amm, oracle, state.now_ms, readings, sample) \
             or not is_worth_publishing(oracle, sample.price_ticks, state.now_ms):
         return 0
     sources_sent(&state.feeds, oracle, readings)

@@ -207,6 +207,22 @@ cdef inline void range_cross(const RangePool* pool, RangeTick* tick, const Range
         tick.outside[coin][0], tick.outside[coin][1] = wide_low(turned), wide_high(turned)
 
 
+cdef inline bint range_falls_on(const RangePool* pool, const RangeWalk* walk, int64_t liquidity) noexcept nogil:
+    """Whether what is left takes s below where it stands, with the liquidity that is active there."""
+    cdef int64_t after_fee = pool_part(walk.remaining, POOL_ONE_PPM - pool.fee_ppm, POOL_ONE_PPM, False)
+    return liquidity == 0 or range_fallen(walk.s, liquidity, after_fee) < walk.s
+
+
+cdef inline void range_keep_rest(RangeWalk* walk) noexcept nogil:
+    """What is left moves nothing: all of it is fee where s stands."""
+    cdef u128_t wide = 0
+    if walk.liquidity > 0:
+        u128_mul_div(<u128_t>walk.remaining << 64, 1, <u128_t>walk.liquidity, False, &wide)
+        walk.growth += wide
+    walk.fee += walk.remaining
+    walk.remaining = 0
+
+
 # Walk a swap from tick to tick (Z-13); with `writes` its crossings are written too. At most one step per tick. Needs: walk.remaining > 0.
 cdef inline int range_walk(const RangePool* pool, RangeTick* ticks, RangeWalk* walk, int sold, bint writes) noexcept nogil:
     cdef bint falls = sold == 0
@@ -219,7 +235,9 @@ cdef inline int range_walk(const RangePool* pool, RangeTick* ticks, RangeWalk* w
         target = wide_joined(tick.s[0], tick.s[1])
         range_step(pool, walk, target, sold)
         # A tick that s falls onto is crossed when s goes on: it is active at s itself.
-        if walk.s == target and (walk.remaining > 0 or not falls):
+        if falls and walk.s == target and walk.remaining > 0 and not range_falls_on(pool, walk, walk.liquidity - tick.net):
+            range_keep_rest(walk)
+        elif walk.s == target and (walk.remaining > 0 or not falls):
             walk.liquidity += -tick.net if falls else tick.net
             walk.below += <uint32_t>(-1 if falls else 1)
             if writes:
@@ -251,15 +269,9 @@ cdef inline int range_quote(const RangePool* pool, RangeTick* ticks, int sold, a
     return POOL_NONE
 
 
-# Walked twice: whether it ends well is known before the first tick is written. On refusal the pool is unchanged. O(ticks crossed).
-cdef inline int range_swap(RangePool* pool, RangeTick* ticks, int sold, atoms_t amount, atoms_t minimum, SwapGives* out) noexcept nogil:
+# Carry out a swap that range_quote accepted just now. Cannot fail. O(ticks crossed).
+cdef inline void range_execute(RangePool* pool, RangeTick* ticks, int sold, atoms_t amount) noexcept nogil:
     cdef RangeWalk walk
-    cdef SwapGives gives = SwapGives(0, 0, 0)
-    cdef int reason = range_quote(pool, ticks, sold, amount, &gives)
-    if reason:
-        return reason
-    if gives.amount_out < minimum:
-        return POOL_BELOW_MINIMUM
     range_begin(pool, sold, amount, &walk)
     range_walk(pool, ticks, &walk, sold, True)
     pool.s[0], pool.s[1] = wide_low(walk.s), wide_high(walk.s)
@@ -267,6 +279,17 @@ cdef inline int range_swap(RangePool* pool, RangeTick* ticks, int sold, atoms_t 
     pool.liquidity, pool.below = walk.liquidity, walk.below
     pool.balances[sold] += amount
     pool.balances[1 - sold] -= walk.paid
+
+
+# Walked twice: whether it ends well is known before the first tick is written. On refusal the pool is unchanged. O(ticks crossed).
+cdef inline int range_swap(RangePool* pool, RangeTick* ticks, int sold, atoms_t amount, atoms_t minimum, SwapGives* out) noexcept nogil:
+    cdef SwapGives gives = SwapGives(0, 0, 0)
+    cdef int reason = range_quote(pool, ticks, sold, amount, &gives)
+    if reason:
+        return reason
+    if gives.amount_out < minimum:
+        return POOL_BELOW_MINIMUM
+    range_execute(pool, ticks, sold, amount)
     out[0] = gives
     return POOL_NONE
 

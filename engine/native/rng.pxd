@@ -50,6 +50,7 @@ cdef enum Purpose:
     PURPOSE_PYTHON = 11      # whatever a Python agent asks for
     PURPOSE_PUBLICATION = 12  # how late a published price is
     PURPOSE_ADL = 13         # where ADL without a ranking begins
+    PURPOSE_TRANSFER = 14    # how long a transfer is on its way
     PURPOSE_VALIDATION = 101     # the laws of engine.validation
 
 

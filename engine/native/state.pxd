@@ -134,6 +134,8 @@ cdef enum JournalKind:
     JOURNAL_ACCRUE = 20          # protocol in `market` (Y-17)
     JOURNAL_SALE = 21            # protocol in `market`, borrower in `account`: side 1 a step begins, -1 it is settled (Y-23)
     JOURNAL_ARRIVAL = 22         # K-4, I-4
+    JOURNAL_POOL = 23            # Z-17: pool in `market`, account; `order_type` 1: a coin's atoms in `qty`, its number in `number`; 2, 3: a range added,
+    # removed: liquidity in `qty`, lower in `price`, upper in `number`
 
 # Why the venue moved a position, or money.
 cdef enum TransferReason:

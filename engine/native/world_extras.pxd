@@ -11,6 +11,8 @@ from engine.native.loan cimport *
 from engine.native.loans cimport *
 from engine.native.pools cimport *
 from engine.native.state cimport *
+from engine.native.verify_issuers cimport *
+from engine.native.verify_pools cimport pools_digest, verify_pools
 
 
 cdef inline uint64_t digest_wide(uint64_t h, Wide wide) noexcept nogil:
@@ -51,8 +53,9 @@ cdef inline uint64_t extras_digest(State* state, uint64_t h) noexcept nogil:
     if state.lending.loans.count:
         for i in range(state.ledger.account_count):
             h = loans_digest(state, h, i)
-    return h
+    return issuers_digest(state, pools_digest(&state.amm, h))
 
 
 cdef inline int extras_verify(State* state) noexcept nogil:
-    return FAULT_NONE
+    cdef int fault = verify_pools(state)
+    return fault if fault else issuers_verify(state)

@@ -23,6 +23,7 @@ EXPECTED = {
     "passive_leverage.py": r"L' = 2\.000 / \(1 - 0\.800 x 0\.\d+\) = (3\.\d+), in the book \1",
     "python_agent.py": r"bought [1-9]\d* lots of a fall; at the end [\d,]+\.\d\d USD and \d+\.\d+ COIN",
     "replay_a_flow.py": r"200,000 commands: [\d,]+ accepted, [\d,]+ fills of [\d,]+ lots",
+    "synthetic_dollar.py": r"stays naked: 20\.000 million lost, 2\.00 % of the supply, to a reserve of 62",
     "unified_contagion.py": r"the root of it: SHOCK by 'seller' at 5\.0 s",
     "why_did_it_fall.py": r"\d+ causes back: SHOCK by 'whale' at 60\.0 s",
 }

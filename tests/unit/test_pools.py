@@ -235,6 +235,26 @@ class TestRanges:
         pool.swap(1, 0, 1_000)
         assert pool.liquidity == 2 * 10**12
 
+    @pytest.mark.parametrize(("more", "active"), [(-1, 15), (0, 15), (1, 15), (2, 10), (3, 10)])
+    def test_z13_what_is_too_little_to_leave_a_tick_is_all_fee(self, pools, more, active):
+        pool = pools.ConcentratedPool(pools.sqrt_price_at(5), 500, 10)
+        pool.add(-100, 0, 10**9, 1)
+        pool.add(0, 100, 10**9, 2)
+        down = 250_083  # takes s from tick 5 to tick 0, fee included; an atom more is taken, and does not move s
+        assert pool.swap(0, 1, down + more).fee == 126 + max(0, min(more, 1))
+        assert (pool.sqrt_price == ONE) == (more in (0, 1))
+        pool.add(0, 100, 5 * 10**8, 3)
+        assert pool.liquidity == active * 10**8  # at the tick the range above it is active
+        pool.swap(1, 0, 10**5)
+        fees = 0
+        for position in ((0, 100, 5 * 10**8, 3), (0, 100, 10**9, 2), (-100, 0, 10**9, 1)):
+            outcome = pool.remove(*position)
+            assert outcome.accepted
+            fees += outcome.fees[0]
+        assert fees <= 127
+        assert pool.liquidity == 0
+        assert min(pool.balances) >= 0
+
     def test_z13_beyond_the_last_tick_is_refused(self, pools):
         pool = ranges(pools)
         before = pool.digest()

@@ -179,6 +179,10 @@ class ConcentratedPool:
         for at in sorted(ahead, reverse=falls):
             self._step(walk, sqrt_price_at(at), sold)
             reached = walk.s == sqrt_price_at(at)
+            if reached and falls and walk.remaining and self._is_stuck(walk, walk.liquidity - self.ticks[at].net):
+                walk.fee += walk.remaining  # it moves nothing: all of it is fee where s stands
+                self._credit(walk, sold, walk.remaining)
+                walk.remaining = 0
             if reached and (walk.remaining or not falls):
                 self._cross(walk, at, falls)
             if not walk.remaining:
@@ -207,8 +211,17 @@ class ConcentratedPool:
         walk.out += (amount_0 if sold else amount_1)(min(s, walk.s), max(s, walk.s), liquidity, up=False)
         walk.remaining -= taken + fee
         walk.fee += fee
-        if liquidity:
-            walk.growth[sold] = walk.growth[sold] + fee * GROWTH_ONE // liquidity & GROWTH_MASK
+        self._credit(walk, sold, fee)
+
+    def _credit(self, walk: Walk, sold: int, fee: int) -> None:
+        """Credit a fee to the liquidity that is active."""
+        if walk.liquidity:
+            walk.growth[sold] = walk.growth[sold] + fee * GROWTH_ONE // walk.liquidity & GROWTH_MASK
+
+    def _is_stuck(self, walk: Walk, liquidity: int) -> bool:
+        """Tell whether what is left, with the liquidity below s, is too little to take s there."""
+        scaled, after_fee = liquidity * ONE, walk.remaining * (ONE_PPM - self.fee_ppm) // ONE_PPM
+        return liquidity > 0 and ceil_div(scaled * walk.s, scaled + after_fee * walk.s) >= walk.s
 
     def _cross(self, walk: Walk, at: int, falls: bool) -> None:
         tick = self.ticks[at]
