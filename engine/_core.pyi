@@ -555,37 +555,6 @@ class _MarketState(TypedDict):
 
 # ---- Python agents ----
 
-class _LoanState(TypedDict):
-    assets: dict[int, tuple[int, int]]
-    collateral_value: int | None
-    debt_value: int | None
-    health_ppm: int | None
-    room: int | None
-    level: int
-    mode: int
-
-class _Loans(TypedDict):
-    account: list[int]
-    collateral_value: list[int]
-    debt_value: list[int]
-    health_ppm: list[int]
-    level: list[int]
-    liquidation: list[int]
-
-class _ReserveState(TypedDict):
-    number: int
-    supply_index: int
-    borrow_index: int
-    scaled_supply: int
-    scaled_debt: int
-    claims: int
-    debt: int
-    cash: int
-    kept: int
-    deficit: int
-    rate: int
-    utilisation: int
-
 class _ProtocolState(TypedDict):
     account: int
     seller: int | None
@@ -661,9 +630,6 @@ class ActionNotice:
 class _ContextBase:
     @property
     def time_ms(self) -> int: ...
-    def loan(self, account: SupportsIndex, protocol: SupportsIndex) -> _LoanState: ...
-    def loans(self, protocol: SupportsIndex) -> _Loans: ...
-    def reserve(self, protocol: SupportsIndex, asset: SupportsIndex) -> _ReserveState: ...
     def touch(self, market: SupportsIndex) -> tuple[int | None, int | None]: ...
     def book(self, market: SupportsIndex) -> _MarketState: ...
     def depth(
@@ -1155,10 +1121,10 @@ class World:
         debt_asset: SupportsIndex,
         borrowed: _Numbers,
     ) -> int: ...
-    def reserve(self, protocol: SupportsIndex, asset: SupportsIndex) -> _ReserveState: ...
+    def reserve(self, protocol: SupportsIndex, asset: SupportsIndex) -> dict[str, int]: ...
     def protocol(self, protocol: SupportsIndex) -> _ProtocolState: ...
-    def loan(self, account: SupportsIndex, protocol: SupportsIndex) -> _LoanState: ...
-    def loans(self, protocol: SupportsIndex) -> _Loans: ...
+    def loan(self, account: SupportsIndex, protocol: SupportsIndex) -> dict[str, Any]: ...
+    def loans(self, protocol: SupportsIndex) -> dict[str, list[int]]: ...
     def lending_counts(self) -> dict[str, int]: ...
     def rearm_loans(self, protocol: SupportsIndex) -> int: ...
     def watch_protocol(self, account: SupportsIndex, protocol: SupportsIndex) -> None: ...

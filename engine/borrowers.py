@@ -1,6 +1,6 @@
 """Borrowers: the part of a simulation that adds loopers and liquidation bots, and watches how they would get out.
 
-With names and units. Stands on `engine.lenders`, `engine.exits` and the behaviours of the core (A-11, A-12).
+With names and units. Stands on `engine.pooling`, `engine.exits` and the behaviours of the core (A-11, A-12).
 `Simulation` inherits it. A parameter of a population is one value, a sequence with one for each member, or a law.
 """
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from engine import _core
 from engine.errors import InputError
 from engine.exits import ExitSample, exit_sample
-from engine.lenders import Lenders
 from engine.loops import loop_multiple
+from engine.pooling import Pooling
 from engine.schedules import ONE_PPM, share_ppm, whole
 from engine.units import Amount, Grid, exact
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from engine.declared import Market
+    from engine.pooling import Pool
     from engine.protocols import Lender
 
 __all__ = ["BOT_FIELDS", "LOOPER_FIELDS", "Borrowers", "BotState", "LooperState", "bot_columns", "looper_columns"]
@@ -156,7 +157,7 @@ LOOPER_FIELDS = (
 )  # fmt: skip
 
 
-class Borrowers(Lenders):
+class Borrowers(Pooling):
     """Add loopers and liquidation bots; for a class that has a world."""
 
     seed: int
@@ -169,7 +170,7 @@ class Borrowers(Lenders):
         market: Market,
         *,
         every: object = "100ms",
-        pool: int | None = None,
+        pool: Pool | None = None,
         brings: Mapping[str, object] | None = None,
         options: Mapping[str, Any] | None = None,
         **parameters: object,
@@ -188,8 +189,8 @@ class Borrowers(Lenders):
             Spot market of the collateral against the debt, where they sell.
         every : duration
             Pause between two looks while there is work.
-        pool : int, optional
-            Pool in which they sell instead.
+        pool : Pool, optional
+            Where they sell instead; flash liquidations need one.
         brings : mapping
             Deposits of each by asset: the money that they repay with, and gas.
         options : mapping
@@ -221,7 +222,7 @@ class Borrowers(Lenders):
         members = self._members(name, count, BOT_FIELDS, {"every": every, **parameters})
         gas_asset = self.gas_assets.get(own.venue)
         columns = bot_columns(where, gas_asset, members)
-        columns |= {"pool": [-1 if pool is None else pool] * count}
+        columns |= {"pool": [self._pool_number(pool)] * count}
         return self._add_borrowers("bot", name, count, own, where, brings or {}, options or {}, columns)
 
     def loopers(
@@ -234,7 +235,7 @@ class Borrowers(Lenders):
         every: object = "1s",
         built: bool = False,
         built_at: Amount = 1,
-        pool: int | None = None,
+        pool: Pool | None = None,
         brings: Mapping[str, object],
         options: Mapping[str, Any] | None = None,
         **parameters: object,
@@ -284,7 +285,7 @@ class Borrowers(Lenders):
         own, where = self._own_lender(lender), self._own_market(market)
         members = self._members(name, count, LOOPER_FIELDS, {"every": every, **parameters})
         columns = looper_columns(where, members)
-        columns |= {"built": [int(built)] * count, "pool": [-1 if pool is None else pool] * count}
+        columns |= {"built": [int(built)] * count, "pool": [self._pool_number(pool)] * count}
         if not built:
             return self._add_borrowers("looper", name, count, own, where, brings, options or {}, columns)
         if where.base is None or where.base.name not in brings:
@@ -297,6 +298,9 @@ class Borrowers(Lenders):
         accounts = self._add_borrowers("looper", name, count, own, where, brings, options or {}, columns)
         self.declare_loops(own, where, accounts, multiples, price=built_at)
         return accounts
+
+    def _pool_number(self, pool: Pool | None) -> int:
+        return -1 if pool is None else self._own_pool(pool).number
 
     def _add_borrowers(
         self,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from engine.borrowers import Borrowers
 from engine.declared import Asset, share_ppm
 from engine.errors import InputError
-
 from engine.units import Grid
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Lenders: the part of a simulation that declares blocks and lenders, acts at them, and asks what loans stand there.
 
-With names and units. Stands on `engine.funds` and `engine.protocols`; `engine.borrowers`, which adds bots and loopers,
-inherits it. Everything is checked before the world is told: a lender that is refused leaves nothing behind.
+With names and units. Stands on `engine.funds` and `engine.protocols`; `engine.pooling`, which opens pools, inherits it.
+Everything is checked before the world is told: a lender that is refused leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -468,7 +468,7 @@ class Lenders(Funds):
         """Return what a lender has and did, at its last accruals. O(reserves)."""
         own = self._own_lender(name)
         told = self.world.protocol(own)
-        reserves = {asset.name: ReserveState.of(self.world.reserve(own, asset.number), asset) for asset in own.assets}  # type: ignore[arg-type]
+        reserves = {asset.name: ReserveState.of(self.world.reserve(own, asset.number), asset) for asset in own.assets}
         return LenderState(told["work"], told["liquidations"], own.value.value(told["repaid_value"]), reserves)
 
 

@@ -14,6 +14,7 @@ from engine.prices import Last
 from engine.protocols import Acted, Price, terms_ppm
 
 TERMS = Terms("0.8", "0.83", "0.05")
+NO_FEE = lending.AaveMarket("own", 800_000, 830_000, 50_000, "made up", fee_ppm=0)
 
 
 def street(form="aave", *, oracle="own", **options):
@@ -84,8 +85,7 @@ class TestDeclaring:
             ({"form": "loan"}, "sells_on.COIN"),
             ({"form": "comet", "borrow": {"USD": None, "ETH": None}}, "borrow"),
             ({"form": "morpho", "oracle": {"COIN": 10, "USD": 2}}, "oracle.USD"),
-            ({"collateral": {"COIN": lending.aave("USDe"), "ETH": lending.AaveMarket("x", 1, 2, 3, "made up", fee_ppm=0)}},
-             "collateral"),
+            ({"collateral": {"COIN": lending.aave("USDe"), "ETH": NO_FEE}}, "collateral"),
         ],
     )  # fmt: skip
     def test_what_cannot_be_is_refused_by_its_field_and_leaves_nothing(self, options, field):
@@ -172,14 +172,13 @@ class TestActing:
             assert sim.act(who, kind, lender, amount) == Acted(kind, reason, nothing, nothing), (kind, amount)
 
     def test_a_liquidation_by_hand_repays_debt_and_gets_collateral(self):
-        sim, spot, lender, (usd, coin, _) = street(oracle="10")
+        sim, _, lender, (_, coin, _) = street(oracle="10")
         who, hunter = sim.account("who", COIN="100"), sim.account("hunter", USD="1000")
         sim.act(who, "supply", lender, "100 COIN")
         sim.act(who, "borrow", lender, "800 USD")
         words = {"other": coin, "party": "who"}
         assert sim.act(hunter, "liquidate", lender, "100 USD", **words).reason is ActionReason.HEALTHY
-        other = street()
-        sim, spot, lender, (usd, coin, _) = other
+        sim, spot, lender, (_, coin, _) = street()
         who, hunter = sim.account("who", COIN="100"), sim.account("hunter", USD="1000")
         sim.act(who, "supply", lender, "100 COIN")
         sim.act(who, "borrow", lender, "800 USD")
@@ -317,9 +316,8 @@ class TestPopulations:
         sim.run(until_ms=1_000)
         assert sim.looper_states([looper])[looper].steps == 3
         found = float(sim.loan(looper, lender).supplied["COIN"])
-        assert found == pytest.approx(
-            1_000 * float(loop_multiple("0.5", 3)), rel=2e-3
-        )  # a tick above 10, and what the limit keeps back
+        # It buys a tick above 10, and its limit keeps a little back.
+        assert found == pytest.approx(1_000 * float(loop_multiple("0.5", 3)), rel=2e-3)
 
     def test_parameters_are_drawn_by_name_and_ordinal(self):
         def ltvs(sim, name):
@@ -345,7 +343,7 @@ class TestPopulations:
         assert ltvs(other, "others") != drawn
 
     def test_bots_repay_what_falls_and_sell_it(self):
-        sim, spot, lender, (usd, _, _) = street()
+        sim, spot, lender, _ = street()
         who = sim.account("who", COIN="1000")
         sim.act(who, "supply", lender, "1000 COIN")
         sim.act(who, "borrow", lender, "7900 USD")
