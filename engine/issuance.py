@@ -1,6 +1,6 @@
 """Issuance: the part of a simulation that opens routes between venues and issuers of tokens (sections K and I).
 
-With names and units. Stands on `engine.funds`. `Simulation` inherits it.
+With names and units. Stands on `engine.borrowers`. `Simulation` inherits it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ happened to it: that is how the first layer reaches the second.
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.agents import Agent
 from engine.declared import share_ppm
@@ -34,6 +34,24 @@ __all__ = ["Whale"]
 ALL = 2**61  # atoms of a withdrawal or repayment: all of it (Y-18)
 MARGIN_PPM = 1_000  # of its debt that it leaves as room when it withdraws
 _MS_MOST = 2**41
+
+
+class _Seen(NamedTuple):
+    """A loan at prices that are all known."""
+
+    assets: dict[int, tuple[int, int]]  # claim and owed, atoms
+    collateral: int
+    debt: int
+    health_ppm: int
+
+
+def _seen(context: Context, protocol: int) -> _Seen | None:
+    """Return what the agent's account has at a protocol, None while a price is unknown."""
+    told = context.loan(context.account, protocol)
+    collateral, debt, health = told["collateral_value"], told["debt_value"], told["health_ppm"]
+    if collateral is None or debt is None or health is None:
+        return None
+    return _Seen(told["assets"], collateral, debt, health)
 
 
 class Whale(Agent):
@@ -129,8 +147,8 @@ class Whale(Agent):
         """Look after its loop, and go on."""
         context.wake_in(self.every_ms)
         if self.phase == "hold":
-            health = context.loan(context.account, self.loops_at)["health_ppm"]
-            if health is not None and health < self.flee_ppm:
+            loop = _seen(context, self.loops_at)
+            if loop is not None and loop.health_ppm < self.flee_ppm:
                 self.phase, self._flees, self._unwinds = "defend", True, True
         self._next(context)
 
@@ -187,11 +205,11 @@ class Whale(Agent):
             self._borrow_more(context)
 
     def _borrow_first(self, context: Context) -> None:
-        loan = context.loan(context.account, self.lender)
-        if loan["collateral_value"] is None:
+        loan = _seen(context, self.lender)
+        if loan is None:
             return  # a price is unknown: it looks again
         self._has_borrowed = True
-        wanted = loan["collateral_value"] * self.lender_ppm // ONE_PPM - loan["debt_value"]
+        wanted = loan.collateral * self.lender_ppm // ONE_PPM - loan.debt
         self._kept = max(0, wanted) * self.keep_ppm // ONE_PPM
         if wanted > 0:
             self._ask(context, "borrow", self.lender, wanted, self.stable)
@@ -210,10 +228,10 @@ class Whale(Agent):
 
     def _borrow_more(self, context: Context) -> None:
         """Borrow at the loop once more, or hold."""
-        loan = context.loan(context.account, self.loops_at)
-        if loan["collateral_value"] is None:
+        loan = _seen(context, self.loops_at)
+        if loan is None:
             return
-        wanted = loan["collateral_value"] * self.loop_ppm // ONE_PPM - loan["debt_value"]
+        wanted = loan.collateral * self.loop_ppm // ONE_PPM - loan.debt
         if self.loops == 0 or wanted <= 0:
             self.phase = "hold"
             return
@@ -222,11 +240,11 @@ class Whale(Agent):
 
     def _defend(self, context: Context) -> None:
         """Repay with what it has; without enough, unwind the loop a step further."""
-        first, loop = (context.loan(context.account, each) for each in (self.lender, self.loops_at))
-        if first["collateral_value"] is None or loop["collateral_value"] is None:
+        first, loop = _seen(context, self.lender), _seen(context, self.loops_at)
+        if first is None or loop is None:
             return
-        need = first["debt_value"] - first["collateral_value"] * self.safe_ppm // ONE_PPM
-        owed, cash = loop["debt_value"], self._free(context, self.stable)
+        need = first.debt - first.collateral * self.safe_ppm // ONE_PPM
+        owed, cash = loop.debt, self._free(context, self.stable)
         self._flees = self._flees and owed > 0
         if self._unwinds and owed and cash:
             self._ask(context, "repay", self.loops_at, min(cash, owed), self.stable)
@@ -238,7 +256,7 @@ class Whale(Agent):
             self._unwinds = True
             self._unwind(context, loop)
 
-    def _unwind(self, context: Context, loop: dict[str, Any]) -> None:
+    def _unwind(self, context: Context, loop: _Seen) -> None:
         """Sell the token that it has, else withdraw some."""
         lots = self._free_lots(context)
         bid, _ = context.touch(self.token.number)
@@ -247,16 +265,16 @@ class Whale(Agent):
                 limit = bounded_ticks(bid, Side.SELL, self.slippage_ppm)
                 context.place(self.token.number, Side.SELL, lots, limit, immediate=True)
             return
-        claim = loop["assets"].get(self.tokens.number, (0, 0))[0]
+        claim = loop.assets.get(self.tokens.number, (0, 0))[0]
         if not claim:
             self.phase = "spent"
             return
-        if not loop["debt_value"]:
+        if not loop.debt:
             self._ask(context, "withdraw", self.loops_at, ALL, self.tokens.number)
             return
         # W = health * D is the collateral as it counts; what of it is beyond D, with a margin, can be taken out.
-        counted = loop["health_ppm"] * loop["debt_value"] // ONE_PPM
-        beyond = counted - loop["debt_value"] * (ONE_PPM + MARGIN_PPM) // ONE_PPM
+        counted = loop.health_ppm * loop.debt // ONE_PPM
+        beyond = counted - loop.debt * (ONE_PPM + MARGIN_PPM) // ONE_PPM
         if beyond > 0 and claim * beyond // counted:
             self._ask(context, "withdraw", self.loops_at, claim * beyond // counted, self.tokens.number)
 

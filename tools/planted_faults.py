@@ -34,6 +34,8 @@ MARGIN_UNIT = ["tests/unit/test_margin_world.py", "tests/unit/test_margin_funds.
 MARGIN_WALKS = ["tests/properties/test_margin_walks.py"]
 WATERFALL_UNIT = ["tests/unit/test_waterfall_borders.py", "tests/unit/test_policy_stories.py"]
 WATERFALL_WALKS = ["tests/properties/test_waterfall_worlds.py"]
+LENDING_UNIT = ["tests/unit/test_world_lending.py", "tests/unit/test_blocks.py"]
+LENDING_WALKS = ["tests/properties/test_lending_worlds.py"]
 WITHOUT = "not reference and not slow and not found_out"
 # The reference has no faults; a fixed seed gives the same walks each time; this file is a plugin, too.
 PYTEST = ["-m", "pytest", "-x", "-v", "--tb=no", "-p", "no:cacheprovider", "-p", "planted_faults"]
@@ -150,6 +152,8 @@ def tests_of(rule: str) -> tuple[list[str], list[str]]:
         return MARGIN_UNIT, MARGIN_WALKS
     if rule.startswith("X-") or rule == "L-14":
         return WATERFALL_UNIT, WATERFALL_WALKS
+    if fault.rule[0] in "BY":
+        return LENDING_UNIT, LENDING_WALKS
     return UNIT, WALKS
 
 
@@ -206,7 +210,7 @@ def main(names: list[str]) -> int:
     if unknown:
         sys.exit(f"expected names of faults, was {' '.join(sorted(unknown))}")
     started = time.monotonic()
-    for tests in (UNIT, WALKS, MARGIN_UNIT, MARGIN_WALKS, WATERFALL_UNIT, WATERFALL_WALKS):
+    for tests in (UNIT, WALKS, MARGIN_UNIT, MARGIN_WALKS, WATERFALL_UNIT, WATERFALL_WALKS, LENDING_UNIT, LENDING_WALKS):
         verdict = run_tests("", tests, WITHOUT)
         if verdict is None or verdict.killer:
             sys.exit(f"without a fault: failed {verdict and verdict.killer}")

@@ -14,6 +14,7 @@ from engine.native.arith cimport *
 from engine.native.ledger cimport *
 from engine.native.link cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.recorder cimport *
 from engine.native.slab cimport *
 from engine.native.spend cimport *
@@ -34,7 +35,7 @@ cdef inline int compare_waiting(const void* x, const void* y) noexcept nogil:
     """Highest tip first, then arrival (B-3)."""
     cdef const Waiting* a = <const Waiting*>x
     cdef const Waiting* b = <const Waiting*>y
-    if a.tip != b.tip:
+    if a.tip != b.tip and not planted(SLIP_BLOCK_BY_ARRIVAL):
         return -1 if a.tip > b.tip else 1
     return -1 if a.order < b.order else 1
 
@@ -157,7 +158,7 @@ cdef inline void base_moves(Chain* chain, int64_t gas, int64_t empty) noexcept n
 # Take an action's gas (B-4). Whether it could be paid; *fee.
 cdef inline bint gas_pay(State* state, Chain* chain, Action* action, atoms_t* fee) noexcept nogil:
     cdef uint32_t fees = venue_at(state, account_at(&state.accounts, action.account).venue).accounts + ACCOUNT_FEES
-    cdef int64_t price = add_saturating(chain.base_price, action.tip)
+    cdef int64_t price = add_saturating(chain.base_price, 0 if planted(SLIP_GAS_WITHOUT_TIP) else action.tip)
     if mul_overflows(ACTION_GAS[action.kind], price, fee):
         return 0
     if fee[0] == 0:
@@ -178,7 +179,7 @@ cdef inline bint waiting_sort(State* state, Chain* chain, Slab* waiting) noexcep
     cdef slot_t slot = chain.first
     cdef Waiting* row
     while slot != NIL:
-        if action_at(state, slot).arrived_ms < state.now_ms:
+        if action_at(state, slot).arrived_ms < state.now_ms or planted(SLIP_BLOCK_TAKES_LATECOMERS):
             if slab_reserve(waiting, 1):
                 state.fault = FAULT_NO_MEMORY
                 return 1
@@ -239,7 +240,7 @@ cdef inline void block_executes(State* state, uint32_t venue) noexcept nogil:
     cdef int64_t used = 0, empty = 0
     chain.is_queued = 0
     empty = min64(EMPTY_BLOCKS_MOST, floor_div(state.now_ms - chain.block_ms, chain.every_ms) - 1)
-    base_moves(chain, -1, empty)
+    base_moves(chain, -1, 0 if planted(SLIP_EMPTY_BLOCKS_UNSEEN) else empty)
     chain.block_ms = state.now_ms
     chain.block_count += 1
     slab_init(&waiting, sizeof(Waiting), 0)

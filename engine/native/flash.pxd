@@ -9,6 +9,7 @@ from engine.native.actions cimport *
 from engine.native.loan cimport *
 from engine.native.loan_liquidation cimport *
 from engine.native.loans cimport *
+from engine.native.planted cimport *
 from engine.native.pool_act cimport *
 from engine.native.recorder cimport *
 from engine.native.spend cimport *
@@ -61,7 +62,8 @@ cdef inline outlined_int flash_act(State* state, Action* action, ActionResult* o
         spend(state, MOVEMENT_LENDING, protocol.account, action.account, action.asset, plan.seizure.repaid)
         loan_execute(state, &plan, action.account, action.cause, out)
         pool_swap(state, action.account, action.pool, action.other, action.asset, out.got, 0, out.landmark, &got)
-        spend(state, MOVEMENT_LENDING, action.account, protocol.account, action.asset, plan.seizure.repaid)
+        if not planted(SLIP_COVER_NOT_GIVEN_BACK):
+            spend(state, MOVEMENT_LENDING, action.account, protocol.account, action.asset, plan.seizure.repaid)
         out.got = got - plan.seizure.repaid
     loan_done(state, slot, owed_reserve, held_reserve, reason == ACTION_DONE)
     return reason

@@ -111,7 +111,7 @@ cdef inline int lend_supply(State* state, Action* action, Deal* deal, ActionResu
     reason = may_give(state, action.account, action.asset, action.atoms)
     if reason:
         return reason
-    if scaled_atoms(reserve.pool.scaled_supply, reserve.pool.supply_index, False, &claims) or action.atoms > reserve.supply_cap - claims:
+    if scaled_atoms(reserve.pool.scaled_supply, reserve.pool.supply_index, False, &claims) or action.atoms > reserve.supply_cap - (0 if planted(SLIP_CAP_COUNTS_NOTHING) else claims):
         return REFUSED_CAP
     reason = deal_open(state, action, action.account, deal)
     if reason:
@@ -148,7 +148,7 @@ cdef inline int lend_withdraw(State* state, Action* action, Deal* deal, ActionRe
     entry = entry_at(&state.lending, deal.entry)
     before = entry[0]
     entry_take(state, entry, atoms)
-    reason = loan_stands(state, deal.loan, 0)
+    reason = ACTION_DONE if planted(SLIP_WITHDRAWAL_UNASKED) else loan_stands(state, deal.loan, 0)
     if reason:
         entry[0] = before
         reserve.pool = pool
@@ -182,7 +182,7 @@ cdef inline int lend_borrow(State* state, Action* action, Deal* deal, ActionResu
     reason = entry_add(state, entry_at(&state.lending, deal.entry), True, action.atoms)
     if reason:
         return reason
-    reason = loan_stands(state, deal.loan, 1)
+    reason = loan_stands(state, deal.loan, not planted(SLIP_BORROW_BY_THRESHOLD))
     if reason:
         entry_at(&state.lending, deal.entry)[0] = before
         reserve.pool = pool
@@ -253,6 +253,8 @@ cdef inline outlined_int lend_act(State* state, Action* action, ActionResult* ou
     if action.atoms > ACTION_ALL:
         return REFUSED_BOUND
     deal_find(state, action, whose, &deal)
+    if planted(SLIP_INTEREST_AT_NEW_RATE):
+        reserve_rerate(state, deal.reserve)
     reserve_accrue(state, deal.reserve)
     loan_accrue(state, deal.loan)
     if action.kind == ACTION_SUPPLY:
@@ -265,7 +267,7 @@ cdef inline outlined_int lend_act(State* state, Action* action, ActionResult* ou
         reason = lend_repay(state, action, &deal, out)
     reserve_rerate(state, deal.reserve)
     loan_rerate(state, deal.loan)
-    if reason == ACTION_DONE:
+    if reason == ACTION_DONE and not planted(SLIP_LOAN_WRITE_UNSEEN):
         loan_wrote(state, deal.loan)
     else:
         loan_prune(state, deal.loan)         # a refused action may have opened an entry

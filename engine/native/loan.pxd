@@ -12,6 +12,7 @@ from engine.native.ledger cimport *
 from engine.native.lending_math cimport *
 from engine.native.loans cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.prices cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
@@ -95,7 +96,7 @@ cdef inline bint reserve_price(State* state, Reserve* reserve, int64_t* price, i
 
 cdef inline atoms_t reserve_cash(State* state, Reserve* reserve) noexcept nogil:
     """What may be paid out: the protocol's atoms less what is kept."""
-    return max64(0, balance_at(&state.ledger, protocol_at(&state.lending, reserve.protocol).account, reserve.asset).atoms - reserve.kept)
+    return max64(0, balance_at(&state.ledger, protocol_at(&state.lending, reserve.protocol).account, reserve.asset).atoms - (0 if planted(SLIP_KEPT_IS_CASH) else reserve.kept))
 
 
 # An index in ppm, where triggers wait (Y-22).
@@ -121,7 +122,7 @@ cdef inline void reserve_accrue(State* state, uint32_t number) noexcept nogil:
     if wide_compare(grown.borrow_index, most) > 0 or wide_compare(grown.supply_index, most) > 0:
         return
     reserve.pool = grown
-    reserve.kept += kept
+    reserve.kept += 0 if planted(SLIP_INTEREST_NOT_KEPT) else kept
     if series_move(&state.lending.triggers, 3 * number + LOAN_DEBT, index_ppm(grown.borrow_index), &state.lending.due) \
             or series_move(&state.lending.triggers, 3 * number + LOAN_SUPPLY, index_ppm(grown.supply_index), &state.lending.due):
         state.fault = FAULT_NO_MEMORY

@@ -203,7 +203,7 @@ cdef inline void index_wait(State* state, Entry* entry, int series, Wide index, 
 # Set the triggers of one boundary: `loses` fears it from above, else it hopes for it from below. O(entries).
 cdef inline void bands_of(State* state, slot_t slot, Stakes* stakes, bint loses) noexcept nogil:
     cdef Loan* loan = loan_at(&state.lending, slot)
-    cdef atoms_t budget = max64(0, (stakes.surplus if loses else -stakes.surplus) - stakes.slack)
+    cdef atoms_t budget = max64(0, (stakes.surplus if loses else -stakes.surplus) - (0 if planted(SLIP_LOAN_SLACK_LEFT_OUT) else stakes.slack))
     cdef slot_t at = loan.first
     cdef Entry* entry
     cdef Reserve* reserve
@@ -220,7 +220,7 @@ cdef inline void bands_of(State* state, slot_t slot, Stakes* stakes, bint loses)
                 entry_wait(state, entry, TRIGGER_FALL if loses else TRIGGER_RISE, ticks - far if loses else ticks + far, slot)
             if entry.scaled_debt:
                 entry_wait(state, entry, TRIGGER_RISE if loses else TRIGGER_FALL, ticks + far if loses else ticks - far, slot)
-        if entry.scaled_debt and loses:
+        if entry.scaled_debt and loses and not planted(SLIP_LOAN_INDEX_UNSEEN):
             index_wait(state, entry, LOAN_DEBT, reserve.pool.borrow_index, budget, stakes, slot)
         if entry.scaled_supply and not loses:
             index_wait(state, entry, LOAN_SUPPLY, reserve.pool.supply_index, budget, stakes, slot)
@@ -255,7 +255,7 @@ cdef inline outlined_int loan_arm(State* state, slot_t slot) noexcept nogil:
             return 0
         stakes.slack += protocol.form == FORM_LOAN           # at the boundary it is beyond it
         bands_of(state, slot, &stakes, 1)
-    if loan.level:                                           # back over the better one
+    if loan.level and not planted(SLIP_LOAN_GAIN_UNSEEN):    # back over the better one
         if protocol.form == FORM_LOAN:
             share = protocol.call_ppm if loan.level == 1 else protocol.liquidation_ppm
         if loan_stakes(state, loan, share, &stakes):

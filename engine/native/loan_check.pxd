@@ -39,7 +39,7 @@ cdef inline int compare_loans(const void* x, const void* y) noexcept nogil:
     cdef const LoanChange* a = <const LoanChange*>x
     cdef const LoanChange* b = <const LoanChange*>y
     cdef int64_t of_a = health_ppm(&a.health), of_b = health_ppm(&b.health)
-    if of_a != of_b:
+    if of_a != of_b and not planted(SLIP_WORK_BY_ACCOUNT):
         return -1 if of_a < of_b else 1
     if a.account != b.account:
         return -1 if a.account < b.account else 1

@@ -14,6 +14,7 @@ from engine.native.lineage cimport *
 from engine.native.loan cimport *
 from engine.native.loan_arming cimport *
 from engine.native.loans cimport *
+from engine.native.planted cimport *
 from engine.native.recorder cimport *
 from engine.native.spend cimport *
 from engine.native.state cimport *
@@ -90,7 +91,7 @@ cdef inline int loan_plan(State* state, slot_t slot, uint32_t owed_reserve, uint
         reason = morpho_liquidate(&plan.held, plan.owed.atoms, cover, counts.threshold_ppm, &plan.seizure)
     if reason:
         return lending_refusal(reason)
-    if plan.seizure.is_bare and loan_holds_else(state, loan, held_reserve):
+    if plan.seizure.is_bare and loan_holds_else(state, loan, held_reserve) and not planted(SLIP_BARE_BY_ONE):
         plan.seizure.is_bare = 0
         plan.seizure.deficit = 0
     return REFUSED_NOTHING if plan.seizure.repaid == 0 else ACTION_DONE
@@ -126,7 +127,7 @@ cdef inline atoms_t loan_burn(State* state, Loan* loan, bint is_borne) noexcept 
         entry_repay(state, entry, owed)
         if is_borne:
             suppliers_lose(state, entry.reserve, owed)
-        else:
+        elif not planted(SLIP_DEFICIT_FORGOTTEN):
             reserve.deficit += owed
     return total
 
@@ -147,7 +148,7 @@ cdef inline void loan_execute(State* state, LoanPlan* plan, uint32_t payer, uint
     protocol.repaid_value += value
     entry_repay(state, owed, plan.seizure.repaid)
     entry_take(state, held, plan.seizure.seized)
-    reserve.kept += plan.seizure.fee
+    reserve.kept += 0 if planted(SLIP_FEE_NOT_KEPT) else plan.seizure.fee
     spend(state, MOVEMENT_LENDING, payer, protocol.account, reserve_at(&state.lending, owed.reserve).asset, plan.seizure.repaid)
     spend(state, MOVEMENT_LENDING, protocol.account, payer, reserve.asset, plan.seizure.seized - plan.seizure.fee)
     step = lending_landmark(state, LANDMARK_STEP, loan, market, loan.liquidation if loan.liquidation else cause, plan.seizure.repaid)
@@ -293,7 +294,7 @@ cdef inline outlined_int absorb_act(State* state, Action* action, ActionResult* 
         comet_seize(state, loan)
         entry_repay(state, entry_at(&state.lending, entry), debt.atoms)
         reserve.deficit += debt.atoms
-        if done.left and entry_add(state, entry_at(&state.lending, entry), False, done.left) == ACTION_DONE:
+        if done.left and not planted(SLIP_ABSORBED_LEFT_LOST) and entry_add(state, entry_at(&state.lending, entry), False, done.left) == ACTION_DONE:
             reserve.deficit += done.left
         protocol.liquidation_count += 1
         protocol.repaid_value += health.debt_value
@@ -326,7 +327,7 @@ cdef inline outlined_int buy_collateral_act(State* state, Action* action, Action
     reserve_accrue(state, sold)
     reason = storefront_check(state, action, protocol, base, sold, &got)
     if reason == ACTION_DONE:
-        fills = min64(action.atoms, paid.deficit)
+        fills = 0 if planted(SLIP_STOREFRONT_FILLS_LAST) else min64(action.atoms, paid.deficit)
         paid.deficit -= fills
         paid.kept += action.atoms - fills
         held.kept -= got

@@ -16,6 +16,7 @@ from engine.native.loan_arming cimport *
 from engine.native.loan_liquidation cimport *
 from engine.native.loans cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.recorder cimport *
 from engine.native.spend cimport *
 from engine.native.state cimport *
@@ -127,7 +128,7 @@ cdef inline void sale_settles(State* state, uint32_t number) noexcept nogil:
         return
     if unsold:
         spend(state, MOVEMENT_LENDING, protocol.seller, protocol.account, reserve.asset, unsold)
-        if entry_add(state, entry_at(&state.lending, at), False, unsold):
+        if planted(SLIP_UNSOLD_KEPT) or entry_add(state, entry_at(&state.lending, at), False, unsold):
             reserve.kept += unsold
     debt = reserve_find(&state.lending, protocol, quote)
     at = NIL if debt == NIL else entry_find(&state.lending, loan, debt)
@@ -140,7 +141,7 @@ cdef inline void sale_settles(State* state, uint32_t number) noexcept nogil:
         if may_get(state, loan.account, quote):
             state.fault = FAULT_NO_MEMORY
             return
-        spend(state, MOVEMENT_LENDING, protocol.seller, loan.account, quote, fetched - paid)
+        spend(state, MOVEMENT_LENDING, protocol.seller, protocol.account if planted(SLIP_SALE_REST_KEPT) else loan.account, quote, fetched - paid)
     protocol.liquidation_count += 1
     reserve_rerate(state, protocol.sold_reserve)
     loan_rerate(state, slot)

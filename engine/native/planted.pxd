@@ -112,7 +112,30 @@ cdef extern from *:
         X(SALE_ROUNDED_DOWN, "X-13", "the lots of an asset that are sold for what is lacking are rounded down")         \
         X(FEE_ABOVE_LEFT, "X-14", "a clearance fee may be more than the unit has left")                                 \
         X(MARGIN_RELEASED_EARLY, "L-14", "an isolated giver's margin goes back before it is flat")                      \
-        X(TAKEN_PART_ROUNDED_UP, "L-14", "the receiver's part of a value that closes its other side is rounded up")
+        X(TAKEN_PART_ROUNDED_UP, "L-14", "the receiver's part of a value that closes its other side is rounded up") \
+        X(LOAN_SLACK_LEFT_OUT, "Y-22", "a loan's budget is its surplus, as if nothing were rounded")                   \
+        X(LOAN_INDEX_UNSEEN, "Y-22", "a loan does not wait on the index of its debt")                                  \
+        X(LOAN_GAIN_UNSEEN, "Y-22", "a loan that is liquidatable does not wait on the better side")                    \
+        X(LOAN_WRITE_UNSEEN, "Y-21", "what an action does to a loan is not looked at")                                 \
+        X(INTEREST_AT_NEW_RATE, "Y-17", "interest up to an action is at the rate of now")                              \
+        X(INTEREST_NOT_KEPT, "Y-17", "the protocol's part of interest is nobody's")                                    \
+        X(KEPT_IS_CASH, "Y-18", "what is kept may be lent")                                                            \
+        X(BORROW_BY_THRESHOLD, "Y-18", "a loan may grow up to its thresholds")                                         \
+        X(CAP_COUNTS_NOTHING, "Y-18", "a cap is asked of the deposit alone")                                           \
+        X(WITHDRAWAL_UNASKED, "Y-18", "a withdrawal does not ask whether the loan stands")                             \
+        X(FEE_NOT_KEPT, "Y-19", "the protocol's fee of a liquidation is nobody's")                                     \
+        X(DEFICIT_FORGOTTEN, "Y-19", "debt that is burned is booked nowhere")                                          \
+        X(BARE_BY_ONE, "Y-19", "a loan is bare when one collateral is gone")                                           \
+        X(ABSORBED_LEFT_LOST, "Y-19", "what is left to an absorbed account is lost")                                   \
+        X(STOREFRONT_FILLS_LAST, "Y-19", "the storefront's takings are kept before the deficit is filled")             \
+        X(COVER_NOT_GIVEN_BACK, "Y-19", "a flash liquidation keeps what it was lent")                                  \
+        X(WORK_BY_ACCOUNT, "Y-21", "loans fall in the order of their accounts")                                        \
+        X(SALE_REST_KEPT, "Y-23", "what a sale fetched beyond the debt is the lender's")                               \
+        X(UNSOLD_KEPT, "Y-23", "what was not sold is the lender's")                                                    \
+        X(BLOCK_BY_ARRIVAL, "B-3", "a block does not look at tips")                                                    \
+        X(BLOCK_TAKES_LATECOMERS, "B-3", "a block takes what arrives in its own millisecond")                          \
+        X(GAS_WITHOUT_TIP, "B-4", "the tip is not paid")                                                               \
+        X(EMPTY_BLOCKS_UNSEEN, "B-5", "multiples without a block do not lower the base price")
     #define ENGINE_SLIP_CONSTANT(name, rule, slip) SLIP_##name,
     #define ENGINE_SLIP_NAME(name, rule, slip) #name,
     enum engine_slip { SLIP_NONE, ENGINE_SLIP_LIST(ENGINE_SLIP_CONSTANT) ENGINE_SLIPS_END };
@@ -237,3 +260,26 @@ cdef extern from *:
         SLIP_FEE_ABOVE_LEFT
         SLIP_MARGIN_RELEASED_EARLY
         SLIP_TAKEN_PART_ROUNDED_UP
+        SLIP_LOAN_SLACK_LEFT_OUT
+        SLIP_LOAN_INDEX_UNSEEN
+        SLIP_LOAN_GAIN_UNSEEN
+        SLIP_LOAN_WRITE_UNSEEN
+        SLIP_INTEREST_AT_NEW_RATE
+        SLIP_INTEREST_NOT_KEPT
+        SLIP_KEPT_IS_CASH
+        SLIP_BORROW_BY_THRESHOLD
+        SLIP_CAP_COUNTS_NOTHING
+        SLIP_WITHDRAWAL_UNASKED
+        SLIP_FEE_NOT_KEPT
+        SLIP_DEFICIT_FORGOTTEN
+        SLIP_BARE_BY_ONE
+        SLIP_ABSORBED_LEFT_LOST
+        SLIP_STOREFRONT_FILLS_LAST
+        SLIP_COVER_NOT_GIVEN_BACK
+        SLIP_WORK_BY_ACCOUNT
+        SLIP_SALE_REST_KEPT
+        SLIP_UNSOLD_KEPT
+        SLIP_BLOCK_BY_ARRIVAL
+        SLIP_BLOCK_TAKES_LATECOMERS
+        SLIP_GAS_WITHOUT_TIP
+        SLIP_EMPTY_BLOCKS_UNSEEN
