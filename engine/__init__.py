@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         ZeroIntelligence,
         when,
     )
-    from engine.scenario.borrowers import Bots, Loopers
+    from engine.scenario.borrowers import Bots, Loopers, PoolArbitrageurs
     from engine.scenario.crowds import Crowd, DipBuy, StopLoss, TopUp
     from engine.scenario.events import OrderRow, Orders, Shock
     from engine.scenario.laws import choice, exponential, integers, lognormal, pareto, uniform
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         Spot,
         Venue,
     )
+    from engine.scenario.pools import Pool, PoolRange
     from engine.scenario.problems import ScenarioError
     from engine.scenario.record import Record
     from engine.scenario.scenario import Scenario, Variant
@@ -122,6 +123,9 @@ _LATER = {
     "Orders": "engine.scenario.events",
     "Perp": "engine.scenario.markets",
     "PoissonOrders": "engine.scenario.agents",
+    "Pool": "engine.scenario.pools",
+    "PoolArbitrageurs": "engine.scenario.borrowers",
+    "PoolRange": "engine.scenario.pools",
     "Policy": "engine.policy",
     "PriceOracle": "engine.scenario.markets",
     "PriceSource": "engine.scenario.markets",
@@ -203,6 +207,9 @@ __all__ = [
     "Perp",
     "PoissonOrders",
     "Policy",
+    "Pool",
+    "PoolArbitrageurs",
+    "PoolRange",
     "PriceOracle",
     "PriceSource",
     "PythonAgents",

@@ -1,7 +1,7 @@
-"""The lending side of a scenario: blocks, lenders, what is supplied at the start, bots and loopers.
+"""The lending side of a scenario: blocks, lenders, pools, what is supplied at the start, bots, loopers, arbitrageurs.
 
-Stands on `engine.scenario.building`. Blocks and lenders are declared behind markets and oracles; what is supplied when
-all accounts are open.
+Stands on `engine.scenario.building`. Blocks, lenders and pools are declared behind markets and oracles; what is
+supplied when all accounts are open.
 """
 
 from __future__ import annotations
@@ -15,11 +15,20 @@ from engine.loops import loop_multiple
 from engine.scenario.building import told_at, venues_on
 from engine.scenario.lenders import LenderPrice, curve_of, mode_of, rules_of, terms_of
 from engine.schedules import ONE_PPM
+from engine.types import ActionReason
 
 if TYPE_CHECKING:
     from engine.scenario.building import Building
 
-__all__ = ["bots", "declare_lenders", "loopers", "supply"]
+__all__ = [
+    "add_to_pools",
+    "bots",
+    "declare_lenders",
+    "declare_pools",
+    "loopers",
+    "pool_arbitrageurs",
+    "supply",
+]
 
 
 def declare_lenders(building: Building) -> None:
@@ -64,6 +73,46 @@ def _open(building: Building, name: str, lender: Any) -> None:
     )
 
 
+def declare_pools(building: Building) -> None:
+    """Open the pools in the file's order."""
+    for name, pool in building.scenario.pools.items():
+        if pool.enabled:
+            with told_at("pools", name):
+                building.sim.pool(
+                    name,
+                    pool.form,
+                    [building.sim.assets[asset] for asset in pool.assets],
+                    venue=building.venues.get(pool.venue or "", 0),
+                    fee=pool.fee,
+                    amplification=pool.amplification,
+                    price=pool.price,
+                    tick_spacing=pool.tick_spacing,
+                )
+
+
+def add_to_pools(building: Building) -> None:
+    """Let the first accounts of populations add what the pools say."""
+    for name, pool in building.scenario.pools.items():
+        if not pool.enabled:
+            continue
+        own = building.sim.pools[name]
+        for population, amounts in pool.supplied.items():
+            with told_at("pools", name, "supplied", population):
+                done = building.sim.add_liquidity(building.accounts[population][0], own, amounts)
+                _took(done.reason)
+        for place, said in enumerate(pool.ranges):
+            with told_at("pools", name, f"ranges[{place}]"):
+                account = building.accounts[said.account][0]
+                _took(
+                    ActionReason(building.sim.world.add_range(account, own, said.lower, said.upper, said.liquidity)[0])
+                )
+
+
+def _took(reason: ActionReason) -> None:
+    if reason is not ActionReason.DONE:
+        raise InputError("supply", "what it takes and the account has", reason.name)
+
+
 def supply(building: Building) -> None:
     """Let the first accounts of populations supply what the lenders say."""
     for name, lender in building.scenario.lenders.items():
@@ -71,9 +120,7 @@ def supply(building: Building) -> None:
             with told_at("lenders", name, "supplied", population):
                 account, own = building.accounts[population][0], building.sim.lenders[name]
                 asset = building.sim.assets[amount.unit]
-                done = building.sim.act(account, "supply", own, amount.number, asset=asset)
-                if not done.is_done:
-                    raise InputError("supply", "what the lender takes and the account has", done.reason.name)
+                _took(building.sim.act(account, "supply", own, amount.number, asset=asset).reason)
 
 
 def _members(building: Building, population: Any, fields: tuple[str, ...]) -> dict[str, list[Any]]:
@@ -86,9 +133,32 @@ def _members(building: Building, population: Any, fields: tuple[str, ...]) -> di
 def bots(building: Building, population: Any) -> dict[str, Any]:
     """Return the columns of liquidation bots."""
     own, market = building.sim.lenders[population.lender], building.markets[population.on]
-    fields = ("every", "scan", "least_gain", "least_profit", "tip", "gas_asset_price", "capital")
+    fields = ("every", "scan", "flash", "least_gain", "least_profit", "tip", "gas_asset_price", "capital")
     columns = bot_columns(market, building.sim.gas_assets.get(own.venue), _members(building, population, fields))
-    return {**columns, "market": market.number, "protocol": own.number}
+    return {**columns, "market": market.number, "protocol": own.number, "pool": _pool(building, population)}
+
+
+def _pool(building: Building, population: Any) -> int:
+    return -1 if population.pool is None else building.sim.pools[population.pool].number
+
+
+def pool_arbitrageurs(building: Building, population: Any) -> dict[str, Any]:
+    """Return the columns of arbitrageurs between a pool and a book."""
+    market = building.markets[population.on]
+    base = market.base
+    if base is None:
+        raise InputError("on", "a spot market", population.on)
+    said = _members(building, population, population.DRAWN)
+    columns: dict[str, Any] = {
+        "wake_every_ms": [max(1, int(each)) for each in said["wake_every"]],
+        "threshold": [float(each) for each in said["threshold"]],
+        "slippage": [float(each) for each in said["slippage"]],
+        "market": market.number,
+        "pool": _pool(building, population),
+    }
+    if "most" in said:
+        columns["atoms_max"] = [max(1, base.grid.floor_count(each, "most")) for each in said["most"]]
+    return columns
 
 
 def loopers(building: Building, population: Any) -> dict[str, Any]:
@@ -103,7 +173,13 @@ def loopers(building: Building, population: Any) -> dict[str, Any]:
         ]
         accounts, price = list(building.accounts[population.name]), building.scenario.markets[population.on].price
         building.sim.declare_loops(own, market, accounts, multiples, price=price or 1)
-    return {**columns, "market": market.number, "protocol": own.number, "built": int(population.built)}
+    return {
+        **columns,
+        "market": market.number,
+        "protocol": own.number,
+        "pool": _pool(building, population),
+        "built": int(population.built),
+    }
 
 
 def _publish_openings(building: Building, name: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError
 from engine.protocols import terms_ppm
 from engine.scenario.lenders import BORROWED, RULES, LenderPrice, curve_of, rules_of, terms_of
+from engine.scenario.pool_checks import at_pool
 from engine.scenario.problems import NOTHING, Problem
 from engine.scenario.words import one_of
 from engine.units import whole_steps
@@ -181,6 +182,7 @@ def stands_at(whole: Whole, lender: Any) -> str | None:
 
 def at_lender(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
     """A-11, A-12: a lender of what the market trades, at its venue; a price of gas where there is gas."""
+    yield from at_pool(whole, path, population)
     found = list(whole.reference((*path, "lender"), "lenders", population.lender))
     yield from found
     yield from whole.reference((*path, "on"), "markets", population.on, kind="spot")

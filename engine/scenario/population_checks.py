@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine.scenario.laws import Choice, Integers, Law, Uniform
 from engine.scenario.lender_checks import at_lender
 from engine.scenario.margin_checks import crowd, mode
+from engine.scenario.pool_checks import arbitrageurs
 from engine.scenario.problems import NOTHING, Problem
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ _RULES: dict[str, Callable[[Whole, Path, Any], Iterator[Problem]]] = {
     "hedgers": _hedgers,
     "holders": _holders,
     "loopers": at_lender,
+    "pool-arbitrageurs": arbitrageurs,
     "market-maker": _market_maker,
     "noise": _noise,
     "zero-intelligence": _zero_intelligence,

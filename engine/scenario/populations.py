@@ -369,6 +369,12 @@ def _loopers(building: Building, population: Any) -> None:
     _add(building, "looper", population, **loopers(building, population))
 
 
+def _pool_arbitrageurs(building: Building, population: Any) -> None:
+    from engine.scenario.build_lenders import pool_arbitrageurs
+
+    _add(building, "pool_arbitrage", population, **pool_arbitrageurs(building, population))
+
+
 def _account(_: Building, __: Any) -> None:
     """Do nothing: the account is open, and others act through it."""
 
@@ -389,5 +395,6 @@ BUILDERS: dict[str, Callable[[Building, Any], None]] = {
     "crowd": _crowd,
     "bots": _bots,
     "loopers": _loopers,
+    "pool-arbitrageurs": _pool_arbitrageurs,
     "python": _python,
 }

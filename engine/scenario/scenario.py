@@ -23,6 +23,7 @@ from engine.scenario.events import EVENT_KINDS, Event, Orders, Shock
 from engine.scenario.lenders import Lender
 from engine.scenario.markets import MARKET_KINDS, ORACLE_KINDS, Asset, Market, Oracle, Venue
 from engine.scenario.paths import SECTIONS, format_path, parse_path, set_value
+from engine.scenario.pools import Pool
 from engine.scenario.problems import NOTHING, Problem, ScenarioError, problems_of
 from engine.scenario.quantities import CADENCE, START, moment_ms
 from engine.scenario.record import Record
@@ -57,7 +58,13 @@ _KINDS: dict[str, dict[str, type[Named]]] = {
     "populations": {**POPULATION_KINDS},
     "events": EVENT_KINDS,
 }
-_MODELS: dict[str, type[Named]] = {"assets": Asset, "venues": Venue, "lenders": Lender, "variants": Variant}
+_MODELS: dict[str, type[Named]] = {
+    "assets": Asset,
+    "venues": Venue,
+    "lenders": Lender,
+    "pools": Pool,
+    "variants": Variant,
+}
 
 
 class Scenario(Model):
@@ -100,6 +107,7 @@ class Scenario(Model):
     markets: dict[str, Market] = Field(default_factory=dict)
     oracles: dict[str, Oracle] = Field(default_factory=dict)
     lenders: dict[str, Lender] = Field(default_factory=dict)
+    pools: dict[str, Pool] = Field(default_factory=dict)
     populations: dict[str, Population] = Field(default_factory=dict)
     events: dict[str, Event] = Field(default_factory=dict)
     record: Record = Record()
@@ -306,6 +314,13 @@ class Scenario(Model):
         if not isinstance(lender, Lender):
             raise InputError("lender", "a lender such as Lender(...)", lender)
         held: Lender = self._hold("lenders", name, lender)
+        return held
+
+    def pool(self, name: str, pool: Pool) -> Pool:
+        """Declare a pool."""
+        if not isinstance(pool, Pool):
+            raise InputError("pool", "a pool such as Pool(...)", pool)
+        held: Pool = self._hold("pools", name, pool)
         return held
 
     def exchange(self, name: str, **options: Any) -> Exchange:

@@ -31,6 +31,7 @@ KINDS = {
     "hedgers": 'on = ["COIN/EUR", "COIN-PERP"]\nqty = "5 COIN"\nrest = "opener"\nreact = "50ms"\ntolerance = 2\n',
     "bots": 'lender = "pool"\non = "COIN/EUR"\nevery = "exponential(100ms)"\nleast_gain = "10bps"\n',
     "loopers": 'lender = "pool"\non = "COIN/EUR"\nltv = "uniform(0.5%, 1%)"\nloops = 2\nstart = "3s"\n',
+    "pool-arbitrageurs": 'pool = "pool"\non = "COIN/EUR"\nthreshold = "10bps"\nmost = "uniform(10, 20)"\n',
     "python": 'on = ["COIN/EUR"]\nagent = "scenarioagents:Buyer"\nparameters = { lots = 5 }\n',
 }
 
@@ -60,10 +61,19 @@ brings = { COIN = "100" }
 """
 
 
+# A pool that is dearer than the book.
+POOL = """
+[pools.pool]
+form = "product"
+assets = ["COIN", "EUR"]
+supplied = { opener = { COIN = "1000", EUR = "11000" } }
+"""
+
+
 def with_kind(kind, more="", count=2):
     link = 'link = { base = "1ms", jitter = "exponential(2ms)" }'
     head = f'\n[populations.new]\nkind = "{kind}"\ncount = {count}\n{link}\n'
-    head = (LENDER if kind in ("bots", "loopers") else "") + head
+    head = (LENDER if kind in ("bots", "loopers") else POOL if kind == "pool-arbitrageurs" else "") + head
     return SMALL + head + more + ("" if kind == "crowd" else BRINGS)  # its members bring their margin
 
 
