@@ -15,6 +15,7 @@ from engine._build import check_sources
 from engine.errors import AgentError, InputError, InvariantError
 from engine.records import Cancel, Fill, RestingOrder, Trigger, WaitingStop
 from engine.types import (
+    ActionReason,
     CancelReason,
     CommandKind,
     MarketState,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from engine.lineage import Lineage
     from engine.margin import AccountMode, Boundary, Comparator, Ladder, MarginAction
     from engine.policy import Policy
+    from engine.protocols import Terms
     from engine.scenario.agents import (
         Account,
         Arbitrageur,
@@ -53,9 +55,11 @@ if TYPE_CHECKING:
         ZeroIntelligence,
         when,
     )
+    from engine.scenario.borrowers import Bots, Loopers, PoolArbitrageurs
     from engine.scenario.crowds import Crowd, DipBuy, StopLoss, TopUp
     from engine.scenario.events import OrderRow, Orders, Shock
     from engine.scenario.laws import choice, exponential, integers, lognormal, pareto, uniform
+    from engine.scenario.lenders import Blocks, Lender
     from engine.scenario.liquidations import Liquidation
     from engine.scenario.margins import Collateral, LadderStep
     from engine.scenario.markets import (
@@ -69,6 +73,7 @@ if TYPE_CHECKING:
         Spot,
         Venue,
     )
+    from engine.scenario.pools import Pool, PoolRange
     from engine.scenario.problems import ScenarioError
     from engine.scenario.record import Record
     from engine.scenario.scenario import Scenario, Variant
@@ -85,6 +90,8 @@ _LATER = {
     "Arbitrageur": "engine.scenario.agents",
     "ArrayAgent": "engine.agents",
     "Asset": "engine.scenario.markets",
+    "Blocks": "engine.scenario.lenders",
+    "Bots": "engine.scenario.borrowers",
     "Boundary": "engine.margin",
     "Collateral": "engine.scenario.margins",
     "CollateralTable": "engine.haircuts",
@@ -101,9 +108,11 @@ _LATER = {
     "Ladder": "engine.margin",
     "LadderStep": "engine.scenario.margins",
     "Leaves": "engine.scenario.agents",
+    "Lender": "engine.scenario.lenders",
     "Lineage": "engine.lineage",
     "Link": "engine.scenario.agents",
     "Liquidation": "engine.scenario.liquidations",
+    "Loopers": "engine.scenario.borrowers",
     "MarginAction": "engine.margin",
     "MarketMaker": "engine.scenario.agents",
     "MarkOracle": "engine.scenario.markets",
@@ -114,6 +123,9 @@ _LATER = {
     "Orders": "engine.scenario.events",
     "Perp": "engine.scenario.markets",
     "PoissonOrders": "engine.scenario.agents",
+    "Pool": "engine.scenario.pools",
+    "PoolArbitrageurs": "engine.scenario.borrowers",
+    "PoolRange": "engine.scenario.pools",
     "Policy": "engine.policy",
     "PriceOracle": "engine.scenario.markets",
     "PriceSource": "engine.scenario.markets",
@@ -127,6 +139,7 @@ _LATER = {
     "Spot": "engine.scenario.markets",
     "Stale": "engine.scenario.agents",
     "StopLoss": "engine.scenario.crowds",
+    "Terms": "engine.protocols",
     "TierTable": "engine.tiers",
     "TopUp": "engine.scenario.crowds",
     "Value": "engine.scenario.agents",
@@ -147,11 +160,14 @@ _LATER = {
 __all__ = [
     "Account",
     "AccountMode",
+    "ActionReason",
     "Agent",
     "AgentError",
     "Arbitrageur",
     "ArrayAgent",
     "Asset",
+    "Blocks",
+    "Bots",
     "Boundary",
     "CancelReason",
     "Collateral",
@@ -172,9 +188,11 @@ __all__ = [
     "Ladder",
     "LadderStep",
     "Leaves",
+    "Lender",
     "Lineage",
     "Link",
     "Liquidation",
+    "Loopers",
     "MarginAction",
     "MarkOracle",
     "MarketMaker",
@@ -189,6 +207,9 @@ __all__ = [
     "Perp",
     "PoissonOrders",
     "Policy",
+    "Pool",
+    "PoolArbitrageurs",
+    "PoolRange",
     "PriceOracle",
     "PriceSource",
     "PythonAgents",
@@ -204,6 +225,7 @@ __all__ = [
     "Spot",
     "Stale",
     "StopLoss",
+    "Terms",
     "TierTable",
     "TimeInForce",
     "TopUp",

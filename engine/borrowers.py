@@ -1,6 +1,6 @@
 """Borrowers: the part of a simulation that adds loopers and liquidation bots, and watches how they would get out.
 
-With names and units. Stands on `engine.lenders`, `engine.exits` and the behaviours of the core (A-11, A-12).
+With names and units. Stands on `engine.pooling`, `engine.exits` and the behaviours of the core (A-11, A-12).
 `Simulation` inherits it. A parameter of a population is one value, a sequence with one for each member, or a law.
 """
 
@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 from engine import _core
 from engine.errors import InputError
 from engine.exits import ExitSample, exit_sample
-from engine.lenders import Lenders
 from engine.loops import loop_multiple
+from engine.pooling import Pooling
 from engine.schedules import ONE_PPM, share_ppm, whole
-from engine.units import Amount, Grid
+from engine.units import Amount, Grid, exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from decimal import Decimal
 
     from engine.declared import Market
+    from engine.pooling import Pool
     from engine.protocols import Lender
 
 __all__ = ["BOT_FIELDS", "LOOPER_FIELDS", "Borrowers", "BotState", "LooperState", "bot_columns", "looper_columns"]
@@ -109,7 +110,7 @@ def bot_columns(market: Market, gas_asset: Any, members: Members) -> dict[str, l
         "every": ("every_ms", _span),
         "scan": ("scan", _whole),
         "flash": ("flash", _whole),
-        "margin": ("margin", lambda value, _: float(value)),
+        "least_gain": ("margin", lambda value, _: float(value)),
         "least_profit": ("least_profit", amount),
         "tip": ("tip_ppm", _ppm(ONE_PPM)),
         "gas_asset_price": ("gas_value", gas_value),
@@ -150,13 +151,13 @@ def _whole(value: Any, _: str) -> int:
     return int(value)
 
 
-BOT_FIELDS = ("every", "scan", "flash", "margin", "least_profit", "tip", "gas_asset_price", "capital")
+BOT_FIELDS = ("every", "least_gain", "least_profit", "tip", "gas_asset_price", "capital", "scan", "flash")
 LOOPER_FIELDS = (
     "every", "loops", "ltv", "slippage", "flee_health", "flee_price", "flee_rate", "keep_health", "share",
 )  # fmt: skip
 
 
-class Borrowers(Lenders):
+class Borrowers(Pooling):
     """Add loopers and liquidation bots; for a class that has a world."""
 
     seed: int
@@ -169,7 +170,7 @@ class Borrowers(Lenders):
         market: Market,
         *,
         every: object = "100ms",
-        pool: int | None = None,
+        pool: Pool | None = None,
         brings: Mapping[str, object] | None = None,
         options: Mapping[str, Any] | None = None,
         **parameters: object,
@@ -188,14 +189,14 @@ class Borrowers(Lenders):
             Spot market of the collateral against the debt, where they sell.
         every : duration
             Pause between two looks while there is work.
-        pool : int, optional
-            Pool in which they sell instead.
+        pool : Pool, optional
+            Where they sell instead; flash liquidations need one.
         brings : mapping
             Deposits of each by asset: the money that they repay with, and gas.
         options : mapping
             `start_ms`, `latency_ms`, `latency_law`, `picture_ms`, `picture_law` of `World.add_agents`.
         **parameters
-            ``scan``, loans that a look goes through; ``flash``; ``margin``, least gain on the last unit, a share;
+            ``scan``, loans that a look goes through; ``flash``; ``least_gain`` on the last unit, a share;
             ``least_profit`` and ``capital``, amounts of the debt; ``tip``, share of the profit; ``gas_asset_price``,
             what a unit of the gas asset is worth in the debt.
 
@@ -210,7 +211,8 @@ class Borrowers(Lenders):
         >>> sim = Simulation(seed=1)
         >>> usde, usdt = (sim.asset(name, decimals=6, supply="1000000000") for name in ("USDe", "USDT"))
         >>> spot = sim.spot("USDe/USDT", usde, usdt, tick="0.0001", lot="1")
-        >>> aave = sim.lending("aave", collateral={"USDe": lending.aave("USDe")}, borrow={"USDT": None})
+        >>> terms = {"USDe": lending.aave("USDe")}
+        >>> aave = sim.lending("aave", collateral=terms, borrow={"USDT": None}, oracle={"USDe": 1})
         >>> accounts = sim.bots("bots", 3, aave, spot, every=uniform("50ms", "200ms"), brings={"USDT": "1000000"})
         >>> sim.bot_states(accounts)[accounts[0]].sent
         0
@@ -220,7 +222,7 @@ class Borrowers(Lenders):
         members = self._members(name, count, BOT_FIELDS, {"every": every, **parameters})
         gas_asset = self.gas_assets.get(own.venue)
         columns = bot_columns(where, gas_asset, members)
-        columns |= {"pool": [-1 if pool is None else pool] * count}
+        columns |= {"pool": [self._pool_number(pool)] * count}
         return self._add_borrowers("bot", name, count, own, where, brings or {}, options or {}, columns)
 
     def loopers(
@@ -232,7 +234,8 @@ class Borrowers(Lenders):
         *,
         every: object = "1s",
         built: bool = False,
-        pool: int | None = None,
+        built_at: Amount = 1,
+        pool: Pool | None = None,
         brings: Mapping[str, object],
         options: Mapping[str, Any] | None = None,
         **parameters: object,
@@ -248,8 +251,10 @@ class Borrowers(Lenders):
         every : duration
             Pause between two looks while they hold.
         built : bool
-            Their loops stand at the start, as if each step had been bought at 1 elsewhere: the coins come from
-            outside and what was borrowed goes there. Else each builds its own in the market, step by step.
+            Their loops stand at the start, bought elsewhere: the coins come from outside and what was borrowed goes
+            there. Else each builds its own in the market, step by step.
+        built_at : number
+            At which price.
         brings : mapping
             Deposits of each by asset: the token to begin with, and gas.
         **parameters
@@ -268,7 +273,8 @@ class Borrowers(Lenders):
         >>> sim = Simulation(seed=1)
         >>> usde, usdt = (sim.asset(name, decimals=6, supply="1000000000") for name in ("USDe", "USDT"))
         >>> spot = sim.spot("USDe/USDT", usde, usdt, tick="0.0001", lot="1")
-        >>> aave = sim.lending("aave", collateral={"USDe": lending.aave("USDe")}, borrow={"USDT": None})
+        >>> terms = {"USDe": lending.aave("USDe")}
+        >>> aave = sim.lending("aave", collateral=terms, borrow={"USDT": None}, oracle={"USDe": 1})
         >>> sim.act(sim.account("bank", USDT="1000000"), "supply", aave, "1000000 USDT").is_done
         True
         >>> accounts = sim.loopers("loopers", 2, aave, spot, built=True, brings={"USDe": "1000"}, loops=5, ltv="0.8")
@@ -279,7 +285,7 @@ class Borrowers(Lenders):
         own, where = self._own_lender(lender), self._own_market(market)
         members = self._members(name, count, LOOPER_FIELDS, {"every": every, **parameters})
         columns = looper_columns(where, members)
-        columns |= {"built": [int(built)] * count, "pool": [-1 if pool is None else pool] * count}
+        columns |= {"built": [int(built)] * count, "pool": [self._pool_number(pool)] * count}
         if not built:
             return self._add_borrowers("looper", name, count, own, where, brings, options or {}, columns)
         if where.base is None or where.base.name not in brings:
@@ -290,8 +296,11 @@ class Borrowers(Lenders):
             for ltv, each in zip(ltvs, loops, strict=True)
         ]
         accounts = self._add_borrowers("looper", name, count, own, where, brings, options or {}, columns)
-        self._declare_loops(own, where, accounts, multiples)
+        self.declare_loops(own, where, accounts, multiples, price=built_at)
         return accounts
+
+    def _pool_number(self, pool: Pool | None) -> int:
+        return -1 if pool is None else self._own_pool(pool).number
 
     def _add_borrowers(
         self,
@@ -326,10 +335,35 @@ class Borrowers(Lenders):
         grid = self.assets[asset].grid
         return grid.value(grid.floor_count(value, f"brings.{asset}"))
 
-    def _declare_loops(self, lender: Lender, market: Market, accounts: list[int], multiples: list[Fraction]) -> None:
-        """Let loops stand that were built elsewhere at a price of 1."""
+    def declare_loops(
+        self, lender: Lender, market: Market, accounts: list[int], multiples: list[Fraction], *, price: Amount = 1
+    ) -> None:
+        """Let loops stand that were built elsewhere, each of a multiple of what its account has of the token.
+
+        Parameters
+        ----------
+        lender, market
+            As for `loopers`.
+        accounts : list of int
+            Whose.
+        multiples : list of Fraction
+            Collateral / equity of each, 1 and more.
+        price : number
+            Of a coin when it was bought, in what is borrowed.
+
+        Raises
+        ------
+        InputError
+            The lender refuses some; the others stand.
+
+        Notes
+        -----
+        O(accounts).
+        """
         base, quote = market.base, market.quote
-        assert base is not None
+        if base is None:
+            raise InputError("market", "the spot market of the token", market.name)
+        worth = Fraction(exact(price, "built_at")) * 10**quote.decimals / 10**base.decimals
         supplied, borrowed = [], []
         for account, multiple in zip(accounts, multiples, strict=True):
             own = self.world.balance(account, base.number)[0]
@@ -337,7 +371,7 @@ class Borrowers(Lenders):
             if more:
                 self.world.deposit(account, base.number, more)
             supplied.append(own + more)
-            borrowed.append(more * 10**quote.decimals // 10**base.decimals)
+            borrowed.append(int(more * worth))
         refused = self.world.lend_columns(lender.number, accounts, base.number, supplied, quote.number, borrowed)
         if refused:
             raise InputError("built", "loops that the lender takes: cash, caps and loan-to-value", f"{refused} refused")

@@ -50,11 +50,28 @@ def part_figures(part: Part, *, lows: bool = True) -> dict[str, Any]:
         "invariants": "hold",
         "digest": f"{world.digest():016x}",
     }
+    if part.simulation.lenders:
+        figures["margin_calls"], figures["unwinds"] = of_kind[LandmarkKind.MARGIN_CALL], of_kind[LandmarkKind.UNWIND]
+        figures["lenders"] = {name: _lender(part, name) for name in part.simulation.lenders}
     try:
         world.check_invariants()  # last: a world that fails here answers nothing any more
     except InvariantError as error:
         figures["invariants"] = str(error)
     return figures
+
+
+def _lender(part: Part, name: str) -> dict[str, Any]:
+    """Return what a lender did, and what its borrowers owe beyond their collateral, money."""
+    state, loans = part.simulation.lender(name), part.simulation.loans(part.simulation.lenders[name]).values()
+    known = [(each.collateral_value, each.debt_value) for each in loans]
+    under = sum(owed - held for held, owed in known if held is not None and owed is not None and owed > held)
+    return {
+        "liquidations": state.liquidations,
+        "repaid": float(state.repaid_value),
+        "deficit": {asset: float(worth) for asset, worth in state.deficit.items()},
+        "waiting": state.work,
+        "under_water": float(under),
+    }
 
 
 def _float(price: Decimal | None) -> float | None:

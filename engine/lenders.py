@@ -1,7 +1,7 @@
 """Lenders: the part of a simulation that declares blocks and lenders, acts at them, and asks what loans stand there.
 
-With names and units. Stands on `engine.funds` and `engine.protocols`; `engine.borrowers`, which adds bots and loopers,
-inherits it. Everything is checked before the world is told: a lender that is refused leaves nothing behind.
+With names and units. Stands on `engine.funds` and `engine.protocols`; `engine.pooling`, which opens pools, inherits it.
+Everything is checked before the world is told: a lender that is refused leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Lenders(Funds):
             money of as many decimals as the first of them.
         oracle : mapping
             By asset its price: a number, a market (its oracle), or (market, ``"oracle"``, ``"index"`` or ``"mark"``).
-            What is lent costs 1 if nothing is said.
+            Collateral needs one; what is lent only costs 1 if nothing is said.
         stale : str or int
             An older publication is unknown; 0: none is.
         modes : mapping
@@ -223,7 +223,7 @@ class Lenders(Funds):
             raise InputError("borrow", f"an asset that is lent, and {RESERVES_MAX} assets at most", ", ".join(borrow))
         value = lent[0].grid
         numbers, moded = self._modes(modes or {}, assets)
-        rows = {asset: self._reserve(asset, value, oracle or {}, moded) for asset in assets}
+        rows = {asset: self._reserve(asset, value, oracle or {}, moded, is_lent=asset in lent) for asset in assets}
         for asset, said in zip(held, collateral.values(), strict=True):
             rows[asset]["terms"] = terms_ppm(said, f"collateral.{asset.name}")
         for asset, said in zip(lent, borrow.values(), strict=True):
@@ -272,10 +272,14 @@ class Lenders(Funds):
         value: Grid,
         oracle: Mapping[str, object],
         moded: Mapping[str, tuple[int, tuple[int, int, int]]],
+        *,
+        is_lent: bool,
     ) -> dict[str, Any]:
         """Return what a reserve has whether it is lent or not: its price and its mode."""
         field = f"oracle.{asset.name}"
         unknown(oracle, self.assets, "oracle", "one of the assets")
+        if asset.name not in oracle and not is_lent:
+            raise InputError(field, "a price of the collateral: a number, a market, or (market, series)", None)
         price = Price.of(oracle.get(asset.name, 1), field)
         decimals = -int(value.step.as_tuple().exponent)
         row: dict[str, Any] = {"price": price.ratio(asset, decimals, field)}
@@ -464,7 +468,7 @@ class Lenders(Funds):
         """Return what a lender has and did, at its last accruals. O(reserves)."""
         own = self._own_lender(name)
         told = self.world.protocol(own)
-        reserves = {asset.name: ReserveState.of(self.world.reserve(own, asset.number), asset) for asset in own.assets}  # type: ignore[arg-type]
+        reserves = {asset.name: ReserveState.of(self.world.reserve(own, asset.number), asset) for asset in own.assets}
         return LenderState(told["work"], told["liquidations"], own.value.value(told["repaid_value"]), reserves)
 
 

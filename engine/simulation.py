@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.margin import Ladder
     from engine.part import Part
     from engine.policy import Policy
+    from engine.pooling import Pool
     from engine.protocols import Lender
     from engine.spill import Spill
     from engine.types import Side
@@ -89,6 +90,7 @@ class Simulation(Issuance):
         self.settles: dict[int, Asset] = {}
         self.lenders: dict[str, Lender] = {}
         self.gas_assets: dict[int, Asset] = {}
+        self.pools: dict[str, Pool] = {}
         self.routes: dict[str, Route] = {}
         self.issuers: dict[str, Issuer] = {}
         self.plan: Plan | None = None
@@ -271,6 +273,7 @@ class Simulation(Issuance):
             "settles": dict(self.settles),
             "lenders": dict(self.lenders),
             "gas_assets": dict(self.gas_assets),
+            "pools": dict(self.pools),
             "routes": dict(self.routes),
             "issuers": dict(self.issuers),
             "plan": self.plan,

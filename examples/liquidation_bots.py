@@ -59,8 +59,8 @@ def cascade(bots: int, divisor: int) -> dict[str, float]:
         assert sim.act(who, "supply", aave, "8000 COIN").is_done
         assert sim.act(who, "borrow", aave, f"{63_900 - 60 * n} USDT").is_done
     accounts = sim.bots(
-        "bots", bots, aave, spot, every=uniform("200ms", "1s"), margin="0.002", tip="0.05", gas_asset_price=ETH_USDT,
-        brings={"USDT": MONEY, "ETH": GAS},
+        "bots", bots, aave, spot, every=uniform("200ms", "1s"), least_gain="0.002", tip="0.05",
+        gas_asset_price=ETH_USDT, brings={"USDT": MONEY, "ETH": GAS},
     )  # fmt: skip
     sold = (6 * LEVEL_USDT / 10 + 120_000) / divisor
     seller = sim.account("seller", COIN=f"{sold:.1f}")

@@ -3,8 +3,8 @@
 Loopers buy a synthetic dollar, supply it, borrow dollars, and buy more: on the real book, step by step, before anything
 happens. Then somebody sells two million of it. With the *own book* as oracle the lender sees the price that the sale
 has made: loops are liquidated, bots sell what they get into the same book, and the next loops follow; the rest flees.
-With the *redemption value* as oracle (the token can be redeemed at 1, as USDe could) the lender sees nothing, and nobody
-has to sell, though the peg trades as low as the sale takes it. Both runs have the same seed and the same people.
+With the *redemption value* as oracle (the token can be redeemed at 1, as USDe could) the lender sees nothing, and
+nobody has to sell, though the peg trades as low as the sale takes it. Both runs have the same seed and the same people.
 
 Illusion is gross collateral / net equity of the loops; cover is what bids within 2 % pay / the coins that would have to
 be sold to repay all loops. Both are there to be seen before the fall.
@@ -76,7 +76,7 @@ def street(oracle: str) -> Simulation:
         options={"start_ms": 3_000},
     )
     sim.bots(
-        "bots", 3, aave, peg, every="1s", margin="0.001", tip="0.1", gas_asset_price=4_000, capital=150_000,
+        "bots", 3, aave, peg, every="1s", least_gain="0.001", tip="0.1", gas_asset_price=4_000, capital=150_000,
         brings={"USDT": "2000000", "ETH": "100"},
     )  # fmt: skip
     whale = sim.account("whale", USDe="2000000")

@@ -1,8 +1,8 @@
 """Build a scenario: what is declared and where, accounts, and what happens from outside; in this order.
 
-The order is fixed, because it numbers accounts and settles ties: assets, markets and oracles; the accounts of the
-populations in the file's order, then those of events; the orders from outside; the populations' behaviours, in the
-file's order (`engine.scenario.populations`); the shocks.
+The order is fixed, because it numbers accounts and settles ties: assets, markets, oracles, lenders and pools; the
+accounts of the populations in the file's order, then those of events; what lenders and pools are supplied; the orders
+from outside; the populations' behaviours, in the file's order (`engine.scenario.populations`); the shocks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.scenario.agents import Arbitrageur
+from engine.scenario.build_lenders import add_to_pools, declare_lenders, declare_pools, supply
 from engine.scenario.build_prices import add_oracle
 from engine.scenario.building import Building, told_at, venues_on
 from engine.scenario.crowds import Crowd
@@ -53,6 +54,8 @@ def build(scenario: Scenario) -> Simulation:
     if not building.markets:
         raise InputError("markets", "at least one market that is switched on", "none")
     _open_accounts(building)
+    supply(building)
+    add_to_pools(building)
     on = [event for event in scenario.events.values() if event.enabled]
     for event in on:
         if isinstance(event, Orders):
@@ -86,7 +89,7 @@ def _open_venues(building: Building) -> None:
 
 
 def _declare(building: Building) -> None:
-    """Declare assets, markets and oracles."""
+    """Declare assets, markets, oracles and lenders."""
     sim, scenario = building.sim, building.scenario
     for name, asset in scenario.assets.items():
         if asset.enabled:
@@ -101,6 +104,8 @@ def _declare(building: Building) -> None:
         if oracle.enabled:
             with told_at("oracles", name):
                 add_oracle(building, oracle)
+    declare_lenders(building)
+    declare_pools(building)
 
 
 def _open_market(building: Building, name: str, market: Any) -> None:

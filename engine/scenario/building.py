@@ -55,6 +55,10 @@ FIELDS = {
     "fair_tau_ms": "fair_tau",
     "drawdown": "leaves.drawdown",
     "qty_lots": "qty",
+    "every_ms": "every",
+    "ltv_ppm": "ltv",
+    "flee_ticks": "flee_price",
+    "protocol": "lender",
     "at_ms": "at",
     "start_ms": "start",
 }

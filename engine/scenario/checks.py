@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.scenario.laws import Law
+from engine.scenario.lender_checks import lenders
 from engine.scenario.liquidation_checks import liquidations
 from engine.scenario.margin_checks import collateral, perpetual
 from engine.scenario.oracle_checks import feed, outages
+from engine.scenario.pool_checks import pools
 from engine.scenario.population_checks import populations
 from engine.scenario.problems import NOTHING, Problem
 from engine.scenario.words import one_of
@@ -41,6 +43,8 @@ REFERENCES = {
     **dict.fromkeys(("account", "rest"), "populations"),
     **dict.fromkeys(("base", "quote", "settle", "brings"), "assets"),
     "venue": "venues",
+    "lender": "lenders",
+    "pool": "pools",
 }
 
 
@@ -63,7 +67,20 @@ def check_whole(
     list of Problem
     """
     whole = Whole(scenario, names)
-    rules = (assets, markets, collateral, liquidations, oracles, populations, events, supplies, record, parts)
+    rules = (
+        assets,
+        markets,
+        collateral,
+        liquidations,
+        oracles,
+        lenders,
+        pools,
+        populations,
+        events,
+        supplies,
+        record,
+        parts,
+    )
     problems = [problem for rule in rules for problem in rule(whole)]
     return problems + [problem for path, data in broken or () for problem in _raw_references(whole, path, data)]
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from engine.scenario.base import Model, Named, Ref
 from engine.scenario.feeds import FeedField
 from engine.scenario.laws import Drawn, Law
+from engine.scenario.lenders import Blocks
 from engine.scenario.liquidations import FundField, Liquidation, LiquidationField
 from engine.scenario.margins import Collateral, LadderField, TiersField
 from engine.scenario.quantities import CADENCE, DURATION, LATENCY, MOMENT, PRICE, SERVICE_US, STEP, SUPPLY, share
@@ -67,6 +68,7 @@ class Venue(Named):
         default_factory=dict,
         description="what counts in unified accounts, by asset; the one without a market is the unit",
     )
+    blocks: Blocks | None = Field(None, description="its actions wait for blocks and pay gas; none by default")
 
 
 class _Market(Named, ABC):

@@ -24,7 +24,7 @@ _PART = re.compile(r'"((?:[^"\\]|\\.)*)"|\[(\d+)\]|([^."\[\]]+)')
 _NEEDS_QUOTES = re.compile(r'[."\[\]]|^\s|\s$')
 EVERY = "*"
 # Sections hold objects by name; nobody can mean an unknown one there, unless he brings the whole object.
-SECTIONS = ("assets", "venues", "markets", "oracles", "populations", "events", "variants")
+SECTIONS = ("assets", "venues", "markets", "oracles", "lenders", "pools", "populations", "events", "variants")
 
 
 def parse_path(text: str) -> Path:

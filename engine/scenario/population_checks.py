@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.scenario.laws import Choice, Integers, Law, Uniform
+from engine.scenario.lender_checks import at_lender
 from engine.scenario.margin_checks import crowd, mode
+from engine.scenario.pool_checks import arbitrageurs
 from engine.scenario.problems import NOTHING, Problem
 
 if TYPE_CHECKING:
@@ -48,8 +50,9 @@ def _population_markets(whole: Whole, path: Path, population: Any) -> Iterator[P
     key = next((key for key in ("market", "on", "long", "short") if getattr(population, key, None) is not None), "on")
     traded = population.markets()
     for place, market in enumerate(traded):
+        is_one = isinstance(getattr(population, key), str)
         within = market if isinstance(getattr(population, key), dict) else place
-        at: Path = (*path, key, within) if key == "on" else (*path, key)
+        at: Path = (*path, key) if is_one else (*path, key, within)
         found = list(whole.reference(at, "markets", market, kind="perp" if population.kind in HOLDS else ""))
         yield from found
         if market in traded[:place]:
@@ -178,9 +181,12 @@ def _hawkes(_: Whole, path: Path, orders: Any) -> Iterator[Problem]:
 
 
 _RULES: dict[str, Callable[[Whole, Path, Any], Iterator[Problem]]] = {
+    "bots": at_lender,
     "crowd": crowd,
     "hedgers": _hedgers,
     "holders": _holders,
+    "loopers": at_lender,
+    "pool-arbitrageurs": arbitrageurs,
     "market-maker": _market_maker,
     "noise": _noise,
     "zero-intelligence": _zero_intelligence,

@@ -357,6 +357,24 @@ def _crowd(building: Building, crowd: Any) -> None:
     open_crowd(building, crowd)
 
 
+def _bots(building: Building, population: Any) -> None:
+    from engine.scenario.build_lenders import bots
+
+    _add(building, "bot", population, **bots(building, population))
+
+
+def _loopers(building: Building, population: Any) -> None:
+    from engine.scenario.build_lenders import loopers
+
+    _add(building, "looper", population, **loopers(building, population))
+
+
+def _pool_arbitrageurs(building: Building, population: Any) -> None:
+    from engine.scenario.build_lenders import pool_arbitrageurs
+
+    _add(building, "pool_arbitrage", population, **pool_arbitrageurs(building, population))
+
+
 def _account(_: Building, __: Any) -> None:
     """Do nothing: the account is open, and others act through it."""
 
@@ -375,5 +393,8 @@ BUILDERS: dict[str, Callable[[Building, Any], None]] = {
     "stale": _stale,
     "account": _account,
     "crowd": _crowd,
+    "bots": _bots,
+    "loopers": _loopers,
+    "pool-arbitrageurs": _pool_arbitrageurs,
     "python": _python,
 }

@@ -20,8 +20,10 @@ from engine.scenario.base import Model, Named
 from engine.scenario.checks import check_whole
 from engine.scenario.crowds import POPULATION_KINDS, Crowd, Population
 from engine.scenario.events import EVENT_KINDS, Event, Orders, Shock
+from engine.scenario.lenders import Lender
 from engine.scenario.markets import MARKET_KINDS, ORACLE_KINDS, Asset, Market, Oracle, Venue
 from engine.scenario.paths import SECTIONS, format_path, parse_path, set_value
+from engine.scenario.pools import Pool
 from engine.scenario.problems import NOTHING, Problem, ScenarioError, problems_of
 from engine.scenario.quantities import CADENCE, START, moment_ms
 from engine.scenario.record import Record
@@ -56,7 +58,13 @@ _KINDS: dict[str, dict[str, type[Named]]] = {
     "populations": {**POPULATION_KINDS},
     "events": EVENT_KINDS,
 }
-_MODELS: dict[str, type[Named]] = {"assets": Asset, "venues": Venue, "variants": Variant}
+_MODELS: dict[str, type[Named]] = {
+    "assets": Asset,
+    "venues": Venue,
+    "lenders": Lender,
+    "pools": Pool,
+    "variants": Variant,
+}
 
 
 class Scenario(Model):
@@ -98,6 +106,8 @@ class Scenario(Model):
     venues: dict[str, Venue] = Field(default_factory=dict)
     markets: dict[str, Market] = Field(default_factory=dict)
     oracles: dict[str, Oracle] = Field(default_factory=dict)
+    lenders: dict[str, Lender] = Field(default_factory=dict)
+    pools: dict[str, Pool] = Field(default_factory=dict)
     populations: dict[str, Population] = Field(default_factory=dict)
     events: dict[str, Event] = Field(default_factory=dict)
     record: Record = Record()
@@ -298,6 +308,20 @@ class Scenario(Model):
         if not isinstance(oracle, tuple(ORACLE_KINDS.values())):
             raise InputError("oracle", "an oracle such as MarkOracle(...)", oracle)
         return self._hold("oracles", name, oracle)
+
+    def lender(self, name: str, lender: Lender) -> Lender:
+        """Declare a lender."""
+        if not isinstance(lender, Lender):
+            raise InputError("lender", "a lender such as Lender(...)", lender)
+        held: Lender = self._hold("lenders", name, lender)
+        return held
+
+    def pool(self, name: str, pool: Pool) -> Pool:
+        """Declare a pool."""
+        if not isinstance(pool, Pool):
+            raise InputError("pool", "a pool such as Pool(...)", pool)
+        held: Pool = self._hold("pools", name, pool)
+        return held
 
     def exchange(self, name: str, **options: Any) -> Exchange:
         """Open a venue; its markets are opened on what this returns."""

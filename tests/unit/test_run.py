@@ -154,7 +154,7 @@ class TestFigures:
         stub = BrokenWorld()
 
         class Broken:
-            simulation = type("Simulation", (), {"world": stub, "assets": real.simulation.assets})
+            simulation = type("Simulation", (), {"world": stub, "assets": real.simulation.assets, "lenders": {}})
             market, lows = real.market, {real.market.name: None}
 
         some = RunResult(NAME, 1, parts={"broken": Broken()})

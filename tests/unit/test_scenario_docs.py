@@ -73,7 +73,7 @@ def said(scenario):
 
 def test_the_examples_of_kinds_run_and_say_everything_that_can_be_said():
     python = '[populations.python]\nkind = "python"\non = ["ATOM/USDT"]\nagent = "scenarioagents:Buyer"\n'
-    scenario = Scenario.from_toml(block("toml") + block("toml kinds") + python)
+    scenario = Scenario.from_toml(block("toml") + block("toml lenders") + block("toml kinds") + python)
     part = run_scenario(scenario).part
     assert part.figures["invariants"] == "hold"
     keys = said(scenario)
@@ -109,7 +109,7 @@ def test_the_examples_of_kinds_run_and_say_everything_that_can_be_said():
 
 
 def test_every_population_of_the_examples_acts():
-    scenario = Scenario.from_toml(block("toml") + block("toml kinds"))
+    scenario = Scenario.from_toml(block("toml") + block("toml lenders") + block("toml kinds"))
     part = run_scenario(scenario).part
     placed = set(part.journal["account"][part.journal["kind"] == 3].tolist())
     acting = {name.split(" ")[0] for number, name in part.simulation.accounts.items() if number in placed}

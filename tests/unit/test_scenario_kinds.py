@@ -29,13 +29,51 @@ KINDS = {
     "value": 'market = "COIN/EUR"\nfair = "uniform(10.5, 11)"\nthreshold = "1%"\nqty = "100 EUR"\n'
     'wake_every = "200ms"\n',
     "hedgers": 'on = ["COIN/EUR", "COIN-PERP"]\nqty = "5 COIN"\nrest = "opener"\nreact = "50ms"\ntolerance = 2\n',
+    "bots": 'lender = "pool"\non = "COIN/EUR"\nevery = "exponential(100ms)"\nleast_gain = "10bps"\n',
+    "loopers": 'lender = "pool"\non = "COIN/EUR"\nltv = "uniform(0.5%, 1%)"\nloops = 2\nstart = "3s"\n',
+    "pool-arbitrageurs": 'pool = "pool"\non = "COIN/EUR"\nthreshold = "10bps"\nmost = "uniform(10, 20)"\n',
     "python": 'on = ["COIN/EUR"]\nagent = "scenarioagents:Buyer"\nparameters = { lots = 5 }\n',
 }
+
+
+# A lender that sees a fall which the book does not see, and loops that do not stand it.
+LENDER = """
+[oracles.lender]
+kind = "oracle"
+market = "COIN/EUR"
+sources = [{ kind = "path", at = ["0ms", "2s"], prices = ["10.000", "8.500"] }]
+
+[lenders.pool]
+form = "aave"
+collateral = { COIN = { ltv = "75%", threshold = "78%", bonus = "5%" } }
+borrow = { EUR = "free" }
+oracle = { COIN = { market = "COIN/EUR" } }
+supplied = { opener = "50k EUR" }
+
+[populations.weak]
+kind = "loopers"
+count = 5
+lender = "pool"
+on = "COIN/EUR"
+ltv = "75%"
+built = true
+brings = { COIN = "100" }
+"""
+
+
+# A pool that is dearer than the book.
+POOL = """
+[pools.pool]
+form = "product"
+assets = ["COIN", "EUR"]
+supplied = { opener = { COIN = "1000", EUR = "11000" } }
+"""
 
 
 def with_kind(kind, more="", count=2):
     link = 'link = { base = "1ms", jitter = "exponential(2ms)" }'
     head = f'\n[populations.new]\nkind = "{kind}"\ncount = {count}\n{link}\n'
+    head = (LENDER if kind in ("bots", "loopers") else POOL if kind == "pool-arbitrageurs" else "") + head
     return SMALL + head + more + ("" if kind == "crowd" else BRINGS)  # its members bring their margin
 
 
