@@ -28,7 +28,7 @@ from engine.reference.protocols import LOAN, Lending
 from engine.reference.routes import Routes
 from engine.reference.spending import giving_refusal
 from engine.reference.transfers import TransferReason
-from engine.reference.waterfall import FUNDING, MARGIN, ORDERS, WaterfallWorld
+from engine.reference.waterfall import FUNDING, MARGIN, ORDERS, Event, WaterfallWorld
 from engine.reference.world_pools import WorldPools
 
 if TYPE_CHECKING:
@@ -110,6 +110,18 @@ class LendingWorld(WaterfallWorld):
     def add_protocol(self, terms: ProtocolTerms, reserves: Iterable[ReserveTerms], now_ms: int = 0) -> None:
         """Open a protocol with its reserves (Y-15)."""
         self.lending.add(terms, reserves, now_ms)
+
+    def _next_event(self, until_ms: int, row: JournalRow | None) -> Event | None:
+        """Return the event that is due next.
+
+        Of the engine's own orders of one millisecond the one whose row comes next: whether units or loans are checked
+        first in phase 4, and so whose order leaves first, is not a matter of the rules.
+        """
+        event = super()._next_event(until_ms, row)
+        if event is None or row is None or event.phase != ORDERS:
+            return event
+        rivals = [each for each in sorted(self._queue) if each[:2] == event[:2] and each.is_now is not None]
+        return next((each for each in rivals if each.is_now is not None and each.is_now(row)), event)
 
     def outside(self, rows: Iterable[JournalRow]) -> None:
         """Apply inputs that came between two runs, while the clock stood (T-3a, B-8)."""
