@@ -312,8 +312,9 @@ class LendingTown:
         rows = self.native.pool_ranges(number)
         if rows and rng.random() < 0.5:
             lower, upper, account, liquidity = rng.choice(rows)
-            result = self.native.remove_range(account, number, lower, upper, rng.choice((0, liquidity, liquidity // 2)))
-            self.world.reached[f"RANGE_REMOVED {reason_name(result[0])}"] += 1
+            part = rng.choice((0, liquidity, liquidity // 2))
+            reason = self.native.remove_range(account, number, lower, upper, part)[0]
+            self.world.reached[f"RANGE_REMOVED {reason_name(reason)}"] += 1
             return
         lower = pool.tick // pool.spacing - rng.choice((1, 20, 200, -3))
         upper = lower + rng.choice((1, 30, 400))
