@@ -55,6 +55,11 @@ class JournalKind(IntEnum):
         17  # giver; receiver in `number`; market; lots in `qty`; value in `price`; sign in `side`; why in `order_type`
     )
     PAYMENT = 18  # payer; receiver in `number`; asset in `market`; atoms in `qty`; why; isolated: `Holder` in `side`
+    ACTION = 19  # account; target in `market`; kind in `order_type`; atoms in `qty`; least or pool in `price` (B-9)
+    ACCRUE = 20  # protocol in `market` (Y-17)
+    SALE = 21  # borrower in `account`; protocol in `market`; side 1: a step begins, -1: it is settled (Y-23)
+    ARRIVAL = 22  # party; route, or with side 1 issuer, in `market`; atoms in `qty` (K-4, I-4)
+    POOL = 23  # account; pool in `market`; what in `order_type` (Z-17)
 
 
 class JournalRow(NamedTuple):

@@ -33,6 +33,7 @@ class TransferReason(IntEnum):
     SHARE = 6  # a part of a loss that is shared
     CLEARANCE = 7  # fee to the insurance fund
     SETTLED = 8  # from a backstop to itself: a gain is realised at mark
+    GAS = 9  # of an action (B-4)
 
 
 POSITIONS_MOVE = {TransferReason.TAKEOVER, TransferReason.ADL, TransferReason.REST, TransferReason.SETTLED}

@@ -162,7 +162,7 @@ class WaterfallWorld(World):
                 break
             if row is not None and self._comes_first(row, event):
                 self.feed.popleft()
-                self.phase = _PHASES.get(JournalKind(row.kind), EXTERNAL)
+                self.phase = self.phase_of(row)
                 self._input(row)
                 self.after_event()
                 continue
@@ -177,8 +177,8 @@ class WaterfallWorld(World):
     def _comes_first(self, row: JournalRow, event: Event | None) -> bool:
         if event is None:
             return True
-        at = (row.time_ms, _PHASES.get(JournalKind(row.kind), EXTERNAL))
-        if row.kind in _DECIDED:  # has no phase of its own: what is due is asked first, and demands it or does not
+        at = (row.time_ms, self.phase_of(row))
+        if self.is_decided(row):  # has no phase of its own: what is due is asked first, and demands it or does not
             at = (row.time_ms, OBSERVERS)
         if at != (event.due_ms, event.phase):
             return at < (event.due_ms, event.phase)
@@ -186,9 +186,17 @@ class WaterfallWorld(World):
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
+    def phase_of(self, row: JournalRow) -> int:
+        """Return the phase of a row that is an input (T-2)."""
+        return _PHASES.get(JournalKind(row.kind), EXTERNAL)
+
+    def is_decided(self, row: JournalRow) -> bool:
+        """Tell whether a row may only be there because the rules decide on it."""
+        return row.kind in _DECIDED
+
     def _input(self, row: JournalRow) -> None:
         """Apply a row that others caused."""
-        if row.kind in _DECIDED:
+        if self.is_decided(row):
             raise InvariantError("X: the journal has a row that the rules do not decide on", repr(row))
         if row.kind == JournalKind.PLACE and self.is_frozen(row.account, row.market):
             raise InvariantError("V-3: an order of an account in liquidation, or one that X-4 does not send", repr(row))

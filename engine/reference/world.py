@@ -43,7 +43,7 @@ from engine.reference.world_invariants import first_broken
 from engine.types import CommandKind, OrderType, RejectReason, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from engine.reference.journal import Columns
     from engine.reference.market import MarketTerms
@@ -126,7 +126,11 @@ class World:
         ):
             raise InvariantError("V-6: an unfunded account's orders are not cancelled right after", repr(row))
         self.now_ms = row.time_ms
-        handler = {
+        self._handler(JournalKind(row.kind))(row)
+
+    def _handler(self, kind: JournalKind) -> Callable[[JournalRow], None]:
+        """Return what applies a row of a kind."""
+        return {
             JournalKind.DEPOSIT: self._deposit,
             JournalKind.OPEN: self._open,
             JournalKind.PLACE: self._place,
@@ -140,8 +144,7 @@ class World:
             JournalKind.REDUCE: self._reduce,
             JournalKind.TRANSFER: self._transfer,
             JournalKind.PAYMENT: self._pay,
-        }.get(JournalKind(row.kind), self._move_funds)
-        handler(row)
+        }.get(kind, self._move_funds)
 
     def _deposit(self, row: JournalRow) -> None:
         if not self.ledger.deposit(row.account, row.market, row.qty):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from engine.reference.policy import Policy
 
 # Landmarks that are compared, by their native numbers (G-1); publications and what agents do are not decided here.
-_TOLD = {
+TOLD = {
     5: "LIQUIDATION",
     6: "STEP",
     7: "BAD_DEBT",
@@ -212,7 +212,7 @@ class WaterfallTwin(TwinWorld):
         columns = [table[name][self.landmarks_done :].tolist() for name in names]
         self.landmarks_done = len(table)
         rows = zip(*columns, strict=True)
-        return [Landmark(time, _TOLD[kind], *rest) for time, kind, *rest in rows if kind in _TOLD]
+        return [Landmark(time, TOLD[kind], *rest) for time, kind, *rest in rows if kind in TOLD]
 
     def _state_differences(self) -> list[str]:
         found, reference = [], self.reference

@@ -241,7 +241,8 @@ class ConcentratedPool:
             raise InputError("upper", f"more than {low}, the lower tick", high)
         return low, high, checked_int("owner", owner, OWNER)
 
-    def _amounts(self, lower: int, upper: int, liquidity: int, *, up: bool) -> tuple[int, int]:
+    def amounts(self, lower: int, upper: int, liquidity: int, *, up: bool) -> tuple[int, int]:
+        """Return what liquidity in a range is worth now, atoms of both coins, rounded up or down (Z-12)."""
         low, high = sqrt_price_at(lower), sqrt_price_at(upper)
         at = min(max(self.sqrt_price, low), high)
         return amount_0(at, high, liquidity, up=up), amount_1(low, at, liquidity, up=up)
@@ -271,7 +272,7 @@ class ConcentratedPool:
         """Add liquidity to a range (Z-14)."""
         key = self._range(lower, upper, owner)
         added = checked_int("liquidity", liquidity, POSITIVE)
-        amounts = self._amounts(key[0], key[1], added, up=True)
+        amounts = self.amounts(key[0], key[1], added, up=True)
         after = (self.balances[0] + amounts[0], self.balances[1] + amounts[1])
         if sum(position.liquidity for position in self.positions.values()) + added > AMOUNT_MAX:
             return ShareOutcome(reason=PoolReason.LIQUIDITY_OUT_OF_BOUNDS)
@@ -298,7 +299,7 @@ class ConcentratedPool:
         if key not in self.positions or self.positions[key].liquidity < removed:
             return ShareOutcome(reason=PoolReason.SHARES_SHORT)
         position = self._settle(key)
-        amounts = self._amounts(key[0], key[1], removed, up=False)
+        amounts = self.amounts(key[0], key[1], removed, up=False)
         fees = (position.owed[0], position.owed[1])
         position.owed = [0, 0]
         position.liquidity -= removed
