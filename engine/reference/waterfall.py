@@ -156,8 +156,8 @@ class WaterfallWorld(World):
         """Run to the end of a millisecond; `rows` are all that the journal has got in that run."""
         self.feed = deque(rows)
         while True:
+            event = self._queue[0] if self._queue and self._queue[0].due_ms <= until_ms else None
             row = self.feed[0] if self.feed else None
-            event = self._next_event(until_ms, row)
             if event is None and row is None:
                 break
             if row is not None and self._comes_first(row, event):
@@ -166,27 +166,13 @@ class WaterfallWorld(World):
                 self._input(row)
                 self.after_event()
                 continue
-            assert event is not None
-            self._take_off(event)
+            event = heapq.heappop(self._queue)
             self.now_ms, self.phase = event.due_ms, event.phase
             event.act()
             self.after_event()
         self.now_ms, self.phase = until_ms, OBSERVERS
         if self.named:
             raise InvariantError("C-4: the run has a change of a unit that the scan does not find", repr(self.named[0]))
-
-    def _next_event(self, until_ms: int, row: JournalRow | None) -> Event | None:
-        """Return the event that is due next, None if none is due by then; `row` is the journal's next one."""
-        del row
-        return self._queue[0] if self._queue and self._queue[0].due_ms <= until_ms else None
-
-    def _take_off(self, event: Event) -> None:
-        """Take an event off the queue, as a rule the first."""
-        if event is self._queue[0]:
-            heapq.heappop(self._queue)
-            return
-        self._queue.remove(event)
-        heapq.heapify(self._queue)
 
     def _comes_first(self, row: JournalRow, event: Event | None) -> bool:
         if event is None:
