@@ -152,7 +152,7 @@ def tests_of(rule: str) -> tuple[list[str], list[str]]:
         return MARGIN_UNIT, MARGIN_WALKS
     if rule.startswith("X-") or rule == "L-14":
         return WATERFALL_UNIT, WATERFALL_WALKS
-    if fault.rule[0] in "BY":
+    if rule[0] in "BY":
         return LENDING_UNIT, LENDING_WALKS
     return UNIT, WALKS
 

@@ -305,13 +305,6 @@ cdef inline outlined_int unit_arm(State* state, slot_t slot, Health* health) noe
 
 # ---- writes ----
 
-cdef inline void check_queue(State* state) noexcept nogil:
-    """Queue the margin check, unless it is."""
-    if not state.risk.check_is_queued:
-        state.risk.check_is_queued = 1
-        venue_schedule(state, state.now_ms, PHASE_MARGIN, EVENT_CHECK, 0, 0, 0)
-
-
 # A unit stands on the list of the next margin check (phase 4): this millisecond's if that is still to come. Cannot fail; latched.
 cdef inline void unit_due(State* state, slot_t slot) noexcept nogil:
     cdef Slab* due = &state.risk.due

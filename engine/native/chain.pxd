@@ -140,12 +140,14 @@ cdef inline void block_schedule(State* state, uint32_t venue) noexcept nogil:
 # The base price after blocks that used nothing, then after one that used `gas` (B-5).
 cdef inline void base_moves(Chain* chain, int64_t gas, int64_t empty) noexcept nogil:
     cdef int64_t target = floor_div(chain.gas_most, 2), step
+    if target < 1:
+        return                               # without a limit it stands
     while empty > 0 and chain.base_price > chain.base_least:
         chain.base_price = max64(chain.base_least, chain.base_price - floor_div(chain.base_price, 8))
         if chain.base_price < 8:
             break
         empty -= 1
-    if gas < 0 or target < 1:
+    if gas < 0:
         return
     if mul_div_floor(chain.base_price, abs64(gas - target), 8 * target, &step):
         step = 0

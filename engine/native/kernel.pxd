@@ -260,6 +260,8 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         venue_publish(state, event.a)
     elif event.kind == EVENT_CHECK:
         margin_check(state)
+        if state.lending.due.count:
+            loans_check(state)
     elif event.kind == EVENT_PREMIUM:
         funding_sample(state, event.a)
     elif event.kind == EVENT_FUNDING:
@@ -298,8 +300,6 @@ cdef inline void kernel_dispatch(WorldData* world, Event* event) noexcept nogil:
         action_arrives(state, event.a)
     elif event.kind == EVENT_BLOCK:
         block_executes(state, event.a)
-    elif event.kind == EVENT_LOANS:
-        loans_check(state)
     elif event.kind == EVENT_ACCRUE:
         protocol_accrues(state, event.a)
     elif event.kind == EVENT_SALE:

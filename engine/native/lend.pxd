@@ -235,6 +235,7 @@ cdef inline int lend_mode(State* state, Action* action) noexcept nogil:
     else:
         loan_wrote(state, slot)
     loan_rerate(state, slot)
+    loans_queue(state)
     return reason
 
 

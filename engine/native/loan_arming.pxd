@@ -16,6 +16,7 @@ from engine.native.planted cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.triggers cimport *
+from engine.native.unit cimport check_queue
 
 cdef enum:
     INDEX_SHARE = 64             # an index gets so small a part of the budget: it moves a thousandth of what prices do
@@ -29,10 +30,9 @@ cdef struct Stakes:
 
 
 cdef inline void loans_queue(State* state) noexcept nogil:
-    """Queue the check of loans that are due, unless it is."""
-    if not state.lending.check_is_queued and state.lending.due.count:
-        state.lending.check_is_queued = 1
-        venue_schedule(state, state.now_ms, PHASE_MARGIN, EVENT_LOANS, 0, 0, 0)
+    """Queue the check of phase 4 if loans are due."""
+    if state.lending.due.count:
+        check_queue(state)
 
 
 cdef inline void loan_due(State* state, slot_t slot) noexcept nogil:

@@ -195,7 +195,6 @@ cdef inline outlined_int loans_check(State* state) noexcept nogil:
     cdef Slab changes
     cdef uint32_t i, count = state.lending.due.count
     cdef uint32_t* due = <uint32_t*>state.lending.due.base
-    state.lending.check_is_queued = 0
     slab_init(&changes, sizeof(LoanChange), 0)
     for i in range(count):
         if i + LOAN_AHEAD < count:

@@ -121,8 +121,6 @@ cdef struct Lending:
     Triggers triggers            # three series a reserve: LOAN_PRICE, LOAN_DEBT and LOAN_SUPPLY (indexes in ppm)
     int64_t check_count          # loans evaluated
     int64_t arm_count
-    uint32_t check_is_queued
-    uint32_t pad
 
 
 cdef inline void lending_init(Lending* lending) noexcept nogil:
@@ -135,7 +133,6 @@ cdef inline void lending_init(Lending* lending) noexcept nogil:
     slab_init(&lending.series_first, 4, 0)
     triggers_init(&lending.triggers)
     lending.check_count = lending.arm_count = 0
-    lending.check_is_queued = 0
 
 
 cdef inline Protocol* protocol_at(Lending* lending, uint32_t protocol) noexcept nogil:

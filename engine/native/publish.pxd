@@ -6,7 +6,6 @@
 
 from engine.native.types cimport *
 from engine.native.account cimport *
-from engine.native.arming cimport check_queue
 from engine.native.arith cimport *
 from engine.native.book cimport *
 from engine.native.match cimport *
@@ -28,6 +27,7 @@ from engine.native.rows cimport write_price
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.triggers cimport *
+from engine.native.unit cimport check_queue
 
 
 # ---- prices (phase 2) ----

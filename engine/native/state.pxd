@@ -46,7 +46,7 @@ cdef enum EventKind:
     EVENT_CANCEL_ACCOUNT = 3     # a account, b market, NIL all of them
     EVENT_SAMPLE_PRICE = 4       # a oracle
     EVENT_PUBLISH = 5            # a publication
-    EVENT_CHECK = 6              # the units that are due
+    EVENT_CHECK = 6              # the units that are due, then the loans
     EVENT_STEP = 7               # a unit
     EVENT_COVER = 8              # a account, b asset, cause a landmark of the market that pays (VENUE_PAYS)
     EVENT_WAKE = 9               # a agent, b what its behaviour makes of it
@@ -67,7 +67,6 @@ cdef enum EventKind:
     EVENT_RELIEF = 25            # a venue, b asset: its backstop is relieved of what settles there
     EVENT_ACTION = 26            # an action arrives at its venue
     EVENT_BLOCK = 27             # a venue
-    EVENT_LOANS = 28             # the loans that are due
     EVENT_ACCRUE = 29            # a protocol: its clock of interest
     EVENT_SALE = 30              # a protocol: a step of its forced sale
     EVENT_ARRIVAL = 31           # a transit

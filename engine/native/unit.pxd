@@ -119,3 +119,10 @@ cdef inline slot_t holding_open(State* state, uint32_t account, uint32_t market_
     if slot != NIL and (holding_at(&state.accounts, slot).unit != NIL or market_at(state, market_id).kind == MARKET_SPOT):
         return slot
     return holding_open_new(state, account, market_id)
+
+
+cdef inline void check_queue(State* state) noexcept nogil:
+    """Queue the check of phase 4, of units and then of loans, unless it is."""
+    if not state.risk.check_is_queued:
+        state.risk.check_is_queued = 1
+        venue_schedule(state, state.now_ms, PHASE_MARGIN, EVENT_CHECK, 0, 0, 0)

@@ -59,7 +59,7 @@ cdef inline int verify_loans(State* state) noexcept nogil:
     for i in range(state.lending.loans.count):
         loan = loan_at(&state.lending, i)
         working += loan.is_working
-        if state.lending.due.count or state.lending.check_is_queued:
+        if state.lending.due.count:
             continue
         if loan_health(state, loan, 0, &health):
             continue

@@ -28,7 +28,7 @@ from engine.reference.protocols import LOAN, Lending
 from engine.reference.routes import Routes
 from engine.reference.spending import giving_refusal
 from engine.reference.transfers import TransferReason
-from engine.reference.waterfall import FUNDING, MARGIN, ORDERS, WaterfallWorld
+from engine.reference.waterfall import FUNDING, ORDERS, WaterfallWorld
 from engine.reference.world_pools import WorldPools
 
 if TYPE_CHECKING:
@@ -105,7 +105,6 @@ class LendingWorld(WaterfallWorld):
         self.gas_row: JournalRow | None = None  # gas that was paid for the next action
         self.blocks: dict[int, Blocks] = {}  # of the venues that have them
         self.is_outside = False  # what comes is not part of a run
-        self._loans_check_is_queued = False
 
     def add_protocol(self, terms: ProtocolTerms, reserves: Iterable[ReserveTerms], now_ms: int = 0) -> None:
         """Open a protocol with its reserves (Y-15)."""
@@ -138,12 +137,6 @@ class LendingWorld(WaterfallWorld):
             JournalKind.POOL: self.pools.at_once,
         }
         return handlers.get(kind) or super()._handler(kind)
-
-    def _take(self, row: JournalRow, then: Callable[[int], None] | None = None) -> None:
-        super()._take(row, then)
-        if not self._loans_check_is_queued:
-            self._loans_check_is_queued = True
-            self.schedule(self.now_ms, MARGIN, self._check_loans)
 
     def _publish(self, row: JournalRow) -> None:
         super()._publish(row)
@@ -239,9 +232,9 @@ class LendingWorld(WaterfallWorld):
         """Note a landmark of a loan; on which market it stands is a matter of lineage, and not decided here."""
         self.mark(kind, 0, loan.account, value)
 
-    def _check_loans(self) -> None:
-        """Look at every loan; those that stand worse fall, the weakest first (Y-21)."""
-        self._loans_check_is_queued = False
+    def _check(self) -> None:
+        """Look at units, then at every loan; loans that stand worse fall, the weakest first (Y-21)."""
+        super()._check()
         falls: list[tuple[int, int, int, Loan, Health]] = []
         for (account, protocol), loan in sorted(self.lending.loans.items()):
             now = self.lending.stands(loan)

@@ -48,9 +48,7 @@ def pools(whole: Whole) -> Iterator[Problem]:
 
 def _form(path: Path, pool: Any) -> Iterator[Problem]:
     if pool.form != "stable" and len(pool.assets) > 2:
-        yield Problem(
-            (*path, "assets"), f"two assets: only a stable pool has more than a {pool.form}", len(pool.assets)
-        )
+        yield Problem((*path, "assets"), "two assets: only a stable pool has more", len(pool.assets))
     for field in ("amplification", "price", "tick_spacing", "supplied", "ranges"):
         if field in pool.model_fields_set and field not in TAKES[pool.form]:
             yield Problem((*path, field), f"nothing with the form {pool.form}", field, is_key=True)

@@ -133,8 +133,8 @@ class LendingTwin(WaterfallTwin):
         for terms in reserves:
             self._reserve(number, terms)
         told = self.native.protocol(number)
-        terms = ProtocolTerms(form, told["account"], told["seller"], **options)
-        self.protocols.append(_Declared(terms, reserves, now_ms))
+        declared = ProtocolTerms(form, told["account"], told["seller"], **options)
+        self.protocols.append(_Declared(declared, reserves, now_ms))
         return number
 
     def _reserve(self, protocol: int, terms: ReserveTerms) -> None:
@@ -145,9 +145,9 @@ class LendingTwin(WaterfallTwin):
             market=terms.market,
             series=terms.series,
             stale_ms=terms.stale_ms,
-            terms=tuple(terms.own),
+            terms=(terms.own.ltv_ppm, terms.own.threshold_ppm, terms.own.bonus_ppm),
             mode=terms.mode,
-            mode_terms=tuple(terms.moded),
+            mode_terms=(terms.moded.ltv_ppm, terms.moded.threshold_ppm, terms.moded.bonus_ppm),
             curve=terms.curve,
             reserve_ppm=terms.reserve_ppm,
             lent=terms.is_lent,

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 from engine._core import member_key
 from engine.agents import Agent
 from engine.errors import InputError, InvariantError
+from engine.margin import AccountMode
 from engine.reference.actions import ALL, ActionKind
 from engine.reference.protocols import AAVE, COMET, LOAN, MORPHO
 from engine.testing.lending_twin import LendingTwin, reason_name
-from engine.testing.lending_worlds import USD, declared
+from engine.testing.lending_worlds import PERPETUAL_TICKS, USD, declared
 from engine.types import Side
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ class LendingTown:
                 self._lever(account, target)
         for number in range(len(self.plan.pools)):
             self._deepen(self.plan.house, number)
+        for number in range(len(self.world.issuers)):
+            for kind in (ActionKind.MINT, ActionKind.STAKE):
+                self.world.act(self.plan.hunter, kind, number, 10 * self.plan.size)
         for _ in range(2):
             self.quote()
 
@@ -158,14 +162,16 @@ class LendingTown:
                 ticks = int(ticks * factor)
             plan.ticks[market] = min(max(1, ticks), 20 * plan.first_ticks[market])
             self.publish(market)
+        if plan.perpetual is not None and rng.random() < 0.5:
+            self.native.publish(plan.perpetual, max(1, int(PERPETUAL_TICKS * rng.uniform(0.85, 1.15))))
 
     def quote(self) -> None:
         """Let the house rest a few orders, thin or deep."""
         rng, plan = self.rng, self.plan
         for _ in range(rng.randint(1, 6)):
-            market = rng.choice(plan.spots)
+            market = rng.choice(plan.spots if plan.perpetual is None else [*plan.spots, plan.perpetual])
             side = rng.choice((Side.BUY, Side.BUY, Side.SELL))
-            price = max(1, int(plan.ticks[market] * (1 - side * rng.uniform(-0.01, 0.2))))
+            price = max(1, int(plan.ticks.get(market, PERPETUAL_TICKS) * (1 - side * rng.uniform(-0.01, 0.2))))
             lots = rng.randint(1, 2 * plan.size) if rng.random() < 0.7 else rng.randint(1, 3)
             self.native.send_order(plan.house, market, side, price, lots, at_ms=self.native.now_ms + rng.randint(1, 2))
 
@@ -217,14 +223,22 @@ class LendingTown:
         return min(max(0, rng.choice((*edges, *edges, drawn))), ALL)
 
     def hunt(self) -> None:
-        """Look for a loan that can be liquidated, and try."""
-        rng = self.rng
-        target = rng.randrange(len(self.plan.protocols))
-        loans = self.native.loans(target)
-        weak = [who for who, level in zip(loans["account"], loans["level"], strict=True) if level]
-        party = rng.choice(weak or self.plan.accounts)
-        kind = rng.choice(_LIQUIDATIONS[self.plan.protocols[target].form])
+        """Look for a loan that can be liquidated, or for seized collateral, and try."""
+        rng, places = self.rng, self.plan.protocols
+        weak = {target: self._weak(target) for target in range(len(places))}
+        target = rng.choice([each for each in weak if weak[each]] or list(weak))
+        if rng.random() < 0.2:
+            target = rng.randrange(len(places))
+        party = rng.choice(weak[target] or self.plan.accounts)
+        kind = rng.choice(_LIQUIDATIONS[places[target].form])
+        if rng.random() < 0.3 and COMET in [place.form for place in places]:
+            target, kind = [place.form for place in places].index(COMET), ActionKind.BUY_COLLATERAL
         self._liquidate(rng.choice((self.plan.hunter, rng.choice(self.plan.accounts))), target, party, kind)
+
+    def _weak(self, target: int) -> list[int]:
+        """Return whose loans at a protocol stand at a level."""
+        loans = self.native.loans(target)
+        return [who for who, level in zip(loans["account"], loans["level"], strict=True) if level]
 
     def _liquidate(self, account: int, target: int, party: int, kind: ActionKind) -> None:
         rng, assets = self.rng, self.plan.protocols[target].assets
@@ -295,11 +309,12 @@ class LendingTown:
     def _range(self, account: int, number: int) -> None:
         """Add liquidity in a range about the price, or take some or all of one away."""
         rng, pool = self.rng, self.plan.pools[number]
-        mine = [row for row in self.native.pool_ranges(number) if row[2] == account]
-        if mine and rng.random() < 0.5:
-            lower, upper, _, liquidity = rng.choice(mine)
-            result = self.native.remove_range(account, number, lower, upper, rng.choice((0, liquidity, liquidity // 2)))
-            self.world.reached[f"RANGE_REMOVED {reason_name(result[0])}"] += 1
+        rows = self.native.pool_ranges(number)
+        if rows and rng.random() < 0.5:
+            lower, upper, account, liquidity = rng.choice(rows)
+            part = rng.choice((0, liquidity, liquidity // 2))
+            reason = self.native.remove_range(account, number, lower, upper, part)[0]
+            self.world.reached[f"RANGE_REMOVED {reason_name(reason)}"] += 1
             return
         lower = pool.tick // pool.spacing - rng.choice((1, 20, 200, -3))
         upper = lower + rng.choice((1, 30, 400))
@@ -353,6 +368,32 @@ class LendingTown:
         least = rng.choice((0, 0, 0, atoms))
         self.do(account, ActionKind.TRANSFER, number, atoms, party=party, least=least)
 
+    def give(self) -> None:
+        """Let a trader give away what its margin leaves, or more: to a protocol, a pool or a party."""
+        rng, plan = self.rng, self.plan
+        if not plan.traders:
+            return
+        account = rng.choice(plan.traders)
+        asset = rng.choice((USD, USD, 1))
+        has = self.native.balance(account, asset)[0]
+        atoms = max(0, rng.choice((has, has // 2, has // 10, has - plan.size * 10, self._spare(account))))
+        target = rng.randrange(len(plan.protocols))
+        kind = rng.choice((ActionKind.SUPPLY, ActionKind.SUPPLY, ActionKind.WITHDRAW, ActionKind.SWAP))
+        if kind is ActionKind.SWAP:
+            pools = [number for number, pool in enumerate(plan.pools) if {USD, 1} <= set(pool.assets)]
+            if pools:
+                self.world.act(account, kind, rng.choice(pools), atoms, asset=asset, other=1 - asset)
+        else:
+            self.world.act(account, kind, target, atoms if kind is ActionKind.SUPPLY else ALL, asset=asset)
+
+    def _spare(self, account: int) -> int:
+        """Return what an account's equity is above its initial requirement, or an atom more."""
+        unified = self.world.modes.get(account) == AccountMode.UNIFIED
+        with suppress(InputError):
+            health = self.native.margin(account) if unified else self.native.margin(account, asset=USD)
+            return int(health.equity - health.initial) + self.rng.randint(0, 1)
+        return 1
+
     # --- from outside ------------------------------------------------------------------------------------------------
 
     def write(self) -> None:
@@ -370,7 +411,17 @@ class LendingTown:
     def live(self, steps: int) -> list[str]:
         """Let the world live for some steps; return the first differences that one shows."""
         rng = self.rng
-        ways = (*(self.act,) * 5, *(self.hunt,) * 4, *(self.trade,) * 3, *(self.issue,) * 3, self.carry, self.carry, self.write)
+        ways = (
+            *(self.act,) * 5,
+            *(self.hunt,) * 4,
+            *(self.trade,) * 3,
+            *(self.issue,) * 3,
+            self.carry,
+            self.carry,
+            self.give,
+            self.give,
+            self.write,
+        )
         for _ in range(steps):
             for _ in range(rng.choice((0, 1, 2, 4))):
                 rng.choice(ways)()

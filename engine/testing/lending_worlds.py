@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.testing.lending_twin import LendingTwin
 
 USD = 0
+PERPETUAL_TICKS = 100
 SIZES = (12, 300, 300, 10_000, 10**9)  # what an account has, about, in lots
 
 
@@ -66,6 +67,8 @@ class Plan:
     is_slow: bool  # long pauses: clocks and sales are slow
     worths: list[float]  # dollars for an atom of each asset, at the first prices
     away: list[int]  # accounts at another venue
+    perpetual: int | None  # where traders have positions
+    traders: list[int]  # cross and unified accounts, which may give no more than their margin leaves
 
     def worth(self, asset: int) -> float:
         """Return about what an atom is worth, dollars."""
@@ -105,6 +108,8 @@ def declared(rng: random.Random, world: LendingTwin) -> Plan:
         accounts.append(world.account(rng.randint(0, wealth), *deposits, mode=rng.choice(modes)))
     accounts.append(world.account(20 * wealth, *[20 * size] * coins, mode=AccountMode.CASH))  # who lends
     hunter = world.account(8 * wealth, *[size] * coins, mode=AccountMode.CASH)
+    perpetual = _perpetual(rng, world, house, spots[0]) if not is_slow and rng.random() < 0.6 else None
+    traders = [] if perpetual is None else [_trader(rng, world, size, house, perpetual) for _ in range(3)]
     far = world.venue()
     away = [world.account(wealth, *[size] * coins, venue=far, mode=AccountMode.CASH) for _ in range(2)]
     world.lenders = {*accounts, hunter, *away}
@@ -112,7 +117,7 @@ def declared(rng: random.Random, world: LendingTwin) -> Plan:
         world.route(_route(rng, size, 1 + coins, f"route {ordinal}"))
     if rng.random() < 0.5:
         world.set_blocks(_blocks(rng, size))
-    for _ in range(rng.choice((0, 1, 1))):
+    for _ in range(rng.choice((0, 1, 1, 1))):
         world.issuer(_issuer(rng, world, [*accounts, hunter], token, staked, size))
     return Plan(
         size=size,
@@ -128,6 +133,8 @@ def declared(rng: random.Random, world: LendingTwin) -> Plan:
         is_slow=is_slow,
         worths=worths,
         away=away,
+        perpetual=perpetual,
+        traders=traders,
     )
 
 
@@ -162,6 +169,27 @@ def _pool(rng: random.Random, world: LendingTwin, spots: list[int], ticks: dict[
     spacing = rng.choice((1, 60))
     world.pool(form, assets, fee_ppm=fee_ppm, sqrt_price=sqrt_price_at(tick), tick_spacing=spacing)
     return Basin(form, assets, spacing, tick)
+
+
+def _perpetual(rng: random.Random, world: LendingTwin, house: int, spot: int) -> int:
+    """Open a perpetual for traders, and let dollars and a coin count in unified accounts."""
+    world.count(USD, None, None, 50_000, house, 0)
+    world.count(1, spot, world.schedule([0], [900_000], kind="value"), 50_000, house, 0)
+    initial = rng.choice((None, world.schedule([0], [100_000])))
+    stale_ms = rng.choice((0, 0, 40))
+    maintenance = world.schedule([0], [50_000])
+    return world.perpetual(USD, maintenance=maintenance, initial=initial, price_stale_ms=stale_ms)
+
+
+def _trader(rng: random.Random, world: LendingTwin, size: int, house: int, perpetual: int) -> int:
+    """Open an account with a position at 100, and money that brings it near its requirement, or not."""
+    mode = rng.choice((AccountMode.CROSS, AccountMode.CROSS, AccountMode.UNIFIED))
+    lots = rng.randint(1, size)
+    account = world.account(int(lots * 100 * rng.choice((0.08, 0.2, 0.5, 2))) + 1, size, mode=mode)
+    pair = (account, house) if rng.random() < 0.5 else (house, account)
+    world.native.publish(perpetual, PERPETUAL_TICKS)
+    world.native.open_trade(perpetual, *pair, lots, PERPETUAL_TICKS)
+    return account
 
 
 def _windows(rng: random.Random) -> Windows:
@@ -205,7 +233,7 @@ def _issuer(
         redeem_cap_ms=rng.choice((50, 1_000)),
         listed=rng.choice((None, None, tuple(sorted(accounts[::2])))),
         staked=rng.choice((staked, staked, None)),
-        cooldown_ms=rng.choice((0, 1, 40)),
+        cooldown_ms=rng.choice((0, 1, 10, 40)),
         outages=_windows(rng),
     )
 
@@ -266,7 +294,7 @@ def _coin(rng: random.Random, world: LendingTwin, form: int, market: int) -> Res
         (terms.atoms_per_tick_lot, terms.base_atoms_per_lot),
         market=market,
         series=rng.choice(("index", "oracle")),
-        stale_ms=rng.choice((0, 0, 0, 60)),
+        stale_ms=rng.choice((0, 0, 30)),
         own=_counts(rng) if form == LOAN or rng.random() < 0.9 else Counts(),
         mode=mode,
         moded=_counts(rng) if mode else Counts(),
