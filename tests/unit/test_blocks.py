@@ -1,4 +1,4 @@
-"""Blocks (B-2 .. B-9): when they come, in which order they take what waits, how far its gas goes, and what gas costs."""
+"""Blocks (B-2 .. B-9): when they come, in which order they take what waits, how far gas goes, what it costs."""
 
 from __future__ import annotations
 
@@ -85,7 +85,13 @@ class TestWhen:
         chain.at(10_000)
         # The last one arrives in 5,009 and waits for 6,000.
         assert [row[0] for row in chain.done()] == [1_000, 2_000, 6_000]
-        assert chain.world.blocks(0) == {"every_ms": 1_000, "block_count": 3, "gas_used": 600_000, "base_price": 0, "waiting": 0}
+        assert chain.world.blocks(0) == {
+            "every_ms": 1_000,
+            "block_count": 3,
+            "gas_used": 600_000,
+            "base_price": 0,
+            "waiting": 0,
+        }
 
     def test_b3_what_arrives_in_the_blocks_millisecond_waits_for_the_next(self):
         chain = Chain()
@@ -236,7 +242,10 @@ class TestGas:
     @pytest.mark.parametrize("seed", range(5))
     def test_b5_the_reference_follows_a_random_chain(self, seed):
         draw = random.Random(seed)
-        terms = {"gas_most": draw.choice([800_000, 1_500_000, 3_000_000]), "base_price": draw.choice([1, 7, 10**4, 10**9])}
+        terms = {
+            "gas_most": draw.choice([800_000, 1_500_000, 3_000_000]),
+            "base_price": draw.choice([1, 7, 10**4, 10**9]),
+        }
         terms["base_least"] = draw.choice([0, 1])
         chain = Chain(**terms)
         sent = [(draw.randrange(0, 40_000), "supply", 1, draw.randrange(4)) for _ in range(60)]
@@ -257,7 +266,9 @@ class TestSnapshot:
         assert chain.act(rich, "supply", 10**6 * DOLLAR, asset=chain.usd)[0] == 0
         for debt in (890, 895, 900):
             chain.borrower(1_000, debt)
-        chain.world.add_agents("bot", [bot], [1], market=chain.market, protocol=chain.protocol, every_ms=50, latency_ms=5)
+        chain.world.add_agents(
+            "bot", [bot], [1], market=chain.market, protocol=chain.protocol, every_ms=50, latency_ms=5
+        )
         chain.bids([(9_500 - step, 500) for step in range(20)])
         chain.falls(9_500)
         chain.at(500)
