@@ -11,7 +11,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks"
-NAMES = ["book-shapes", "kernel", "lending", "liquidation", "matcher", "memory", "peers", "pools", "queue", "risk", "spill"]
+NAMES = [
+    "book-shapes",
+    "kernel",
+    "lending",
+    "liquidation",
+    "matcher",
+    "memory",
+    "peers",
+    "pools",
+    "queue",
+    "risk",
+    "spill",
+]
 HELPERS = ["common", "flows", "drivers", "worlds", "world_runs", "simulators", "callers"]
 HELPERS += ["risk_workloads", "risk_scan", "risk_peers", "risk_worlds", "liquidation_worlds"]
 LIVE_ORDERS = 400  # instead of 10,000 and more: a debug build walks the whole book after every single call

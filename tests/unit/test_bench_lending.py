@@ -68,7 +68,6 @@ def test_rows_that_say_something_else_are_named(lending, monkeypatch):
     assert lending.table_differences(300) == []
     bots_of = lending.World.bots
 
-
     def more(self, accounts):
         rows = bots_of(self, accounts)
         rows[accounts[0]] |= {"repaid": rows[accounts[0]]["repaid"] + ATOMS_OFF}
