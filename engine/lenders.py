@@ -28,7 +28,7 @@ from engine.protocols import (
 )
 from engine.schedules import share_ppm, whole
 from engine.types import ActionReason
-from engine.units import Amount, Grid, exact
+from engine.units import Amount, Grid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -505,9 +505,3 @@ def _check_form(form: str, lent: tuple[Asset, ...], rows: Mapping[Asset, Mapping
                 raise InputError(f"collateral.{asset.name}", "another asset: at Morpho what is lent bears losses", form)
     if form == "comet" and len(lent) != 1:
         raise InputError("borrow", "one asset, a Comet's base", len(lent))
-
-
-def rate_ppm(rate: Amount, field: str, low: int, high: int) -> int:
-    """Return a ratio in ppm, between two bounds."""
-    ppm = Grid("0.000001").count(exact(rate, field), field)
-    return whole(ppm, field, low, high)

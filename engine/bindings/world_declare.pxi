@@ -80,7 +80,7 @@ cdef class _WorldDeclaring(_WorldTables):
     cdef int first_accounts(self) except -1:
         """Open the accounts of venue 0, before all others."""
         if self.world.state.ledger.assets.count == 0:
-            raise bad_input("count", "at least one asset declared before", "none")
+            raise bad_input("assets", "at least one asset declared before", "none")
         if self.world.state.ledger.account_count == 0:
             self.new_accounts(SYSTEM_ACCOUNTS, 0, True, MODE_CASH)
         return 0

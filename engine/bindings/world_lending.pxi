@@ -394,8 +394,9 @@ cdef class _WorldLending(_WorldWaterfall):
         assets = {}
         at = loan.first
         while at != NIL:
-            assets[reserve_at(&state.lending, entry_at(&state.lending, at).reserve).asset] = (
-                entry_claim(state, entry_at(&state.lending, at)), entry_owed(state, entry_at(&state.lending, at)))
+            amounts = entry_claim(state, entry_at(&state.lending, at)), entry_owed(state, entry_at(&state.lending, at))
+            if amounts != (0, 0):        # what a sale has out just now
+                assets[reserve_at(&state.lending, entry_at(&state.lending, at).reserve).asset] = amounts
             at = entry_at(&state.lending, at).next
         told = {"assets": assets, "level": loan.level, "mode": loan.mode}
         if loan_health(state, loan, 1, &health):

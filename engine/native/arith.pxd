@@ -103,46 +103,6 @@ cdef extern from *:
         if (b <= 0) return 0;
         int64_t q = a / b; return (a % b > 0) ? q + 1 : q;
     }
-    /* An unsigned number of 128 bits in two words, for the same reason as above. */
-    typedef unsigned __int128 engine_u128;
-    typedef struct { uint64_t low, high; } engine_wide;
-    static inline engine_u128 engine_wide_get(engine_wide a) { return (engine_u128)a.high << 64 | a.low; }
-    static inline engine_wide engine_wide_set(engine_u128 a) { engine_wide w = {(uint64_t)a, (uint64_t)(a >> 64)}; return w; }
-    static inline engine_wide engine_wide_product(uint64_t a, uint64_t b) { return engine_wide_set((engine_u128)a * b); }
-    static inline int engine_wide_compare(engine_wide a, engine_wide b) {
-        engine_u128 x = engine_wide_get(a), y = engine_wide_get(b);
-        return (x > y) - (x < y);
-    }
-    static inline int engine_wide_add(engine_wide a, engine_wide b, engine_wide *out) {
-        engine_u128 x = engine_wide_get(a), sum = x + engine_wide_get(b);
-        *out = engine_wide_set(sum); return sum < x;
-    }
-    /* a * b / c, rounded down, or up if `up`; through 256 bits. 1 (and 0) if c is 0 or the result does not fit. */
-    static inline int engine_wide_mul_div(engine_wide a, engine_wide b, engine_wide c, int up, engine_wide *out) {
-        engine_u128 d = engine_wide_get(c), ll = (engine_u128)a.low * b.low, lh = (engine_u128)a.low * b.high;
-        engine_u128 hl = (engine_u128)a.high * b.low, mid = (ll >> 64) + (uint64_t)lh + (uint64_t)hl;
-        engine_u128 low = mid << 64 | (uint64_t)ll, q = 0, r;
-        engine_u128 high = (engine_u128)a.high * b.high + (lh >> 64) + (hl >> 64) + (mid >> 64);
-        out->low = out->high = 0;
-        if (high >= d) return 1;
-        if (high == 0) {
-            q = low / d; r = low % d;
-        } else if (c.high == 0) {            /* high < d < 2^64: two digits of 64 bits */
-            r = high << 64 | low >> 64;
-            q = r / d << 64;
-            r = r % d << 64 | (uint64_t)low;
-            q |= r / d; r = r % d;
-        } else {                             /* bit by bit; before each r < d */
-            r = high;
-            for (int i = 127; i >= 0; i--) {
-                int carry = (int)(r >> 127);
-                r = r << 1 | (low >> i & 1); q <<= 1;
-                if (carry || r >= d) { r -= d; q |= 1; }
-            }
-        }
-        if (up && r && ++q == 0) return 1;
-        *out = engine_wide_set(q); return 0;
-    }
     """
     int ctz64 "engine_ctz64"(uint64_t) noexcept nogil             # lowest set bit; x != 0
     int top_bit64 "engine_top_bit64"(uint64_t) noexcept nogil     # highest set bit; x != 0
@@ -174,15 +134,6 @@ cdef extern from *:
     # Divisor > 0 (0 otherwise). floor favours the payer, ceil the receiver. Cannot fail.
     int64_t floor_div "engine_floor_div"(int64_t, int64_t) noexcept nogil
     int64_t ceil_div "engine_ceil_div"(int64_t, int64_t) noexcept nogil
-    # An unsigned number of 128 bits.
-    ctypedef struct Wide "engine_wide":
-        uint64_t low
-        uint64_t high
-    Wide wide_product "engine_wide_product"(uint64_t, uint64_t) noexcept nogil            # Cannot fail.
-    int wide_compare "engine_wide_compare"(Wide, Wide) noexcept nogil                     # sign of a - b. Cannot fail.
-    bint wide_add "engine_wide_add"(Wide, Wide, Wide*) noexcept nogil                     # 1 if the sum does not fit
-    # a*b/c through 256 bits, rounded down, or up where the flag says so. 1 (and 0 in *out) if c is 0 or the result does not fit.
-    bint wide_mul_div "engine_wide_mul_div"(Wide, Wide, Wide, bint, Wide*) noexcept nogil
 
 
 cdef inline int64_t min64(int64_t a, int64_t b) noexcept nogil:

@@ -2,12 +2,13 @@
 #
 #   cash, debt --utilisation--> rate --linear step--> index --scaled * index--> claim (down), owed (up) --price--> health --> liquidation
 #
-# Stands on: arith. Pure arithmetic without state: amounts, indexes and sums come in, numbers and a reason go out. Promises: every product
+# Stands on: arith, wide. Pure arithmetic without state: amounts, indexes and sums come in, numbers and a reason go out. Promises: every product
 # is exact (128 bits, 256 where an index or two prices meet); nothing is written unless the reason is LENDING_OK. The caller has checked
 # the ranges that the fields below name.
 
 from engine.native.types cimport *
 from engine.native.arith cimport *
+from engine.native.wide cimport *
 
 cdef extern from *:
     """

@@ -17,6 +17,7 @@ from engine.native.prices cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.triggers cimport *
+from engine.native.wide cimport *
 
 
 # ---- finding ----

@@ -17,6 +17,7 @@ from engine.native.slab cimport *
 from engine.native.state cimport *
 from engine.native.triggers cimport *
 from engine.native.unit cimport check_queue
+from engine.native.wide cimport *
 
 cdef enum:
     INDEX_SHARE = 64             # an index gets so small a part of the budget: it moves a thousandth of what prices do

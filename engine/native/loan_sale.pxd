@@ -25,6 +25,7 @@ from engine.native.venue cimport *
 cdef enum:
     LOAN_HAS_NOTHING = 1         # of sale_begins: no collateral that could be sold
     LOAN_WAITS = 2               # the protocol has lent it out
+    SALE_PAUSE_MS = 1000         # after a step that fetched nothing: an empty book is asked once a second, not each millisecond
 
 
 cdef inline qty_t sale_lots(State* state, Protocol* protocol, Reserve* reserve, atoms_t claim) noexcept nogil:
@@ -110,6 +111,12 @@ cdef inline int sale_begins(State* state, uint32_t number, slot_t slot) noexcept
     return 0
 
 
+cdef inline bint sale_fetched(State* state, Protocol* protocol) noexcept nogil:
+    """Whether the seller has got anything for what it sent."""
+    cdef uint32_t market = reserve_at(&state.lending, protocol.sold_reserve).sale_market
+    return balance_at(&state.ledger, protocol.seller, market_at(state, market).quote_asset).atoms > 0
+
+
 # What the seller fetched repays the loan, the rest is the borrower's; what was not sold goes back. O(entries).
 cdef inline void sale_settles(State* state, uint32_t number) noexcept nogil:
     cdef Protocol* protocol = protocol_at(&state.lending, number)
@@ -162,13 +169,15 @@ cdef inline void sale_goes_on(State* state, uint32_t number) noexcept nogil:
     cdef Protocol* protocol = protocol_at(&state.lending, number)
     cdef LendingHealth health
     cdef slot_t slot
+    cdef time_ms_t pause_ms
     cdef int begun
     protocol.sale_is_queued = 0
     if protocol.sold != NIL:
+        pause_ms = protocol.sale_ms if sale_fetched(state, protocol) else max64(protocol.sale_ms, SALE_PAUSE_MS)
         sale_settles(state, number)
-        if protocol.sale_ms > 1 and protocol.work_first != NIL:
+        if pause_ms > 1 and protocol.work_first != NIL:
             protocol.sale_is_queued = 1
-            venue_schedule(state, state.now_ms + protocol.sale_ms - 1, PHASE_LIQUIDATION, EVENT_SALE, number, 0, 0)
+            venue_schedule(state, state.now_ms + pause_ms - 1, PHASE_LIQUIDATION, EVENT_SALE, number, 0, 0)
             return
     # invariant: whoever was looked at has left the list, or is being sold
     while protocol.work_first != NIL and state.fault == FAULT_NONE:

@@ -10,6 +10,7 @@ from engine.native.loan cimport *
 from engine.native.loan_arming cimport *
 from engine.native.loans cimport *
 from engine.native.state cimport *
+from engine.native.wide cimport *
 
 
 # scaled supply * J + kept <= cash + scaled debt * I + deficit, exactly, in 10^-18 (Y-20).

@@ -103,6 +103,34 @@ cdef extern from *:
         engine_words_product(x, 2, y, 2, z);
         return engine_joined(z[2], z[3]);
     }
+    /* The same as a record of two words, which needs no alignment of its own. */
+    typedef struct { uint64_t low, high; } engine_wide;
+    static inline engine_u128 engine_wide_get(engine_wide a) { return engine_joined(a.low, a.high); }
+    static inline engine_wide engine_wide_set(engine_u128 a) { engine_wide w = {engine_low(a), engine_high(a)}; return w; }
+    static inline engine_wide engine_wide_product(uint64_t a, uint64_t b) { return engine_wide_set((engine_u128)a * b); }
+    static inline int engine_wide_compare(engine_wide a, engine_wide b) {
+        engine_u128 x = engine_wide_get(a), y = engine_wide_get(b);
+        return (x > y) - (x < y);
+    }
+    static inline int engine_wide_add(engine_wide a, engine_wide b, engine_wide *out) {
+        engine_u128 x = engine_wide_get(a), sum = x + engine_wide_get(b);
+        *out = engine_wide_set(sum); return sum < x;
+    }
+    static inline int engine_wide_mul_div(engine_wide a, engine_wide b, engine_wide c, int up, engine_wide *out) {
+        engine_u128 n, d = engine_wide_get(c), q = 0;
+        int fault = 0;
+        out->low = out->high = 0;
+        if (d == 0) return 1;
+        if (!__builtin_mul_overflow(engine_wide_get(a), engine_wide_get(b), &n)) {
+            q = n / d + (up && n % d != 0);
+        } else {
+            uint64_t x[2] = {a.low, a.high}, y[2] = {b.low, b.high}, z[2] = {c.low, c.high}, words[4];
+            engine_words_product(x, 2, y, 2, words);
+            fault = engine_words_ratio(words, 4, z, 2, up, &q);
+        }
+        if (!fault) *out = engine_wide_set(q);
+        return fault;
+    }
     static inline uint64_t engine_u128_root(engine_u128 a) {
         engine_u128 root = 0;
         for (int bit = 63; bit >= 0; bit--) {
@@ -120,6 +148,15 @@ cdef extern from *:
     bint u128_mul_div "engine_u128_mul_div"(u128_t a, uint64_t b, u128_t c, bint up, u128_t* out) noexcept nogil
     # floor(a * b / 2^128). Cannot fail.
     u128_t u128_mul_high "engine_u128_mul_high"(u128_t, u128_t) noexcept nogil
+    # A number of 128 bits as a record.
+    ctypedef struct Wide "engine_wide":
+        uint64_t low
+        uint64_t high
+    Wide wide_product "engine_wide_product"(uint64_t, uint64_t) noexcept nogil            # Cannot fail.
+    int wide_compare "engine_wide_compare"(Wide, Wide) noexcept nogil                     # sign of a - b. Cannot fail.
+    bint wide_add "engine_wide_add"(Wide, Wide, Wide*) noexcept nogil                     # 1 if the sum does not fit
+    # a * b / c, rounded down, or up where the flag says so. 1 (and 0 in *out) if c is 0 or the result does not fit.
+    bint wide_mul_div "engine_wide_mul_div"(Wide, Wide, Wide, bint, Wide*) noexcept nogil
     # floor(sqrt(a)). Cannot fail. 64 steps.
     uint64_t u128_root "engine_u128_root"(u128_t) noexcept nogil
     # Words, low first: out (na + nb words) = a * b; a (n <= 5) / b (m <= 4), rounded up or down, 1 as above.

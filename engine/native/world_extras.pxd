@@ -13,6 +13,7 @@ from engine.native.pools cimport *
 from engine.native.state cimport *
 from engine.native.verify_issuers cimport *
 from engine.native.verify_pools cimport pools_digest, verify_pools
+from engine.native.wide cimport *
 
 
 cdef inline uint64_t digest_wide(uint64_t h, Wide wide) noexcept nogil:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.reference.protocols import Loan, Protocol
 
 LIQUIDATION = 5  # phase (T-2)
+PAUSE_MS = 1_000  # after a step that fetched nothing
 
 
 def queue_sale(world: LendingWorld, number: int, after_ms: int = 0) -> None:
@@ -40,9 +41,10 @@ def _step(world: LendingWorld, number: int) -> None:
     protocol = world.lending.protocols[number]
     protocol.sale_is_queued = False
     if protocol.sold is not None:
+        pause = protocol.terms.sale_ms if _fetched(world, protocol) else max(protocol.terms.sale_ms, PAUSE_MS)
         _settle(world, number, protocol)
-        if protocol.work and protocol.terms.sale_ms > 1:  # the step began a millisecond ago
-            queue_sale(world, number, protocol.terms.sale_ms - 1)
+        if protocol.work and pause > 1:  # the step began a millisecond ago
+            queue_sale(world, number, pause - 1)
             return
     while protocol.work:
         if _is_handled(world, number, protocol, protocol.work[0]):
@@ -122,6 +124,15 @@ def _begin(world: LendingWorld, number: int, loan: Loan, reserve_number: int, lo
     protocol.sold = loan, reserve_number
     world.send(seller, market, Side.SELL, lots)
     queue_sale(world, number, 1)
+
+
+def _fetched(world: LendingWorld, protocol: Protocol) -> int:
+    """Return what the seller has got for what it sent."""
+    assert protocol.sold is not None
+    market, seller = world.lending.reserves[protocol.sold[1]].terms.sale_market, protocol.terms.seller
+    assert market is not None
+    assert seller is not None
+    return world.ledger.balances[seller][world.markets[market].terms.quote_asset].atoms
 
 
 def _settle(world: LendingWorld, number: int, protocol: Protocol) -> None:

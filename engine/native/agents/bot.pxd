@@ -134,6 +134,15 @@ cdef inline atoms_t cover_for_book(State* state, Bot* row, BotLook* look, LoanPl
     return cover
 
 
+cdef inline atoms_t pool_gain(State* state, Bot* row, BotLook* look, LoanPlan* plan, atoms_t got, atoms_t size, atoms_t before) noexcept nogil:
+    """Gain of selling so much of a whole plan into the pool."""
+    cdef atoms_t out = 0, cost = 0
+    if pool_quote(state, <uint32_t>row.pool, look.held_asset, look.owed_asset, look.planned_atoms + size, &out):
+        out = before
+    mul_div_ceil(plan.seizure.repaid, size, got, &cost)
+    return out - before - cost
+
+
 # The same for a pool: the size with the largest profit, by thirds (it is concave). O(log of the plan x a quote).
 cdef inline atoms_t cover_for_pool(State* state, Bot* row, BotLook* look, LoanPlan* plan, atoms_t* proceeds) noexcept nogil:
     cdef atoms_t got = plan.seizure.seized - plan.seizure.fee, low = 1, high = got, one, other, of_one, of_other, before = 0, cost = 0
@@ -151,20 +160,14 @@ cdef inline atoms_t cover_for_pool(State* state, Bot* row, BotLook* look, LoanPl
             low = one
         else:
             high = other
+    # Thirds end a little short of the whole where the gain rises to its end, and an atom less may leave dust.
+    if pool_gain(state, row, look, plan, got, got, before) >= pool_gain(state, row, look, plan, got, high, before):
+        high = got
     if pool_quote(state, <uint32_t>row.pool, look.held_asset, look.owed_asset, look.planned_atoms + high, proceeds):
         return 0
     proceeds[0] -= before
     mul_div_floor(plan.seizure.repaid, high, got, &cost)
     return cost
-
-
-cdef inline atoms_t pool_gain(State* state, Bot* row, BotLook* look, LoanPlan* plan, atoms_t got, atoms_t size, atoms_t before) noexcept nogil:
-    """Gain of selling so much of a whole plan into the pool."""
-    cdef atoms_t out = 0, cost = 0
-    if pool_quote(state, <uint32_t>row.pool, look.held_asset, look.owed_asset, look.planned_atoms + size, &out):
-        out = before
-    mul_div_ceil(plan.seizure.repaid, size, got, &cost)
-    return out - before - cost
 
 
 # ---- sending ----

@@ -22,6 +22,7 @@ from engine.native.pool_act cimport *
 from engine.native.settle cimport *
 from engine.native.slab cimport *
 from engine.native.state cimport *
+from engine.native.wide cimport *
 
 cdef enum LooperState:
     LOOPER_BUILDS = 0
