@@ -121,6 +121,7 @@ cdef inline bint entry_values(State* state, Loan* loan, Entry* entry, int64_t sh
     if reserve_price(state, reserve, &amount.price, &amount.unit):
         return entry.scaled_debt > 0 or (entry.scaled_supply > 0 and threshold > 0)
     atom[0] = ceil_div(amount.price, amount.unit)
+    atom[0] = add_saturating(atom[0], ceil_div(atom[0], 8))      # what an atom is worth wherever the box lets its price go
     if entry.scaled_supply and threshold:
         amount.atoms = entry_claim(state, entry)
         if lending_value(&amount, False, held):

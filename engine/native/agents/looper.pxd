@@ -122,7 +122,6 @@ cdef inline bint looper_trade(State* state, uint32_t number, Looper* row, int8_t
         limit = min64(market.book.price_max, limit + ceil_div(limit * row.slippage_ppm, 1000000))
         if mul_overflows(limit, market.atoms_per_tick_lot, &cost):
             return 0
-        cost += ceil_div(cost, 1000000) * market.taker_fee_ppm
         lots = floor_div(atoms, max64(1, cost))
     else:
         lots = floor_div(atoms, market.base_atoms_per_lot)
@@ -164,17 +163,32 @@ cdef inline void looper_supply(State* state, uint32_t number, Looper* row) noexc
         looper_act(state, number, row, ACTION_SUPPLY, 0, row.added, WAITS_SUPPLY)
 
 
+# How much more it may owe, atoms, a millionth of its debt left for the interest until the action arrives. Whether it is known. O(entries).
+cdef inline bint looper_room(State* state, Agent* agent, Looper* row, const LendingAmount* money, atoms_t* room) noexcept nogil:
+    cdef slot_t slot = loan_find(state, <uint32_t>agent.account, <uint32_t>row.protocol)
+    cdef LendingHealth health
+    if slot == NIL or loan_health(state, loan_at(&state.lending, slot), 1, &health):
+        return 0
+    room[0] = max64(0, health_room(&health) - ceil_div(health.debt_value, 1000000))
+    return not mul_div_floor(room[0], money.unit, money.price, room)
+
+
 # Borrow against what the last step supplied; after the last step, or where nothing comes of it, it holds.
 cdef inline void looper_borrow(State* state, uint32_t number, Looper* row) noexcept nogil:
     cdef Protocol* protocol = protocol_at(&state.lending, <uint32_t>row.protocol)
     cdef Market* market = market_at(state, row.market)
     cdef LendingAmount token, money
-    cdef atoms_t atoms = 0
+    cdef atoms_t atoms = 0, room = 0
     cdef uint32_t held = reserve_find(&state.lending, protocol, market.base_asset), owed = reserve_find(&state.lending, protocol, market.quote_asset)
     if row.done >= row.loops or held == NIL or owed == NIL \
             or reserve_price(state, reserve_at(&state.lending, held), &token.price, &token.unit) \
             or reserve_price(state, reserve_at(&state.lending, owed), &money.price, &money.unit) \
             or lending_exchange(&token, &money, row.added, &atoms) or mul_div_floor(atoms, row.ltv_ppm, 1000000, &atoms) or atoms < 1:
+        looper_holds(state, number, row)
+        return
+    if looper_room(state, agent_at(state, number), row, &money, &room):
+        atoms = min64(atoms, room)
+    if atoms < 1:
         looper_holds(state, number, row)
         return
     looper_act(state, number, row, ACTION_BORROW, 1, atoms, WAITS_BORROW)
@@ -226,8 +240,9 @@ cdef inline void looper_leave(State* state, uint32_t number, Looper* row) noexce
     if atoms >= 1 and (not owes or row.pool >= 0 or atoms >= market.base_atoms_per_lot or atoms == entry_claim(state, held)):
         looper_act(state, number, row, ACTION_WITHDRAW, 0, atoms, WAITS_WITHDRAW)
         return
-    if not owes and (held == NULL or held.scaled_supply == 0):
-        row.stage = LOOPER_OUT
+    if not owes and (held == NULL or held.scaled_supply == 0) \
+            and funds_free(state, <uint32_t>agent.account, market.base_asset) < (1 if row.pool >= 0 else market.base_atoms_per_lot):
+        row.stage = LOOPER_OUT               # what makes no lot it keeps
         return
     looper_sleep(state, number, row)
 
