@@ -1,6 +1,6 @@
-"""What do loans cost: to be evaluated and waited for, an oracle's tick that concerns nobody, and a depeg with bots?
+"""What do loans cost: evaluated and waited for, a tick that concerns nobody, interest, and a depeg with bots?
 
-    python benchmarks/bench_lending.py [--json] [--quick] [--only arm tick depeg] [--loans 100000]
+    python benchmarks/bench_lending.py [--json] [--quick] [--only arm tick accrue depeg] [--loans 100000]
 
 One protocol (Aave's rules, threshold 92 %, bonus 4 %), borrowers with a token against a dollar at 3 to 7 times their
 equity. The recipe is in benchmarks/README.md. Exit status 1 if what came out differs from what must have, or a bar is
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Amounts = NDArray[np.int64]
 
-PARTS = ("arm", "tick", "depeg")
+PARTS = ("arm", "tick", "accrue", "depeg")
 LOANS, QUICK_LOANS = 100_000, 2_000
 SEED = 7
 COIN = 10**6  # atoms
@@ -47,6 +47,8 @@ THRESHOLD_PPM, LTV_PPM, BONUS_PPM, ONE_PPM = 920_000, 900_000, 40_000, 1_000_000
 ARM_BAR = Bar("at most 1 us", 1.0, on_ratio=False, at_most=True)
 DEPEG_BAR = Bar("at most 5 s", 5.0, on_ratio=False, at_most=True)
 QUIET_TICKS = 20_000
+ACCRUALS, ACCRUE_MS, RATE_PPM = 20_000, 1_000, 50_000  # 5 % a year, second by second
+ONE, YEAR_MS = 10**18, 365 * 86_400_000
 FALL_TICKS, FALL_ROUNDS = 10, 150  # 15 % in 150 s
 REST_MS = 250_000
 BOTS, BOT_SCAN = 10, 64
@@ -65,16 +67,17 @@ def borrowers(count: int) -> tuple[Amounts, Amounts]:
 class Lending:
     """A world with a protocol and its borrowers at a price of one dollar."""
 
-    def __init__(self, count: int, *, journal: bool = False) -> None:
+    def __init__(self, count: int, *, journal: bool = False, accrue_ms: int = 0, rate_ppm: int = 0) -> None:
         world = World(SEED, record_journal=journal)
         self.world = world
         self.token, self.dollar = (world.add_asset(2**61) for _ in range(2))
         self.market = world.add_spot(self.token, self.dollar, atoms_per_tick_lot=COIN // TICKS, base_atoms_per_lot=COIN)
-        self.protocol = world.add_protocol("aave", close_value_min=2_000 * COIN, left_value_min=1_000 * COIN)
+        minima = {"close_value_min": 2_000 * COIN, "left_value_min": 1_000 * COIN}
+        self.protocol = world.add_protocol("aave", accrue_ms=accrue_ms, **minima)
         terms = (LTV_PPM, THRESHOLD_PPM, BONUS_PPM)
         price = (COIN // TICKS, COIN)
         world.add_reserve(self.protocol, self.token, price=price, market=self.market, terms=terms)
-        world.add_reserve(self.protocol, self.dollar, price=(1, 1), lent=True)
+        world.add_reserve(self.protocol, self.dollar, price=(1, 1), lent=True, curve=(rate_ppm, ONE_PPM, 0, 0))
         lender = world.add_accounts()
         world.deposit(lender, self.dollar, 10**18)
         world.act(lender, "supply", self.protocol, 10**18, asset=self.dollar)
@@ -135,6 +138,45 @@ def tick_lines(options: argparse.Namespace, _judged: bool) -> list[Line]:
     name = f"an oracle's tick that reaches nobody, {size_text(options.loans)} loans"
     against = "a scan by numpy"
     return [figure_line(name, "ns", ours, check=check, against=against, against_figures=theirs)]
+
+
+def grown_index(steps: int) -> int:
+    """Compound the index of debt step by step (Y-3), rounded up each time."""
+    index, unit = ONE, ONE_PPM * YEAR_MS
+    for _ in range(steps):
+        index += -(-index * RATE_PPM * ACCRUE_MS // unit)
+    return index
+
+
+def accrue_lines(options: argparse.Namespace, _judged: bool) -> list[Line]:
+    """Measure the clock of interest while no loan's trigger is reached, next to a scan of all loans by numpy."""
+    lending, ours, theirs = Lending(options.loans, accrue_ms=ACCRUE_MS, rate_ppm=RATE_PPM), [], []
+    world = lending.world
+    for run in range(runs_of(options)):
+        start = time.thread_time()
+        world.run((run + 1) * ACCRUALS * ACCRUE_MS)
+        ours.append((time.thread_time() - start) * 1e9 / ACCRUALS)
+        start = time.thread_time()
+        for _ in range(20):
+            lending.scan(TICKS)
+        theirs.append((time.thread_time() - start) * 1e9 / 20)
+    expected, was = grown_index(runs_of(options) * ACCRUALS), world.reserve(lending.protocol, lending.dollar)
+    differences = lending.differences(TICKS)
+    if was["borrow_index"] != expected:
+        differences.append(f"index of debt: expected {expected}, was {was['borrow_index']}")
+    name = f"an accrual that reaches nobody, {size_text(options.loans)} loans"
+    more = {"loans": options.loans, "pops": world.lending_counts()["pops"]}
+    return [
+        figure_line(
+            name,
+            "ns",
+            ours,
+            check=check_text(differences),
+            against="a scan by numpy",
+            against_figures=theirs,
+            more=more,
+        )
+    ]
 
 
 class Depeg:
@@ -237,7 +279,7 @@ def depeg_lines(options: argparse.Namespace, judged: bool) -> list[Line]:
 
 # ---- the command line ------------------------------------------------------------------------------------------------
 
-MEASURES = dict(zip(PARTS, (arm_lines, tick_lines, depeg_lines), strict=True))
+MEASURES = dict(zip(PARTS, (arm_lines, tick_lines, accrue_lines, depeg_lines), strict=True))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,8 +1,8 @@
 """A world with lending and pools as a state machine: Hypothesis chooses who does what, and nothing is ever gained.
 
-Invariants after every step: `World.check_invariants` (Y-20, Y-21, pools), atoms of an asset are all there, indexes never
-fall (but Morpho's index of supply, Y-12), utilisation lies in 0 .. 1. Within a step: out and in again gains nothing, and
-a liquidation raises health where Y-11 says so.
+Invariants after every step: `World.check_invariants` (Y-20, Y-21, pools), atoms of an asset are all there, indexes
+never fall (but Morpho's index of supply, Y-12), utilisation lies in 0 .. 1. Within a step: out and in again gains
+nothing, and a liquidation raises health where Y-11 says so.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class Town(RuleBasedStateMachine):
         self.touched()
         before = self.health(owing, where)
         options = {"asset": self.usd, "other": self.coin, "party": owing}
-        reason, paid, got = self.world.act(liquidator, "liquidate", where, atoms, **options)
+        reason, *_ = self.world.act(liquidator, "liquidate", where, atoms, **options)
         if reason:
             return
         event(f"liquidated at {FORMS[where]}")

@@ -41,6 +41,16 @@ def test_a_level_that_no_scan_finds_is_named(lending):
     assert few.differences(lending.TICKS) == ["levels: 50 differ from a scan"]
 
 
+def test_an_index_that_grew_otherwise_is_named(lending, monkeypatch, capsys):
+    monkeypatch.setattr(lending, "ACCRUALS", 100)
+    grown = lending.grown_index
+    assert grown(2) == 10**18 + 2 * -(-(10**18) * 5 // (100 * 365 * 86_400)) + 2  # and interest on interest
+    monkeypatch.setattr(lending, "grown_index", lambda steps: grown(steps) + 1)
+    assert lending.main(["--quick", "--json", "--loans", "50", "--only", "accrue"]) == 1
+    (line,) = printed_lines(capsys)
+    assert line["check"].startswith("index of debt: expected")
+
+
 def test_a_refused_declaration_is_named(lending):
     few = lending.Lending(50)
     few.refused = 2
