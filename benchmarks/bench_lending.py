@@ -2,7 +2,7 @@
 
     python benchmarks/bench_lending.py [--json] [--quick] [--only arm tick depeg] [--loans 100000]
 
-One protocol (Aave's rules, threshold 92 %, bonus 4 %), borrowers with one token against one dollar at 3 to 7 times their
+One protocol (Aave's rules, threshold 92 %, bonus 4 %), borrowers with a token against a dollar at 3 to 7 times their
 equity. The recipe is in benchmarks/README.md. Exit status 1 if what came out differs from what must have, or a bar is
 missed.
 """
@@ -87,7 +87,7 @@ class Lending:
         self.refused = world.lend_columns(self.protocol, *columns)
 
     def scan(self, ticks: int) -> NDArray[np.bool_]:
-        """Tell by a scan which of the first loans are liquidatable at a price: floor(value) * threshold < debt * 10^6."""
+        """Tell by a scan which loans are liquidatable at a price: floor(value) * threshold < debt * 10^6."""
         value = self.supplied * ticks // TICKS
         return value * (THRESHOLD_PPM // 1000) < self.owed * (ONE_PPM // 1000)
 

@@ -16,7 +16,7 @@ from engine.native.wide cimport *
 # scaled supply * J + kept <= cash + scaled debt * I + deficit, exactly, in 10^-18 (Y-20).
 cdef inline bint reserve_covers(State* state, Reserve* reserve) noexcept nogil:
     cdef atoms_t cash = balance_at(&state.ledger, protocol_at(&state.lending, reserve.protocol).account, reserve.asset).atoms
-    cdef Wide left, right, part, one = wide_of(LENDING_ONE)
+    cdef Wide left, right, part
     if cash < 0 or reserve.kept < 0 or reserve.deficit < 0:
         return 0
     if wide_mul_div(wide_of(reserve.pool.scaled_supply), reserve.pool.supply_index, wide_of(1), False, &left) \

@@ -543,6 +543,8 @@ class TestLoan:
         town.passes(50)
         assert town.loan(account)["assets"][town.coin] == (12 * COIN, 0)
         self.buyer = town.bids([(60_000_000, 12)])
+        town.passes(900)  # an empty book is asked once a second
+        assert town.loan(account)["assets"][town.coin] == (12 * COIN, 0)
         town.passes(150)
         assert town.loan(account)["assets"] == {}
         assert town.has(account, town.usd) == (100_000 + 7_000) * DOLLAR  # 12 * 6,000 - 65,000
