@@ -1,4 +1,4 @@
-"""Forced sales of a centralised lender (Y-14, Y-21, Y-23): who is told, step by step into a real book, and what is left."""
+"""Forced sales of a centralised lender (Y-14, Y-21, Y-23): who is told, steps into a real book, what is left."""
 
 from __future__ import annotations
 
