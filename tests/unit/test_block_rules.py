@@ -37,7 +37,7 @@ class Chain(Town):
         self.world.record(actions=True, movements=True)
 
     def send(self, arrives_ms, *actions, gas=ETHER, latency_ms=1):
-        """Let somebody send actions that arrive at a time; without any a supply of a dollar. Returns (account, agent)."""
+        """Let somebody send actions that arrive at a time, a supply of a dollar by default."""
         account = self.trader(usd=1_000, gas=gas)
         agent = Sender(self.protocol, self.usd, actions or (("supply", DOLLAR, 0),))
         self.world.add_python(agent, account, account, start_ms=arrives_ms - latency_ms, latency_ms=latency_ms)
