@@ -1,4 +1,4 @@
-"""Liquidation bots over time (A-11): counts that add up, money that works again, and a sale that makes the next wave."""
+"""Liquidation bots over time (A-11): counts that add up, money that works again, a sale that makes the next wave."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIQUIDATE_GAS = 500_000
 
 
 class Hunt(Town):
-    """A loan of a million coins, made at 1.10, that a price of 1 makes due, and bids of `lots` on each tick from 1 down."""
+    """A loan of a million coins, made at 1.10 and due at 1, and bids of `lots` on each tick from 1 down."""
 
     def __init__(self, lots=1_000, *, debt=950_000, **options):
         super().__init__(bank=RICH, price=11_000, **options)
