@@ -171,6 +171,8 @@ cdef class _WorldAgents(_WorldWhatIf):
                 self.complete_hedge(<Hedge*>(rows + i * stride), numbers[i], heard)
             elif behaviour == BEHAVIOUR_BOT:
                 self.complete_lender((<Bot*>(rows + i * stride)).protocol, (<Bot*>(rows + i * stride)).pool, (<Bot*>(rows + i * stride)).market, numbers[i])
+                if protocol_at(&self.world.state.lending, <uint32_t>(<Bot*>(rows + i * stride)).protocol).form not in (FORM_AAVE, FORM_MORPHO):
+                    raise bad_input("protocol", "one that liquidators repay: Aave's or Morpho's", (<Bot*>(rows + i * stride)).protocol)
                 if (<Bot*>(rows + i * stride)).is_flash and (<Bot*>(rows + i * stride)).pool < 0:
                     raise bad_input("flash", "a pool to sell in: a book is no part of the action", 1)
             elif behaviour == BEHAVIOUR_LOOPER:

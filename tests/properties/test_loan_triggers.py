@@ -215,7 +215,6 @@ def test_y21_many_walks(shape, form):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="some of them meet test_y22_corners_that_once_failed (Y-22)")
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "loan"])
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_y22_many_corners(shape, form):
@@ -310,7 +309,6 @@ def test_y22_all_at_their_last_quiet_places_together(seed, shape, form):
     Corner(seed, shape, form).check()
 
 
-@pytest.mark.xfail(reason="the slack of a rounding is an atom at the price of now, not where it moves to (Y-22)")
 @pytest.mark.parametrize(
     ("seed", "shape", "form"),
     [(1_017_000, "steep", "aave"), (1_648_000, "steep", "comet"), (1_431_000, "ordinary", "comet")],

@@ -85,7 +85,6 @@ class TestBuilding:
         assert street.owing(account) == (held, debt)
         assert street.has_both(account) == (0, money)
 
-    @pytest.mark.xfail(reason="it sets the fee aside in dollars, too; L-4 takes it from the coins", strict=True)
     def test_a12_the_takers_fee_is_taken_from_the_coins(self):
         town = Town("aave", bank=10**7)
         world = town.world

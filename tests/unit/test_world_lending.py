@@ -422,7 +422,6 @@ class TestLevels:
             town.falls(ticks)  # 850 / 800 = 1.0625, 850 / 500 = 1.7
             assert town.loan(account)["level"] == (ticks > (10_625 if short else 17_000)), ticks
 
-    @pytest.mark.xfail(reason="the slack of a rounding is an atom at the price of now, not where it moves to (Y-22)")
     def test_y22_an_atom_at_the_price_it_moves_to(self):
         dollar = {"price": (1, 1), "terms": (MILLION, MILLION, 0)}
         coin = {"price": (1, 1), "terms": (0, 0, 0), "lent": True, "curve": (8 * MILLION, MILLION, 0, 0)}
