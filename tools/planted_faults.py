@@ -34,7 +34,7 @@ MARGIN_UNIT = ["tests/unit/test_margin_world.py", "tests/unit/test_margin_funds.
 MARGIN_WALKS = ["tests/properties/test_margin_walks.py"]
 WATERFALL_UNIT = ["tests/unit/test_waterfall_borders.py", "tests/unit/test_policy_stories.py"]
 WATERFALL_WALKS = ["tests/properties/test_waterfall_worlds.py"]
-LENDING_UNIT = ["tests/unit/test_world_lending.py", "tests/unit/test_blocks.py"]
+LENDING_UNIT = [f"tests/unit/test_{name}.py" for name in ("world_lending", "lending_forms", "blocks")]
 LENDING_WALKS = ["tests/properties/test_lending_worlds.py"]
 WITHOUT = "not reference and not slow and not found_out"
 # The reference has no faults; a fixed seed gives the same walks each time; this file is a plugin, too.
