@@ -30,6 +30,9 @@ cdef enum LooperState:
     LOOPER_LEAVES = 2
     LOOPER_OUT = 3
 
+cdef enum:
+    HOURS_OF_A_YEAR = 8760
+
 # What it waits to hear of.
 cdef enum LooperWait:
     WAITS_NOTHING = 0
@@ -163,13 +166,14 @@ cdef inline void looper_supply(State* state, uint32_t number, Looper* row) noexc
         looper_act(state, number, row, ACTION_SUPPLY, 0, row.added, WAITS_SUPPLY)
 
 
-# How much more it may owe, atoms, a millionth of its debt left for the interest until the action arrives. Whether it is known. O(entries).
-cdef inline bint looper_room(State* state, Agent* agent, Looper* row, const LendingAmount* money, atoms_t* room) noexcept nogil:
+# How much more it may owe, atoms, an hour's interest on its debt left out: the action arrives later. Whether it is known. O(entries).
+cdef inline bint looper_room(State* state, Agent* agent, Looper* row, int64_t rate, const LendingAmount* money, atoms_t* room) noexcept nogil:
     cdef slot_t slot = loan_find(state, <uint32_t>agent.account, <uint32_t>row.protocol)
     cdef LendingHealth health
-    if slot == NIL or loan_health(state, loan_at(&state.lending, slot), 1, &health):
+    cdef int64_t interest = 0
+    if slot == NIL or loan_health(state, loan_at(&state.lending, slot), 1, &health) or mul_div_ceil(health.debt_value, rate, LENDING_ONE, &interest):
         return 0
-    room[0] = max64(0, health_room(&health) - ceil_div(health.debt_value, 1000000))
+    room[0] = max64(0, health_room(&health) - ceil_div(interest, HOURS_OF_A_YEAR))
     return not mul_div_floor(room[0], money.unit, money.price, room)
 
 
@@ -186,7 +190,7 @@ cdef inline void looper_borrow(State* state, uint32_t number, Looper* row) noexc
             or lending_exchange(&token, &money, row.added, &atoms) or mul_div_floor(atoms, row.ltv_ppm, 1000000, &atoms) or atoms < 1:
         looper_holds(state, number, row)
         return
-    if looper_room(state, agent_at(state, number), row, &money, &room):
+    if looper_room(state, agent_at(state, number), row, reserve_at(&state.lending, owed).rate, &money, &room):
         atoms = min64(atoms, room)
     if atoms < 1:
         looper_holds(state, number, row)
