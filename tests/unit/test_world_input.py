@@ -239,7 +239,7 @@ class TestOrderOfDeclaring:
             stage.native.add_asset(5)
         with pytest.raises(InputError) as caught:
             _core.World(1).add_accounts()
-        assert caught.value.field == "count"
+        assert caught.value.field == "assets"
 
     def test_numbers_of_nothing_are_refused(self):
         world = _core.World(1)

@@ -123,6 +123,7 @@ cdef inline bint pool_arbitrage_try(State* state, uint32_t number, int8_t side) 
     cdef PoolSteps steps
     cdef Action action
     cdef atoms_t got = 0
+    memset(&steps, 0, sizeof(PoolSteps))
     if price == NO_PRICE or price <= 0 or not steps_begin(state, agent, row, side, price * market.atoms_per_tick_lot, &steps):
         return 0
     count = steps_that_pay(state, &steps)
