@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import InputError, OrderBook, Side, bots, lending, loops
@@ -92,11 +92,14 @@ class TestProperties:
         assert (high + 1) * edge > depth or bots.bot_profit(high + 1, edge, depth, cost) <= 0
 
     @given(st.integers(2, 10**6), st.integers(0, 10**3))
+    @example(2, 674)  # the impact alone moves the least size by more than one
     def test_a_deeper_book_comes_nearer_to_the_least_size(self, depth, cost):
         sizes = bots.worthwhile_sizes(EDGE, depth * 10**9, cost)
+        least = bots.least_size(EDGE, cost)
         assert sizes is not None
-        assert sizes[0] > bots.least_size(EDGE, cost)
-        assert sizes[0] <= bots.least_size(EDGE, cost) + 2
+        assert sizes[0] > least
+        # Impact costs d^2 e^2 / (2 k), so the root lies d^2 e^2 / (2 k (e - 1)) further out, to first order.
+        assert sizes[0] <= least + 1 + (least * EDGE) ** 2 / (depth * 10**9 * (EDGE - 1))
 
     def test_a_depth_of_many_digits_is_no_long_walk(self):
         low, high = bots.worthwhile_sizes(EDGE, 10**60, 190)
