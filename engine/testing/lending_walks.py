@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from engine._core import member_key
 from engine.agents import Agent
-from engine.errors import InputError, InvariantError
+from engine.errors import InputError
 from engine.margin import AccountMode
 from engine.reference.actions import ALL, ActionKind
 from engine.reference.protocols import AAVE, COMET, LOAN, MORPHO
 from engine.testing.lending_twin import LendingTwin, reason_name
 from engine.testing.lending_worlds import PERPETUAL_TICKS, USD, declared
+from engine.testing.waterfall_walks import lived_in
 from engine.types import Side
 
 if TYPE_CHECKING:
@@ -455,9 +456,4 @@ def lived(seed: int, steps: int = 40) -> tuple[list[str], Counter[str]]:
     tuple of (list of str, Counter)
         How native and reference differ, in words, empty is right; and what has happened, by name.
     """
-    town = LendingTown(seed)
-    try:
-        found = town.live(steps)
-    except InvariantError as error:
-        found = [f"{town.native.now_ms} ms: {error}"]
-    return [f"seed {seed}: {line}" for line in found], town.world.reached
+    return lived_in(LendingTown(seed), seed, steps)

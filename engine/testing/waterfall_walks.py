@@ -345,7 +345,11 @@ def lived(seed: int, steps: int = 40) -> tuple[list[str], Counter[str]]:
     tuple of (list of str, Counter)
         How native and reference differ, in words, empty is right; and what has happened, by name.
     """
-    town = Town(seed)
+    return lived_in(Town(seed), seed, steps)
+
+
+def lived_in(town: Any, seed: int, steps: int) -> tuple[list[str], Counter[str]]:
+    """Let a town live: how native and reference differ, in words, and what has happened."""
     try:
         found = town.live(steps)
     except InvariantError as error:
