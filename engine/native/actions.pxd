@@ -4,6 +4,8 @@
 #
 # Stands on: slab. Records only; who executes stands in act.pxd, when in chain.pxd.
 
+from libc.string cimport memset
+
 from engine.native.types cimport *
 from engine.native.slab cimport *
 
@@ -98,6 +100,18 @@ cdef struct Chain:
     slot_t last
     uint32_t gas_asset
     uint32_t is_queued           # its next block stands in the queue
+
+
+cdef inline Action action_of(uint8_t kind, uint32_t target, uint32_t asset, uint32_t other, atoms_t atoms, uint32_t cause) noexcept nogil:
+    """An action of a kind, the rest of it 0."""
+    cdef Action action
+    memset(&action, 0, sizeof(Action))
+    action.kind = kind
+    action.target = target
+    action.asset, action.other = <uint16_t>asset, <uint16_t>other
+    action.atoms = atoms
+    action.cause = cause
+    return action
 
 
 cdef inline bint action_of_lending(uint32_t kind) noexcept nogil:

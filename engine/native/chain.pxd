@@ -23,7 +23,6 @@ from engine.native.state cimport *
 cdef enum:
     ACTION_LINK = 0xFFFF0000     # stands for the market in the keys of an action's draws
     EMPTY_BLOCKS_MOST = 64       # B-5
-    SEND_NO_DESK = 1
 
 cdef struct Waiting:
     int64_t tip
@@ -42,18 +41,6 @@ cdef inline int compare_waiting(const void* x, const void* y) noexcept nogil:
 
 # ---- sending ----
 
-# The desk of an agent's actions, made at the first. NIL without memory (latched).
-cdef inline slot_t action_desk(State* state, Agent* agent) noexcept nogil:
-    if agent.desk == NIL:
-        if slab_reserve(&state.accounts.desks, 1):
-            state.fault = FAULT_NO_MEMORY
-            return NIL
-        agent.desk = slab_take(&state.accounts.desks)
-        memset(desk_at(&state.accounts, agent.desk), 0, sizeof(Desk))
-        desk_at(&state.accounts, agent.desk).drawn_ms = -1
-    return agent.desk
-
-
 # Send an agent's action over its link; it leaves at `left_ms`. Fills in number, agent and account. Returns the number, 0 without memory
 # (latched). O(1).
 cdef inline int64_t action_send(State* state, uint32_t number, Action* action, time_ms_t left_ms) noexcept nogil:
@@ -62,7 +49,7 @@ cdef inline int64_t action_send(State* state, uint32_t number, Action* action, t
     cdef slot_t slot
     sender.account = <uint32_t>agent.account
     sender.market = ACTION_LINK
-    sender.desk = action_desk(state, agent)
+    sender.desk = agent_desk(state, agent)
     if sender.desk == NIL or slab_reserve(&state.actions, 1):
         state.fault = FAULT_NO_MEMORY
         return 0
@@ -102,10 +89,10 @@ cdef inline void action_tell(State* state, Action* action, ActionResult* result)
     notice.reason = <uint8_t>result.reason
 
 
-cdef inline void action_finish(State* state, slot_t slot, ActionResult* result, atoms_t gas) noexcept nogil:
-    note_action(state, action_at(state, slot), result, gas)
-    action_tell(state, action_at(state, slot), result)
-    slab_give(&state.actions, slot)
+# What became of an action: its row, its notice. O(1).
+cdef inline void action_finish(State* state, Action* action, ActionResult* result, atoms_t gas) noexcept nogil:
+    note_action(state, action, result, gas)
+    action_tell(state, action, result)
 
 
 # An action reaches its venue (phase 8): it is executed, or waits for a block. O(what it does).
@@ -118,7 +105,8 @@ cdef inline void action_arrives(State* state, slot_t slot) noexcept nogil:
     if chain.every_ms == 0:
         now = action[0]
         act(state, &now, &result)
-        action_finish(state, slot, &result, 0)
+        action_finish(state, &now, &result, 0)
+        slab_give(&state.actions, slot)
         return
     action.arrived_ms = state.now_ms
     if chain.last == NIL:
@@ -159,7 +147,7 @@ cdef inline void base_moves(Chain* chain, int64_t gas, int64_t empty) noexcept n
 
 # Take an action's gas (B-4). Whether it could be paid; *fee.
 cdef inline bint gas_pay(State* state, Chain* chain, Action* action, atoms_t* fee) noexcept nogil:
-    cdef uint32_t fees = venue_at(state, account_at(&state.accounts, action.account).venue).accounts + ACCOUNT_FEES
+    cdef uint32_t fees = fees_of(state, account_at(&state.accounts, action.account).venue)
     cdef int64_t price = add_saturating(chain.base_price, 0 if planted(SLIP_GAS_WITHOUT_TIP) else action.tip)
     if mul_overflows(ACTION_GAS[action.kind], price, fee):
         return 0
@@ -227,8 +215,7 @@ cdef inline int64_t block_act(State* state, uint32_t venue, slot_t slot) noexcep
         result.paid = result.got = fee = 0
         result.landmark = 0
         result.reason = REFUSED_NO_GAS
-    note_action(state, &now, &result, fee)
-    action_tell(state, &now, &result)
+    action_finish(state, &now, &result, fee)
     action_at(state, slot).kind = 0
     return used
 

@@ -16,20 +16,19 @@ from engine.native.spend cimport *
 from engine.native.state cimport *
 
 
-# ActionReason of what is planned and would be sold for `proceeds`.
-cdef inline int flash_check(State* state, Action* action, LoanPlan* plan, uint32_t owed_reserve, uint32_t held_reserve, atoms_t* proceeds) noexcept nogil:
+# ActionReason of what is planned, and of the swap that would sell it.
+cdef inline int flash_check(State* state, Action* action, LoanPlan* plan, uint32_t owed_reserve, uint32_t held_reserve, SwapPlan* swap) noexcept nogil:
     cdef atoms_t seized = plan.seizure.seized - plan.seizure.fee
     cdef int reason
-    proceeds[0] = 0
     if seized > reserve_cash(state, reserve_at(&state.lending, held_reserve)) \
             or plan.seizure.repaid > reserve_cash(state, reserve_at(&state.lending, owed_reserve)):
         return REFUSED_NO_CASH
     if seized == 0:
         return REFUSED_UNPROFITABLE
-    reason = pool_quote(state, action.pool, action.other, action.asset, seized, proceeds)
+    reason = swap_plan(state, action.pool, action.other, action.asset, seized, 0, swap)
     if reason:
         return reason
-    if proceeds[0] <= plan.seizure.repaid:
+    if swap.gives.amount_out <= plan.seizure.repaid:
         return REFUSED_UNPROFITABLE
     if may_get(state, action.account, action.other) or may_get(state, action.account, action.asset):
         return REFUSED_NO_MEMORY
@@ -43,7 +42,7 @@ cdef inline outlined_int flash_act(State* state, Action* action, ActionResult* o
     cdef LoanPlan plan
     cdef slot_t slot
     cdef int reason
-    cdef atoms_t proceeds = 0, got = 0
+    cdef SwapPlan swap
     if protocol.form != FORM_AAVE and protocol.form != FORM_MORPHO:
         return REFUSED_CLOSED
     if action.pool >= state.amm.pools.count or world_pool_at(&state.amm, action.pool).venue != protocol.venue:
@@ -57,13 +56,13 @@ cdef inline outlined_int flash_act(State* state, Action* action, ActionResult* o
         return REFUSED_NO_SUCH
     reason = loan_plan(state, slot, owed_reserve, held_reserve, action.atoms, &plan)
     if reason == ACTION_DONE:
-        reason = flash_check(state, action, &plan, owed_reserve, held_reserve, &proceeds)
+        reason = flash_check(state, action, &plan, owed_reserve, held_reserve, &swap)
     if reason == ACTION_DONE:
         spend(state, MOVEMENT_LENDING, protocol.account, action.account, action.asset, plan.seizure.repaid)
         loan_execute(state, &plan, action.account, action.cause, out)
-        pool_swap(state, action.account, action.pool, action.other, action.asset, out.got, 0, out.landmark, &got)
+        swap_execute(state, action.account, &swap, out.landmark)
         if not planted(SLIP_COVER_NOT_GIVEN_BACK):
             spend(state, MOVEMENT_LENDING, action.account, protocol.account, action.asset, plan.seizure.repaid)
-        out.got = got - plan.seizure.repaid
+        out.got = swap.gives.amount_out - plan.seizure.repaid
     loan_done(state, slot, owed_reserve, held_reserve, reason == ACTION_DONE)
     return reason

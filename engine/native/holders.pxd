@@ -159,18 +159,13 @@ cdef inline int top_up_pay(State* state, TopUp* top_up, slot_t slot, uint32_t re
 # Send a top-up over its crowd's route, as a transfer of the reserve (K-5). 0 if it is on its way. O(markets of the reserve).
 cdef inline int top_up_send(State* state, uint32_t row, slot_t slot, Crowd* crowd) noexcept nogil:
     cdef Route* route = route_at(&state.issuers, crowd.route)
-    cdef Action action
+    cdef Action action = action_of(ACTION_TRANSFER, crowd.route, route.asset, 0, top_up_at(&state.crowds, row).atoms, 0)
     cdef ActionResult result
     if route.asset != unit_of_state(state, slot).asset:
         return 1
-    memset(&action, 0, sizeof(Action))
-    action.kind = ACTION_TRANSFER
     action.agent = action.next = NIL
     action.account = crowd.reserve
     action.party = top_up_at(&state.crowds, row).account
-    action.target = crowd.route
-    action.asset = <uint16_t>route.asset
-    action.atoms = top_up_at(&state.crowds, row).atoms
     act(state, &action, &result)
     note_action(state, &action, &result, 0)
     if result.reason:

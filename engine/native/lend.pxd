@@ -235,7 +235,6 @@ cdef inline int lend_mode(State* state, Action* action) noexcept nogil:
     else:
         loan_wrote(state, slot)
     loan_rerate(state, slot)
-    loans_queue(state)
     return reason
 
 
@@ -272,5 +271,4 @@ cdef inline outlined_int lend_act(State* state, Action* action, ActionResult* ou
         loan_wrote(state, deal.loan)
     else:
         loan_prune(state, deal.loan)         # a refused action may have opened an entry
-    loans_queue(state)
     return reason

@@ -7,6 +7,8 @@
 # millisecond, market, how many before it in that millisecond), so another market changes none of them. A message takes at
 # least 1 ms to the market.
 
+from libc.string cimport memset
+
 from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.law cimport *
@@ -105,6 +107,18 @@ cdef inline Agent* hearer(State* state, uint32_t account, uint32_t what) noexcep
     if agent == NIL or not agent_at(state, agent).hears & what:
         return NULL
     return agent_at(state, agent)
+
+
+# The desk of what is no market of an agent: its actions, and what lenders tell it. Made at the first. NIL without memory (latched). O(1).
+cdef inline slot_t agent_desk(State* state, Agent* agent) noexcept nogil:
+    if agent.desk == NIL:
+        if slab_reserve(&state.accounts.desks, 1):
+            state.fault = FAULT_NO_MEMORY
+            return NIL
+        agent.desk = slab_take(&state.accounts.desks)
+        memset(desk_at(&state.accounts, agent.desk), 0, sizeof(Desk))
+        desk_at(&state.accounts, agent.desk).drawn_ms = -1
+    return agent.desk
 
 
 # Send a notice to an agent on the link of a desk: it arrives in phase 9, after the way back. NULL without memory (latched). O(1).

@@ -5,7 +5,6 @@
 # Stands on: loan. Promises: inside its bands a loan stands where it stood, whatever moves within them together (the budget is that of
 # section E: linear terms of one variable, debt of a priced asset a product of two).
 
-from libc.string cimport memset
 
 from engine.native.types cimport *
 from engine.native.arith cimport *
@@ -30,19 +29,13 @@ cdef struct Stakes:
     bint has_products
 
 
-cdef inline void loans_queue(State* state) noexcept nogil:
-    """Queue the check of phase 4 if loans are due."""
-    if state.lending.due.count:
-        check_queue(state)
-
-
 cdef inline void loan_due(State* state, slot_t slot) noexcept nogil:
     """Look at a loan in the next phase 4. Cannot fail; latched."""
     if slab_reserve(&state.lending.due, 1):
         state.fault = FAULT_NO_MEMORY
         return
     (<uint32_t*>(state.lending.due.base))[slab_take(&state.lending.due)] = slot
-    loans_queue(state)
+    check_queue(state)
 
 
 # A series has moved: reserves that it prices tell the loans that wait there. O(reserves of the series).
@@ -53,10 +46,8 @@ cdef inline outlined_int reserves_moved(State* state, uint32_t market, uint32_t 
         return 0
     number = (<uint32_t*>(state.lending.series_first.base))[at]
     while number != NIL:
-        if series_move(&state.lending.triggers, 3 * number + LOAN_PRICE, <int32_t>ticks, &state.lending.due):
-            state.fault = FAULT_NO_MEMORY
+        loan_series_moved(state, 3 * number + LOAN_PRICE, <int32_t>ticks)
         number = reserve_at(&state.lending, number).next_priced
-    loans_queue(state)
     return 0
 
 

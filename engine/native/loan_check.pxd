@@ -104,15 +104,7 @@ cdef inline uint32_t loan_landmark(State* state, LoanChange* change, uint16_t ki
 cdef inline void loan_tell(State* state, uint32_t number, uint32_t protocol, uint32_t level, slot_t watcher, uint32_t cause) noexcept nogil:
     """Tell an agent of a level, or that there is work at a protocol it watches."""
     cdef Agent* agent = agent_at(state, number)
-    cdef Notice* notice
-    if agent.desk == NIL:
-        if slab_reserve(&state.accounts.desks, 1):
-            state.fault = FAULT_NO_MEMORY
-            return
-        agent.desk = slab_take(&state.accounts.desks)
-        memset(desk_at(&state.accounts, agent.desk), 0, sizeof(Desk))
-        desk_at(&state.accounts, agent.desk).drawn_ms = -1
-    notice = notice_on(state, agent, number, agent.desk, LENDING_LINK, NOTICE_LOAN)
+    cdef Notice* notice = notice_on(state, agent, number, agent_desk(state, agent), LENDING_LINK, NOTICE_LOAN)
     if notice == NULL:
         return
     notice.market = protocol

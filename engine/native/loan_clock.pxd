@@ -19,4 +19,3 @@ cdef inline void protocol_accrues(State* state, uint32_t number) noexcept nogil:
     for i in range(protocol.reserve_first, protocol.reserve_first + protocol.reserve_count):
         reserve_accrue(state, i)
         reserve_rerate(state, i)
-    loans_queue(state)

@@ -182,7 +182,6 @@ cdef inline void loan_done(State* state, slot_t slot, uint32_t owed_reserve, uin
     loan_rerate(state, slot)
     if is_done:
         loan_wrote(state, slot)
-    loans_queue(state)
 
 
 # Liquidate (Y-19, Aave and Morpho). ActionReason. O(entries).
@@ -337,7 +336,6 @@ cdef inline outlined_int buy_collateral_act(State* state, Action* action, Action
         out.got = got
     reserve_rerate(state, base)
     reserve_rerate(state, sold)
-    loans_queue(state)
     return reason
 
 

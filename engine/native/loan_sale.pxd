@@ -158,14 +158,8 @@ cdef inline void sale_settles(State* state, uint32_t number) noexcept nogil:
         work_join(state, slot)
 
 
-# A step of a protocol's forced sale (phase 5). O(loans that have recovered, entries).
+# A step of a protocol's forced sale (phase 5): settle what was sent, and sell what comes next. O(loans that have recovered, entries).
 cdef inline void sale_step(State* state, uint32_t number) noexcept nogil:
-    sale_goes_on(state, number)
-    loans_queue(state)                   # interest may have made others due
-
-
-cdef inline void sale_goes_on(State* state, uint32_t number) noexcept nogil:
-    """Settle what was sent, and sell what comes next."""
     cdef Protocol* protocol = protocol_at(&state.lending, number)
     cdef LendingHealth health
     cdef slot_t slot

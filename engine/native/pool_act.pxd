@@ -85,18 +85,6 @@ cdef inline int pool_quote(State* state, uint32_t pool, uint32_t sold, uint32_t 
     return reason
 
 
-# Sell at a pool for an account. ActionReason; unchanged unless done. Needs: the account may give and get.
-cdef inline int pool_swap(State* state, uint32_t account, uint32_t pool, uint32_t sold, uint32_t bought, atoms_t atoms, atoms_t least, uint32_t cause, atoms_t* got) noexcept nogil:
-    cdef SwapPlan plan
-    cdef int reason = swap_plan(state, pool, sold, bought, atoms, least, &plan)
-    got[0] = 0
-    if reason:
-        return reason
-    swap_execute(state, account, &plan, cause)
-    got[0] = plan.gives.amount_out
-    return ACTION_DONE
-
-
 cdef inline int swap_act(State* state, Action* action, ActionResult* out) noexcept nogil:
     cdef SwapPlan plan
     cdef int reason = swap_plan(state, action.target, action.asset, action.other, action.atoms, action.least, &plan)

@@ -69,7 +69,7 @@ cdef inline outlined_int route_act(State* state, Action* action, ActionResult* o
     out.got = action.atoms - route.fee_atoms
     route.transfer_count += 1
     allotment_use(&route.cap, state.now_ms, out.got)
-    spend(state, MOVEMENT_ROUTE, action.account, venue_at(state, route.venue).accounts + ACCOUNT_FEES, route.asset, route.fee_atoms)
+    spend(state, MOVEMENT_ROUTE, action.account, fees_of(state, route.venue), route.asset, route.fee_atoms)
     spend(state, MOVEMENT_ROUTE, action.account, route.account, route.asset, out.got)
     transit_leaves(state, &route.way, action.target, False, action.party, out.got, route_due(state, route, action.account, action.party), action.cause)
     return ACTION_DONE

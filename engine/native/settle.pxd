@@ -110,7 +110,7 @@ cdef inline void pay_fee(State* state, uint32_t market, uint32_t account, uint32
     if fee_ppm == 0:
         return
     mul_div_ceil(base, fee_ppm, 1000000, &fee)
-    move_atoms(state, MOVEMENT_FEE, market, account, venue_of(state, market).accounts + ACCOUNT_FEES, asset, fee)
+    move_atoms(state, MOVEMENT_FEE, market, account, fees_of(state, market_at(state, market).venue), asset, fee)
 
 
 cdef inline void balances_wrote(State* state, Market* market, uint32_t account) noexcept nogil:

@@ -384,6 +384,11 @@ cdef inline Action* action_at(State* state, slot_t slot) noexcept nogil:
     return <Action*>(state.actions.base) + slot
 
 
+cdef inline uint32_t fees_of(State* state, uint32_t venue) noexcept nogil:
+    """The fee account of a venue (V-7)."""
+    return venue_at(state, venue).accounts + ACCOUNT_FEES
+
+
 cdef inline uint32_t fund_of(State* state, uint32_t venue) noexcept nogil:
     """The insurance fund of a venue (V-7)."""
     return venue_at(state, venue).accounts + ACCOUNT_INSURANCE

@@ -201,16 +201,11 @@ cdef inline bint bot_try(State* state, uint32_t number, Bot* row, BotLook* look,
     profit = proceeds - plan.seizure.repaid - gas
     if profit <= 0 or profit < row.least_profit:
         return 0
-    memset(&action, 0, sizeof(Action))
-    action.kind = kind
-    action.target = <uint32_t>row.protocol
-    action.asset = <uint16_t>look.owed_asset
-    action.other = <uint16_t>look.held_asset
+    # What covers everything is offered, not what it comes to: an atom less would leave dust.
+    action = action_of(kind, <uint32_t>row.protocol, look.owed_asset, look.held_asset, offered, loan.liquidation)
     action.party = loan.account
-    action.atoms = offered                   # what covers everything, not what it comes to: an atom less would leave dust
     action.least = plan.seizure.seized - plan.seizure.fee if kind == ACTION_LIQUIDATE_LOAN and row.pool < 0 else 0
     action.pool = <uint16_t>max64(0, row.pool)
-    action.cause = loan.liquidation
     if chain_at(state, venue).every_ms:
         action.tip = tip_of(row, profit, kind)
     if action_send(state, number, &action, picture_left_ms(state, agent, row.market)) == 0:
@@ -269,13 +264,7 @@ cdef inline void bot_sell(State* state, uint32_t number, Bot* row) noexcept nogi
     if row.is_selling or row.unsold < 1:
         return
     if row.pool >= 0:
-        memset(&action, 0, sizeof(Action))
-        action.kind = ACTION_SWAP
-        action.target = <uint32_t>row.pool
-        action.asset = <uint16_t>market.base_asset
-        action.other = <uint16_t>market.quote_asset
-        action.atoms = row.unsold
-        action.cause = row.cause
+        action = action_of(ACTION_SWAP, <uint32_t>row.pool, market.base_asset, market.quote_asset, row.unsold, row.cause)
         row.is_selling = action_send(state, number, &action, state.now_ms) != 0
         return
     lots = min64(floor_div(row.unsold, market.base_atoms_per_lot), market.book.qty_max)

@@ -86,14 +86,8 @@ cdef inline Entry* looper_entry(State* state, Agent* agent, Looper* row, bint is
 
 cdef inline void looper_act(State* state, uint32_t number, Looper* row, uint8_t kind, bint is_debt, atoms_t atoms, uint32_t waits) noexcept nogil:
     cdef Market* market = market_at(state, row.market)
-    cdef Action action
-    memset(&action, 0, sizeof(Action))
-    action.kind = kind
-    action.target = <uint32_t>row.protocol
-    action.asset = <uint16_t>(market.quote_asset if is_debt else market.base_asset)
+    cdef Action action = action_of(kind, <uint32_t>row.protocol, market.quote_asset if is_debt else market.base_asset, 0, atoms, row.cause)
     action.party = <uint32_t>agent_at(state, number).account
-    action.atoms = atoms
-    action.cause = row.cause
     row.waits = waits
     action_send(state, number, &action, state.now_ms)
 
@@ -109,13 +103,8 @@ cdef inline bint looper_trade(State* state, uint32_t number, Looper* row, int8_t
     if row.pool >= 0:
         if atoms < 1:
             return 0
-        memset(&action, 0, sizeof(Action))
-        action.kind = ACTION_SWAP
-        action.target = <uint32_t>row.pool
-        action.asset = <uint16_t>(market.quote_asset if side == SIDE_BUY else market.base_asset)
-        action.other = <uint16_t>(market.base_asset if side == SIDE_BUY else market.quote_asset)
-        action.atoms = atoms
-        action.cause = row.cause
+        action = action_of(ACTION_SWAP, <uint32_t>row.pool, market.quote_asset if side == SIDE_BUY else market.base_asset,
+                           market.base_asset if side == SIDE_BUY else market.quote_asset, atoms, row.cause)
         row.waits = WAITS_TRADE
         return action_send(state, number, &action, state.now_ms) != 0
     if side == SIDE_BUY:

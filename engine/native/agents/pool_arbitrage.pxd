@@ -130,11 +130,9 @@ cdef inline bint pool_arbitrage_try(State* state, uint32_t number, int8_t side) 
     if count == 0:
         return 0
     pool_quote(state, steps.pool, steps.sold, steps.bought, count * steps.given, &got)
-    memset(&action, 0, sizeof(Action))
-    action.kind, action.target, action.party, action.tip = ACTION_SWAP, steps.pool, <uint32_t>agent.account, row.tip
-    action.asset, action.other = <uint16_t>steps.sold, <uint16_t>steps.bought
-    action.atoms, action.least = count * steps.given, max64(0, got - round_half_up(<double>got * row.slippage))
-    action.cause = market.touch_mover.cause
+    action = action_of(ACTION_SWAP, steps.pool, steps.sold, steps.bought, count * steps.given, market.touch_mover.cause)
+    action.party, action.tip = <uint32_t>agent.account, row.tip
+    action.least = max64(0, got - round_half_up(<double>got * row.slippage))
     row.side, row.price_ticks, row.cause = side, price, world_pool_at(&state.amm, steps.pool).cause
     row.is_waiting = 1
     action_send(state, number, &action, picture_left_ms(state, agent, row.market))
