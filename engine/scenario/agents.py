@@ -306,7 +306,8 @@ class Hedgers(PopulationBase):
 class Holders(PopulationBase):
     """Hold a leveraged position on a perpetual, opened as a balanced trade against another population (L-9).
 
-    Each member's deposit is its notional by its leverage, so it brings nothing else.
+    Each member's deposit is its notional by its leverage, so it brings nothing else; a unified account may have it in an
+    asset that counts there as collateral.
     """
 
     DRAWN = ("leverage", "notional")
@@ -316,6 +317,9 @@ class Holders(PopulationBase):
     notional: DrawnWorth = Field(description='notional of each, such as "pareto(1500, 1.4)"')
     leverage: Annotated[float | Law, Drawn(number_between(0.001, 1000))] = Field(
         description='leverage of each, such as "uniform(2, 12)"'
+    )
+    deposit: Ref | None = Field(
+        None, description="collateral of the venue in which the deposit is; what the perpetual settles in by default"
     )
     rest: Ref | None = Field(None, description="population that takes the other side")
 
