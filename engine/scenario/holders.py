@@ -125,9 +125,9 @@ def _positions(building: Building, crowd: Crowd, markets: Sequence[Market]) -> P
 def _picked(weights: Array, taken: Sequence[Array], uniforms: Array) -> Array:
     """Return the market of each row, by the weights of those that the row has not taken yet.
 
-    `taken` are the markets of the rounds before, row by row. A row's share of the open weights is a point on the line of
-    all weights once the taken ones before it are stepped over; that is found by bisection. Where the point lies so near
-    to a border that the order of additions might matter, the row is counted out market by market.
+    `taken` are the markets of the rounds before, row by row. A row's share of the open weights is a point on the line
+    of all weights once the taken ones before it are stepped over; that is found by bisection. Where the point lies so
+    near to a border that the order of additions might matter, the row is counted out market by market.
     O(rows x (rounds + log markets)) for the draws, and the few that are counted out.
     """
     ends = np.cumsum(weights)
@@ -140,7 +140,7 @@ def _picked(weights: Array, taken: Sequence[Array], uniforms: Array) -> Array:
         behind = left >= begins[market]
         near |= np.abs(left - begins[market]) < slack
         left = np.where(behind, left + weights[market], left)
-    found = np.minimum(np.searchsorted(ends, left, side="right"), len(weights) - 1)
+    found: Array = np.minimum(np.searchsorted(ends, left, side="right"), len(weights) - 1)
     near |= (left - begins[found] < slack) | (ends[found] - left < slack)
     for row in np.flatnonzero(near):
         found[row] = _counted_out(weights, own[:, row], uniforms[row])
@@ -217,8 +217,9 @@ def _trades(
 ) -> list[tuple[int, Array, Array, Array, int]]:
     """Return the balanced trades of each market: (market, buyers, sellers, lots, price)."""
     found, missing = [], []
-    ordered = np.argsort(2 * positions.market + (positions.side < 0), kind="stable")  # longs, then shorts of each market
-    bounds = np.searchsorted((2 * positions.market + (positions.side < 0))[ordered], np.arange(2 * len(markets) + 1))
+    keys = 2 * positions.market + (positions.side < 0)  # longs, then shorts of each market
+    ordered = np.argsort(keys, kind="stable")
+    bounds = np.searchsorted(keys[ordered], np.arange(2 * len(markets) + 1))
     for place, (name, market) in enumerate(zip(crowd.on, markets, strict=True)):
         rows = [ordered[bounds[2 * place + side] : bounds[2 * place + side + 1]] for side in (0, 1)]
         sides = [(positions.account[own], positions.lots[own]) for own in rows]
