@@ -38,6 +38,7 @@ POSITIONS, LEVERAGE, TOP_UP, TOP_UP_SHARE, STOP_SHARE, DIP_SHARE, DIP_FALL, DIP_
 OF_POSITION = 16
 MARKET, SIDE, NOTIONAL, STOP = range(4)
 ATOMS_MOST = 2.0**60
+NEAR = 1e-9  # of all weights: far above what sums of floats can differ by, and rare enough to be counted out one by one
 MILLI = 1000  # leverage counts in thousandths of a turn: coarse enough that no float's last bit decides an atom
 
 
@@ -65,7 +66,7 @@ def open_crowd(building: Building, crowd: Crowd) -> None:
 
     Notes
     -----
-    O(positions x markets).
+    O(positions x log(markets)), for a few positions of each member.
     """
     markets = [building.markets[name] for name in crowd.on]
     positions = _positions(building, crowd, markets)
@@ -104,13 +105,14 @@ def _positions(building: Building, crowd: Crowd, markets: Sequence[Market]) -> P
     held = np.clip(most, 1, int((weights > 0).sum())).astype(np.int64)
     leverage = np.maximum(1, np.floor(_draw(building, crowd, crowd.leverage, LEVERAGE) * MILLI)).astype(np.int64)
     first = building.accounts[crowd.name][0]
-    picked = np.zeros((crowd.count, len(markets)), dtype=bool)
+    picked: list[Array] = []  # the market of every member in each round; -1: it has no such position
     rounds = []
     for place in range(int(held.max())):
         k = OF_POSITION * (place + 1)
         own = np.flatnonzero(held > place)
-        market = _picked(weights, picked[own], _uniform(building, crowd, k + MARKET)[own])
-        picked[own, market] = True
+        market = _picked(weights, [column[own] for column in picked], _uniform(building, crowd, k + MARKET)[own])
+        picked.append(np.full(crowd.count, -1))
+        picked[-1][own] = market
         side = np.where(_uniform(building, crowd, k + SIDE)[own] < float(crowd.long), 1, -1)
         notional = _draw(building, crowd, crowd.notional, k + NOTIONAL)[own]
         lots, cost = _sizes(building, crowd, markets, market, notional)
@@ -120,18 +122,41 @@ def _positions(building: Building, crowd: Crowd, markets: Sequence[Market]) -> P
     return Positions(*(np.concatenate(column) for column in zip(*rounds, strict=True)))
 
 
-def _picked(weights: Array, taken: Array, uniforms: Array) -> Array:
-    """Return the market of each row, by the weights of those that the row has not taken yet."""
-    open_weights = np.where(taken, 0.0, weights)
-    left = uniforms * open_weights.sum(axis=1)
-    found = np.full(len(uniforms), -1)
-    last = np.full(len(uniforms), -1)  # a last bit may leave somebody behind the last market
-    for market in range(len(weights)):
-        width = open_weights[:, market]
-        found = np.where((found < 0) & (left < width), market, found)
-        last = np.where(width > 0, market, last)
-        left = left - width
-    return np.where(found < 0, last, found)
+def _picked(weights: Array, taken: Sequence[Array], uniforms: Array) -> Array:
+    """Return the market of each row, by the weights of those that the row has not taken yet.
+
+    `taken` are the markets of the rounds before, row by row. A row's share of the open weights is a point on the line
+    of all weights once the taken ones before it are stepped over; that is found by bisection. Where the point lies so
+    near to a border that the order of additions might matter, the row is counted out market by market.
+    O(rows x (rounds + log markets)) for the draws, and the few that are counted out.
+    """
+    ends = np.cumsum(weights)
+    begins = ends - weights
+    slack = NEAR * ends[-1]
+    own = np.sort(np.stack(taken), axis=0) if taken else np.empty((0, len(uniforms)), dtype=np.int64)
+    left = uniforms * (ends[-1] - weights[own].sum(axis=0))
+    near = np.zeros(len(uniforms), dtype=bool)
+    for market in own:  # in the order of the line
+        behind = left >= begins[market]
+        near |= np.abs(left - begins[market]) < slack
+        left = np.where(behind, left + weights[market], left)
+    found: Array = np.minimum(np.searchsorted(ends, left, side="right"), len(weights) - 1)
+    near |= (left - begins[found] < slack) | (ends[found] - left < slack)
+    for row in np.flatnonzero(near):
+        found[row] = _counted_out(weights, own[:, row], uniforms[row])
+    return found
+
+
+def _counted_out(weights: Array, taken: Array, uniform: float) -> int:
+    """Return the market of one row, market by market: what `_picked` finds, bit by bit. O(markets)."""
+    open_weights = weights.copy()
+    open_weights[taken] = 0.0
+    left = uniform * open_weights.sum()
+    for market, width in enumerate(open_weights):
+        if left < width:
+            return market
+        left -= width
+    return int(np.flatnonzero(open_weights)[-1])  # a last bit has left it behind the last market
 
 
 def _sizes(
@@ -192,12 +217,12 @@ def _trades(
 ) -> list[tuple[int, Array, Array, Array, int]]:
     """Return the balanced trades of each market: (market, buyers, sellers, lots, price)."""
     found, missing = [], []
+    keys = 2 * positions.market + (positions.side < 0)  # longs, then shorts of each market
+    ordered = np.argsort(keys, kind="stable")
+    bounds = np.searchsorted(keys[ordered], np.arange(2 * len(markets) + 1))
     for place, (name, market) in enumerate(zip(crowd.on, markets, strict=True)):
-        here = positions.market == place
-        sides = [
-            (positions.account[here & (positions.side == s)], positions.lots[here & (positions.side == s)])
-            for s in (1, -1)
-        ]
+        rows = [ordered[bounds[2 * place + side] : bounds[2 * place + side + 1]] for side in (0, 1)]
+        sides = [(positions.account[own], positions.lots[own]) for own in rows]
         gap = int(sides[0][1].sum()) - int(sides[1][1].sum())
         if gap and not rest:
             what = "short" if gap > 0 else "long"
@@ -341,7 +366,7 @@ def _dips(building: Building, crowd: Crowd, number: int, markets: Sequence[Marke
 def _top_ups(building: Building, crowd: Crowd, number: int, markets: Sequence[Market], positions: Positions) -> None:
     """Let some members top up: a share of what they brought of their first position's asset, rounded down."""
     assert crowd.top_up is not None
-    brought = np.zeros((len(markets), crowd.count), dtype=np.int64)
+    brought = np.zeros((len(_settles(markets)), crowd.count), dtype=np.int64)
     for place, (_, members, atoms) in enumerate(_deposited(markets, positions)):
         brought[place, members] = atoms
     assets = np.empty(len(markets), dtype=np.int64)
