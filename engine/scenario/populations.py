@@ -107,6 +107,7 @@ def _market_makers(building: Building, makers: Any) -> None:
         return_size=_floats(building.members(makers, "returns.size")),
         return_spread=makers.returns.spread,
         spread_tau_ms=float(makers.returns.spread_decay),
+        size_tau_ms=float(makers.returns.size_recovery),
         half_spread=_floats(building.members(makers, "half_spread")),
         spacing=_floats(building.members(makers, "spacing")),
         levels=makers.levels,
@@ -138,6 +139,7 @@ def _noise(building: Building, noise: Any) -> None:
         mean_gap_ms=_floats(building.members(noise, "every")),
         qty_min=[low for low, _ in bounds],
         qty_max=[high for _, high in bounds],
+        slippage=float(noise.slippage),
     )
 
 
@@ -221,6 +223,8 @@ def _value(building: Building, traders: Any) -> None:
         fair_ticks=[market.price.floor_count(fair, "fair") for fair in building.members(traders, "fair")],
         threshold=_floats(building.members(traders, "threshold")),
         qty_lots=[building.lots(qty, traders.market) for qty in building.members(traders, "qty")],
+        rests=int(traders.rests),
+        calm_ms=traders.calm,
         **_bounded(building, traders, traders.market),
     )
 
