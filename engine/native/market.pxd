@@ -82,6 +82,8 @@ cdef struct Market:
     uint32_t roster_room         # rows of the roster that are its own
     slot_t roster_head           # `holdings` when it was last brought up to date, NIL never
     qty_t open_lots              # perpetual: its open interest, the sum of its longs (L-5)
+    slot_t breaker               # its Breaker (V-9), NIL none
+    uint32_t pad
 
 # What an account does in a market: its orders, and its link there (N-1). One cache line.
 cdef struct Desk:
@@ -251,6 +253,7 @@ cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     market.rank_first[0] = market.rank_first[1] = NIL
     market.ranked_ms[0] = market.ranked_ms[1] = -1
     market.maintenance = market.initial = market.collateral = market.settles = NIL
+    market.breaker = NIL
 
 
 cdef inline void extremes_note(Extremes* extremes, Mover* mover, int64_t before, int64_t after) noexcept nogil:
