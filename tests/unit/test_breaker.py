@@ -13,6 +13,7 @@ from engine import InputError, Simulation, _core
 from engine.figures import timeline_of
 from engine.forest import LandmarkKind
 from engine.lineage import Lineage
+from engine.margin import AccountMode
 from engine.reference.breaker import Breaker, BreakerTerms
 from engine.reference.policy import Policy
 from engine.scenario import Scenario
@@ -435,6 +436,32 @@ class TestLiquidations:
         assert cliff.told(LandmarkKind.STEP) == []
         cliff.run(600)
         assert cliff.told(LandmarkKind.STEP) == [(506, 5), (556, 5)]
+
+    def test_x13_a_unified_account_waits_to_sell_and_is_not_taken_over(self):
+        twin = WaterfallTwin(1, Policy(stage_ppm=10**6, interval_ms=100, takes_over=True))
+        native, usd, coin = twin.native, twin.asset(), twin.asset()
+        house, spot = twin.account(10**9, 10**9), twin.spot(coin, usd)
+        for asset, market, loan_ppm in ((usd, None, 50_000), (coin, spot, 0)):
+            twin.count(asset, market, None, loan_ppm, house, 0)
+        twin.breaker(spot, **TERMS)
+        native.publish(spot, 1_000, "index")
+        account = twin.account(0, 10, mode=AccountMode.UNIFIED)
+        native.borrow(account, usd, 8_000)
+        native.withdraw(account, usd, 8_000)
+        for price, lots in ((1_000, 1), (900, 1), (820, 100)):
+            native.send_order(house, spot, BUY, price, lots, at_ms=0)
+        native.send_order(house, spot, SELL, None, 2, at_ms=4)
+        twin.begin()
+        assert twin.run(4) == []
+        native.publish(spot, 830, "index")  # 8,300 against 8,000; 400 are required
+        assert twin.run(504) == []
+        told = [row[:2] for row in landmark_rows(native)]
+        assert told.count((5, LandmarkKind.LIQUIDATION)) == 1
+        assert {LandmarkKind.STEP, LandmarkKind.TAKEOVER}.isdisjoint(kind for _, kind in told)
+        assert twin.run(700) == []
+        assert landmarks(twin, LandmarkKind.STEP) == [(505, account, 10)]  # ceil(8,000 / 830)
+        assert native.owed(account, usd) == 0
+        assert twin.disagreements() == []
 
     def test_y23_a_forced_sale_fetches_nothing_and_is_tried_again(self):
         town = Lending("loan", terms=(650_000, 650_000, 0), call_ppm=750_000, liquidation_ppm=830_000)
