@@ -75,6 +75,8 @@ cdef struct Market:
     slot_t watchers              # first Watcher of its touch, NIL none
     uint32_t reduces             # a reduce-only order has rested there (C-7)
     uint32_t is_backed           # its venue's backstop may have a position there (X-9)
+    slot_t breaker               # its Breaker (V-9), NIL none; every order looks, so it stands where `reduces` does
+    uint32_t pad
     slot_t rank_first[2]         # the ranking of its shorts, of its longs (X-12), NIL at its end
     time_ms_t ranked_ms[2]       # when it was made, -1 never
     uint32_t roster_first        # its holdings, one behind the other in State.roster (ranking.pxd)
@@ -82,8 +84,6 @@ cdef struct Market:
     uint32_t roster_room         # rows of the roster that are its own
     slot_t roster_head           # `holdings` when it was last brought up to date, NIL never
     qty_t open_lots              # perpetual: its open interest, the sum of its longs (L-5)
-    slot_t breaker               # its Breaker (V-9), NIL none
-    uint32_t pad
 
 # What an account does in a market: its orders, and its link there (N-1). One cache line.
 cdef struct Desk:

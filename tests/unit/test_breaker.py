@@ -261,13 +261,16 @@ class TestAgents:
         ((what, _, told),) = [call for call in hero.heard if call[0] in ("reject", "cancel")]
         assert (what, told.reason) == ("reject", HALTED)
 
-    def test_n5_of_a_mass_quote_the_cancels_pass_and_the_orders_are_refused(self):
+    @pytest.mark.parametrize("tolerance", [0.0, 1.0])  # it does not believe that a refused quote stands
+    @pytest.mark.parametrize("mass_quotes", [0, 1])
+    def test_n5_a_makers_cancels_pass_and_its_quotes_are_refused_one_by_one(self, mass_quotes, tolerance):
         stage = Stage()
         account = stage.twin.account(10**8, 10**8)
         stage.rest(BUY, 100)
         stage.trade(1_000)
         rules = {"wake_every_ms": 20, "half_spread": 0.02, "levels": 2, "anchor": 0.0, "latency_ms": 1}
-        maker = stage.native.add_agents("maker", account, 5, mass_quotes=1, **rules)
+        rules |= {"mass_quotes": mass_quotes, "tolerance": tolerance}
+        maker = stage.native.add_agents("maker", account, 5, **rules)
         stage.native.add_quotes(maker, stage.market, 10)
         stage.native.run(100)
 
