@@ -23,7 +23,7 @@ TAIL, WORTH_MOST = 1.4, 60.0  # largest position of a crowd, of its least: Paret
 def add_treasury(draft: Draft) -> None:
     """Add who lends at the first venue, the vault, and those who are short."""
     draft.add("populations", "treasury", kind="account", venue="binance", brings={"USDT": "200bn"})
-    draft.add("populations", "vault", kind="account", venue="dex", brings={"USDT": money(draft["vault"] * 1e6, "")})
+    draft.add("populations", "vault", kind="account", venue="dex", brings={"USDT": money((1 if draft.has("ring-fenced") else 10) * draft["vault"] * 1e6, "")})
     for venue in ("binance", "bybit", "dex"):
         draft.add(
             "populations",

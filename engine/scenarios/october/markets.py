@@ -92,12 +92,16 @@ def declare_venues(draft: Draft) -> None:
         "binance",
         ladder=LADDER,
         liquidation=staged if not draft.has("all-at-once") else _binance(draft),
-        insurance_fund=[money(1.23e9)],
+        insurance_fund=[money(_fenced(draft) * 1.23e9)],
         collateral=unified,
     )
-    draft.add("venues", "bybit", liquidation=_ranked(draft, "bybit"), insurance_fund=[money(draft["bybit_fund"] * 1e6)])
+    draft.add("venues", "bybit", liquidation=_ranked(draft, "bybit"), insurance_fund=[money(_fenced(draft) * draft["bybit_fund"] * 1e6)])
     draft.add("venues", "dex", liquidation=_ranked(draft, "hyperliquid"), backstop="vault", ladder="hyperliquid")
     draft.add("venues", "chain")
+
+
+def _fenced(draft: Draft) -> float:
+    return 1.0 if draft.has("ring-fenced") else 10.0
 
 
 def _binance(draft: Draft) -> dict[str, Any]:
