@@ -75,7 +75,7 @@ class Attribution:
 
 
 def _minus(value: float | None) -> float | None:
-    return None if value is None else -value
+    return None if value is None else 0.0 - value  # and 0 stays 0, without a sign
 
 
 @dataclass(frozen=True)
@@ -279,10 +279,8 @@ class _Table:
     outcomes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        whole = {
-            seed: all(self.entries[seed, off] is not None for off in self.plan.offs(seed)) for seed in self.plan.seeds
-        }
-        self.seeds = [seed for seed in self.plan.seeds if whole[seed]]
+        missing = {seed for (seed, _), entry in self.entries.items() if entry is None}
+        self.seeds = [seed for seed in self.plan.seeds if seed not in missing]
         found = [entry.outcomes for entry in self.entries.values() if isinstance(entry, StoryRun)]
         self.outcomes = list(dict.fromkeys(name for each in found for name in each))
 

@@ -31,9 +31,7 @@ def tables(found: Counterfactuals) -> list[Any]:
         changes.add_row(*row)
     parts: list[Any] = [changes]
     if found.attribution:
-        caption = (
-            f"{found.orders} orders a seed, in antithetic pairs; +- one standard error; in brackets: taken away alone"
-        )
+        caption = f"{found.orders} orders a seed, antithetic; +- one standard error; in brackets: taken away alone"
         carried = Table(title="what each link carries (Shapley share)", caption=caption)
         carried.add_column("link", overflow="fold")
         for name in shown:
@@ -78,7 +76,7 @@ def _share_rows(found: Counterfactuals, shown: list[str]) -> list[tuple[str, ...
 
 def _share(share: Share, alone: Difference) -> str:
     error = "" if share.error is None else f" +- {_number(share.error)}"
-    return f"{_signed(share.share)}{error} ({_signed(None if alone.mean is None else -alone.mean)})"
+    return f"{_signed(share.share)}{error} ({_signed(None if alone.mean is None else 0.0 - alone.mean)})"
 
 
 def _change(found: Difference) -> str:

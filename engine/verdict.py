@@ -54,7 +54,7 @@ class Rule:
     material: float = 1.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.depeg_low_minutes, str) or not self.depeg_low_minutes:
+        if type(self.depeg_low_minutes) is not tuple or not self.depeg_low_minutes:
             raise InputError("depeg_low_minutes", "names of outcomes, at least one", self.depeg_low_minutes)
 
     @property
