@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from engine.scenario import Scenario
 
-__all__ = ["check_name", "generator_of", "load", "names", "path_of", "story_of", "summary_of"]
+__all__ = ["check_name", "generator_of", "load", "names", "path_of", "refuse_shape", "story_of", "summary_of"]
 
 _FOLDER = Path(__file__).resolve().parent
 
@@ -94,9 +94,7 @@ def load(
     gone, given = list(off), dict(parameters or {})
     module = generator_of(name)
     if module is None:
-        for field, said in (("scale", scale), ("off", gone), ("parameters", given)):
-            if said:
-                raise InputError(field, f"nothing: {name} is a file, not generated", said)
+        refuse_shape(name, scale, gone, given)
         scenario = Scenario.from_toml(path_of(name))
         return scenario if seed is None else scenario.but({"seed": seed})
     if scale is None and seed is None and not gone and not given:
@@ -107,6 +105,13 @@ def load(
     keyed = {} if seed is None else {"seed": seed}
     generated: Scenario = module.scenario(checked_scale(module, scale), off=gone, parameters=given or None, **keyed)
     return generated
+
+
+def refuse_shape(name: str, scale: str | None, off: object, parameters: object) -> None:
+    """Raise InputError if a scenario that is not generated is asked for a scale, a switch or a parameter."""
+    for field, said in (("scale", scale), ("off", off), ("parameters", parameters)):
+        if said:
+            raise InputError(field, f"nothing: {name} is a file, not generated", said)
 
 
 def generator_of(name: str) -> ModuleType | None:
