@@ -6,13 +6,14 @@ as makers leave, and the depeg comes after them. They foretell different figures
 
 1. Does the low of the altcoins come before the lows of the depegged coins, or after them?
 2. Do the altcoins fall less once the loops, or the venue's own book as an oracle, are taken away?
-3. Do they fall less once the makers' withdrawal is taken away?
+3. Do they fall less once the makers' withdrawal is taken away, and by more than the loops and the book could carry?
 
 Promises: each answer is yes, no or untold, and says the figures that it rests on; nothing else enters the verdict.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,25 +105,31 @@ def judge(rule: Rule, base: Sequence[Outcomes], without: Mapping[str, Sequence[O
 
     Notes
     -----
-    *Measured*: the altcoins' low comes first, neither loops nor own book carry their fall, and the withdrawal does.
-    *Popular*: the depegs come first, and loops or own book carry the fall. *Neither*: anything else. "First" and
-    "carry" mean that the paired 95 % interval lies on that side of 0, and "carry" that the mean is material.
+    *Measured*: the altcoins' low comes first, neither loops nor own book carry their fall, and the withdrawal carries
+    more than either of them could within its interval. *Popular*: the depegs come first, and loops or own book carry
+    the fall. *Neither*: anything else. "First" and "carry" mean that the paired 95 % interval lies on that side of 0,
+    and "carry" that the mean is material too.
     """
     order, told = _order(rule, base)
-    answers, words = {"order": order}, [told]
-    names = {"loops": rule.loops, "own_book": rule.own_book, "withdrawal": rule.withdrawal}
-    for field, switch in names.items():
-        answers[field], told = _carries(rule, switch, base, without.get(switch, ()))
-        words.append(told)
-    depeg_carries = "carries" in (answers["loops"], answers["own_book"])
-    depeg_is_nothing = answers["loops"] == answers["own_book"] == "nothing"
-    if order == POPULAR and depeg_carries:
+    loops = _carried(rule, rule.loops, base, without)
+    own_book = _carried(rule, rule.own_book, base, without)
+    withdrawal = _carried(rule, rule.withdrawal, base, without)
+    answers = {
+        "order": order,
+        "loops": loops.answer,
+        "own_book": own_book.answer,
+        "withdrawal": withdrawal.answer,
+    }
+    words = [told, loops.words, own_book.words, withdrawal.words]
+    depeg = [loops.answer, own_book.answer]
+    outweighs = withdrawal.answer == "carries" and withdrawal.mean > max(loops.most, own_book.most)
+    if order == POPULAR and "carries" in depeg:
         fits, why = POPULAR, "The popular order fits: the depeg comes first, and what it sets off carries the fall."
-    elif order == MEASURED and depeg_is_nothing and answers["withdrawal"] == "carries":
+    elif order == MEASURED and depeg == ["nothing", "nothing"] and outweighs:
         fits = MEASURED
         why = "The measured order fits: the altcoins fall first, as makers leave; the depeg comes after, on its own."
     else:
-        fits, why = NEITHER, "Neither order fits whole: " + _for_each(order, answers) + "."
+        fits, why = NEITHER, f"Neither order fits whole: {_for_each(answers, outweighs=outweighs)}."
     return Verdict(fits, (*words, why), answers)
 
 
@@ -143,30 +150,43 @@ def _order(rule: Rule, base: Sequence[Outcomes]) -> tuple[str, str]:
     return "untold", told + "no order holds for all of them."
 
 
-def _carries(rule: Rule, switch: str, base: Sequence[Outcomes], changed: Sequence[Outcomes]) -> tuple[str, str]:
-    """Tell whether the altcoins fall less without a link, and in words."""
+@dataclass(frozen=True)
+class _Carried:
+    """What a link carries of the altcoins' fall: the answer, the mean and the most within its interval, in words."""
+
+    answer: str
+    mean: float
+    most: float
+    words: str
+
+
+def _carried(rule: Rule, switch: str, base: Sequence[Outcomes], without: Mapping[str, Sequence[Outcomes]]) -> _Carried:
+    changed, fall = without.get(switch, ()), rule.alts_fall
     if not changed:
-        return "untold", f"No run without {switch}."
-    fall = rule.alts_fall
+        return _Carried("untold", 0.0, math.inf, f"No run without {switch}.")
     found = paired_difference([run.get(fall) for run in base], [run.get(fall) for run in changed])
     told = f"Without {switch} {fall} changes by {_interval(found)} from {_number(found.base)}: "
     if found.mean is None or found.low is None or found.high is None:
-        return "untold", told + "too few seeds to say."
-    if found.high < 0 and -found.mean >= rule.material:
-        return "carries", told + "it carries part of the fall."
-    if found.low > 0 and found.mean >= rule.material:
-        return "nothing", told + "it carries nothing, the fall is deeper without it."
-    if abs(found.mean) >= rule.material:
-        return "untold", told + "its interval holds 0, more seeds would tell."
-    return "nothing", told + f"it carries nothing (less than {rule.material:g}, or within its interval)."
+        return _Carried("untold", 0.0, math.inf, told + "too few seeds to say.")
+    mean, most = -found.mean, -found.low
+    if found.high < 0 and mean >= rule.material:
+        return _Carried("carries", mean, most, told + "it carries part of the fall.")
+    if found.low > 0 and -mean >= rule.material:
+        return _Carried("nothing", mean, most, told + "it carries nothing, the fall is deeper without it.")
+    why = f"less than {rule.material:g}" if abs(mean) < rule.material else "its interval holds 0"
+    return _Carried("nothing", mean, most, told + f"it carries nothing that these seeds can tell ({why}).")
 
 
-def _for_each(order: str, answers: Mapping[str, str]) -> str:
-    first = {MEASURED: "the altcoins come first", POPULAR: "the depeg comes first"}.get(order, "no order is told")
+def _for_each(answers: Mapping[str, str], *, outweighs: bool) -> str:
+    first = {MEASURED: "the altcoins come first", POPULAR: "the depeg comes first"}.get(
+        answers["order"], "nothing comes first in all"
+    )
     names = {"loops": "the loops", "own_book": "the own-book oracle", "withdrawal": "the makers' withdrawal"}
-    carrying = [text for field, text in names.items() if answers[field] == "carries"]
-    untold = [text for field, text in names.items() if answers[field] == "untold"]
+    carrying = [text for key, text in names.items() if answers[key] == "carries"]
+    untold = [text for key, text in names.items() if answers[key] == "untold"]
     parts = [first, f"the fall is carried by {' and '.join(carrying) or 'none of the three'}"]
+    if answers["withdrawal"] == "carries" and not outweighs:
+        parts.append("the withdrawal does not outweigh what the others could carry")
     return "; ".join(parts + ([f"untold: {', '.join(untold)}"] if untold else []))
 
 

@@ -17,7 +17,7 @@ from engine.verdict import Rule
 SCALES = ("small", "medium")
 PARAMETERS = {
     "drawdown": Parameter("drawdown", 0.5, "%", "chosen", "an example", fitted=True, low=0.1, high=2.0, log=True),
-    "sale": Parameter("sale", 2, "M EUR", "chosen", "an example", fitted=True, low=1, high=4, whole=True),
+    "sale": Parameter("sale", 800, "k EUR", "chosen", "an example", fitted=True, low=400, high=1300, whole=True),
     "noise": Parameter("noise", 2, "", "chosen", "an example", low=1, high=5, whole=True),
 }
 SWITCHES = {
@@ -28,11 +28,11 @@ SWITCHES = {
 }
 LINKS = ("makers-withdraw", "shock", "longs")
 STATISTICS = (
-    Statistic("fall", "fall of COIN-PERP", "%", 5.0, points(5), "nowhere", "chosen", fitted=True),
+    Statistic("fall", "fall of COIN-PERP", "%", 52.0, points(5), "nowhere", "chosen", fitted=True),
     Statistic("fall_spot", "fall of COIN/EUR", "%", 30.0, points(5), "nowhere", "chosen"),
     Statistic("withdrawals", "withdrawals of makers", "", 4, factor(1.5), "nowhere", "chosen"),
     Statistic("liquidations", "liquidations", "", 1, at_least, "nowhere", "chosen"),
-    Statistic("perp_first", "perpetual falls before spot", "", True, exact, "nowhere", "chosen"),
+    Statistic("spot_first", "spot is lowest before the perpetual", "", True, exact, "nowhere", "chosen"),
     Statistic("untold", "what no run can tell", "", 1, at_least, "nowhere", "chosen"),
 )
 VERDICT = Rule(
@@ -58,7 +58,8 @@ def scenario(scale="small", *, seed=20251010, off=(), parameters=None):
         "populations.longs.count": 40 if scale == "small" else 80,
         "populations.makers.leaves.drawdown": f"{values['drawdown']}%",
         "populations.noise.count": values["noise"],
-        "events.fall.sell": f"{values['sale']}M EUR",
+        "events.fall.sell": f"{values['sale']}k EUR",
+        "events.fall-spot.sell": f"{values['sale'] // 10}k COIN",
     }
     if "makers-withdraw" in gone:
         changes["populations.makers.leaves.drawdown"] = "0%"
@@ -107,7 +108,7 @@ def statistics(part):
         "fall_spot": found["fall_spot"],
         "withdrawals": found["withdrawals"],
         "liquidations": found["liquidations"],
-        "perp_first": found["low_minute"] <= found["spot_low_minute"],
+        "spot_first": found["low_minute"] > found["spot_low_minute"],
         "untold": None,
     }
 
