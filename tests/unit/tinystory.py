@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from scenariokit import SMALL
 
 from engine.errors import InputError
@@ -89,8 +87,6 @@ def _low_minute(part, market):
 
 
 def outcomes(part):
-    if os.environ.get("TINY_STORY_FAILS") == str(part.simulation.world.counts()["trades"] >= 0):
-        raise RuntimeError("this story was asked to fail")
     return {
         "fall": _fall(part, "COIN-PERP"),
         "fall_spot": _fall(part, "COIN/EUR"),
