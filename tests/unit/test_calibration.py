@@ -117,7 +117,7 @@ class TestSearch:
     def test_the_script_runs_and_goes_on(self, tmp_path):
         path = tmp_path / "found.json"
         places = [str(ROOT), str(Path(tinystory.__file__).parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-        words = "--story tinystory --scale small --seeds 1 --workers 1".split()
+        words = ["--story", "tinystory", "--scale", "small", "--seeds", "1", "--workers", "1"]
         for trials, said in ((2, "best of 2"), (3, "trial 2:")):
             done = subprocess.run(
                 [sys.executable, SCRIPT, *words, "--trials", str(trials), "--out", path],
