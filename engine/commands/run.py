@@ -160,6 +160,8 @@ def _close(result: RunResult, folder: RunFolder | None, wish: Wish) -> int:
     if wish.apart is not None:
         table = take_apart(wish.source, wish.apart, wish.shape, changes_of(wish.settings), wish.folder)
         data |= {"counterfactuals": table.to_json()}
+        if table.interrupted:
+            say(f"interrupted; {len(table.seeds)} seeds were whole")
         code = EXIT_INTERRUPTED if table.interrupted else code or (EXIT_RUNS_FAILED if table.failures else 0)
     if wish.as_json:
         click.echo(json.dumps(data))

@@ -129,6 +129,38 @@ class TestRun:
         for words in ("change without each link", "Shapley share", "Altcoins are lowest at minute"):
             assert words in done.stderr
 
+    def test_a_run_of_the_table_that_fails_gives_exit_code_3(self, monkeypatch):
+        def broken(part):
+            raise RuntimeError("a story's mistake")
+
+        monkeypatch.setattr(tinystory, "outcomes", broken)
+        monkeypatch.setattr(tinystory, "statistics", broken)
+        done = invoked("run", NAME, "--counterfactuals", "--seeds", 1, "--workers", 1, "--json", "--no-out")
+        assert done.exit_code == 3
+        told = json.loads(done.stdout)
+        assert told["digest"] == run_scenario(NAME).digest  # the run itself is whole
+        assert {each["task"] for each in told["counterfactuals"]["failed"]} >= {"seed 20251010, without shock"}
+
+    def test_ctrl_c_in_the_table_leaves_the_run_and_the_seeds_that_were_whole(self, monkeypatch, tmp_path):
+        outcomes, seen = tinystory.outcomes, []
+
+        def slow(part):
+            seen.append(part.simulation.seed)
+            if seen[-1] == 20251011:
+                threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+                threading.Event().wait(30)
+            return outcomes(part)
+
+        monkeypatch.setattr(tinystory, "outcomes", slow)
+        args = ("--counterfactuals", "--seeds", 3, "--workers", 1, "--json", "--out", tmp_path / "out")
+        done = invoked("run", NAME, *args)
+        assert done.exit_code == 130
+        assert "interrupted; 1 seeds were whole" in done.stderr
+        told = json.loads(done.stdout)
+        assert (told["interrupted"], told["counterfactuals"]["interrupted"]) == (False, True)
+        assert told["counterfactuals"]["seeds"] == [20251010]
+        assert json.loads((tmp_path / "out" / "run.json").read_text())["digest"] == told["digest"]
+
 
 class TestScore:
     def test_stdout_is_one_json_object_with_the_promised_names(self, tmp_path):
