@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 from contextlib import contextmanager
@@ -91,6 +92,8 @@ class Counter:
         self._task: Any = None
 
     def __enter__(self) -> Self:
+        for module in ("rich.console", "rich.table"):
+            importlib.import_module(module)  # what is shown after Ctrl-C: there is no time to load it then
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
