@@ -129,6 +129,23 @@ class Counterfactuals:
         """Names of what is compared."""
         return list(dict.fromkeys(name for effects in self.effects.values() for name in effects))
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the changes as the rows of a table: a switch and an outcome each."""
+        return [
+            {
+                "switch": switch,
+                "outcome": outcome,
+                "base": found.base,
+                "off": found.changed,
+                "difference": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "same_sign": found.same_sign,
+            }
+            for switch, effects in self.effects.items()
+            for outcome, found in effects.items()
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """Return what `counterfactuals.json` holds."""
         return {

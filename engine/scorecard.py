@@ -333,6 +333,25 @@ class Scorecard:
             "interrupted": self.interrupted,
         }
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the lines as the rows of a table: what a reader needs of each, the band in words."""
+        told = [line.to_json() for line in self.lines]
+        return [
+            {
+                "name": each["text"],
+                "measured": each["measured"],
+                "simulated": each["simulated"],
+                "low": each["low"],
+                "high": each["high"],
+                "unit": each["unit"],
+                "band": each["band_text"],
+                "inside": each["inside"],
+                "fitted": each["fitted"],
+                "mark": each["mark"],
+            }
+            for each in told
+        ]
+
     @property
     def title(self) -> str:
         """What was run, in a line."""

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
-__all__ = ["score"]
+    from engine.part import Part
+    from engine.scenarios.generated import Generated
+
+__all__ = ["card_of", "score"]
 
 
 def score(
@@ -85,4 +88,30 @@ def score(
         digests=tuple(None if run is None else run.digest for run in runs),
         failures=tuple(ran.failures),
         interrupted=ran.interrupted,
+    )
+
+
+def card_of(story: Generated, part: Part, scale: str = "") -> Scorecard:
+    """Score one run that has been run: its median is its own value.
+
+    Parameters
+    ----------
+    story : module or object
+        What generated the part's scenario.
+    part : Part
+        Run to its end.
+    scale : str, optional
+        For the title.
+
+    Returns
+    -------
+    Scorecard
+    """
+    return scorecard(
+        story.STATISTICS,
+        [story.statistics(part)],
+        scenario=name_of(reference_of(story)),
+        scale=scale,
+        seeds=(part.simulation.seed,),
+        digests=(part.digest,),
     )

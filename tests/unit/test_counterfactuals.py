@@ -12,8 +12,10 @@ from rich.console import Console
 
 from engine.counterfactuals import counterfactuals
 from engine.errors import InputError
+from engine.part import build_part
 from engine.pool import Failure
-from engine.scoring import score
+from engine.run import run_part
+from engine.scoring import card_of, score
 from engine.story_runs import RunTask, StoryRun, run_task, seed_list
 from engine.verdict import MEASURED, NEITHER, POPULAR, Rule, judge
 
@@ -161,6 +163,12 @@ class TestShown:
         link = told["attribution"]["fall"]["links"]["shock"]
         assert set(link) == {"share", "error", "alone", "alone_low", "alone_high"}
         assert told["orders_per_seed"] == 2
+        assert (
+            table.rows()[0]
+            == {"switch": "makers-withdraw", "outcome": "fall"}
+            | (told["switches"]["makers-withdraw"]["outcomes"]["fall"])
+        )
+        assert len(table.rows()) == 4 * 6
         assert told["verdict"]["fits"] in {MEASURED, POPULAR, NEITHER}
 
     def test_people_see_tables_and_words(self, table):
@@ -281,6 +289,13 @@ class TestVerdict:
             with pytest.raises(InputError) as error:
                 Rule("a", wrong, "f", "l", "o", "w")
             assert error.value.field == "depeg_low_minutes"
+
+
+def test_one_run_is_scored_by_its_own_values():
+    part = build_part(tinystory.scenario(seed=20251010), "base")
+    run_part(part)
+    whole, card = score(tinystory, seeds=1, workers=1), card_of(tinystory, part)
+    assert (card.lines, card.seeds, card.digests) == (whole.lines, whole.seeds, whole.digests)
 
 
 def test_a_run_says_all_that_it_depends_on():

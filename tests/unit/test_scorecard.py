@@ -151,6 +151,10 @@ class TestTotals:
             "statistics": 4, "free": 2, "hits": 1, "share": 0.5, "fitted": 2, "fitted_inside": 1,
         }  # fmt: skip
 
+    def test_rows_are_for_readers(self):
+        row = self.whole().rows()[2]
+        assert (row["name"], row["band"], row["inside"], row["fitted"]) == ("a figure", "+-5 points", True, True)
+
     def test_an_open_end_and_an_untold_figure_are_null(self):
         told = card(at_least, 5, [None]).to_json()["statistics"][0]
         assert (told["band"], told["simulated"], told["low"], told["inside"]) == ([5.0, None], None, None, False)
