@@ -163,11 +163,11 @@ class TestShown:
         link = told["attribution"]["fall"]["links"]["shock"]
         assert set(link) == {"share", "error", "alone", "alone_low", "alone_high"}
         assert told["orders_per_seed"] == 2
-        assert (
-            table.rows()[0]
-            == {"switch": "makers-withdraw", "outcome": "fall"}
-            | (told["switches"]["makers-withdraw"]["outcomes"]["fall"])
-        )
+        first = table.rows()[0]
+        assert (first["switch"], first["outcome"]) == ("makers-withdraw", "fall")
+        effect = told["switches"]["makers-withdraw"]["outcomes"]["fall"]
+        assert first["off"] == effect["without"]
+        assert (first["difference"], first["low"]) == (effect["difference"], effect["low"])
         assert len(table.rows()) == 4 * 6
         assert told["verdict"]["fits"] in {MEASURED, POPULAR, NEITHER}
 
