@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from engine.scenario import Scenario
     from engine.tables import Tables
 
-__all__ = ["RunResult", "carry_out", "new_result", "run_scenario"]
+__all__ = ["RunResult", "carry_out", "new_result", "run_part", "run_scenario"]
 
 NO_PRICE = 2**40
 MASK64 = 2**64 - 1
@@ -157,8 +157,8 @@ def new_result(scenario: str | Scenario, seed: int | None = None, *, parts: Sequ
     InputError
         No such scenario or variant, or a seed that is no integer.
     """
-    source = load(scenario) if isinstance(scenario, str) else scenario.check()
-    if seed is not None:
+    source = load(scenario, seed=seed) if isinstance(scenario, str) else scenario.check()
+    if seed is not None and not isinstance(scenario, str):
         source = source.but({"seed": seed})
     wanted = list(source.parts if parts is None else parts)
     if not wanted or len(set(wanted)) < len(wanted):
@@ -200,7 +200,7 @@ def carry_out(
         result.parts[part_name] = part
         if built is not None:
             built(part_name, part)
-        _run_part(part, watch)
+        run_part(part, watch)
         if finished is not None:
             finished(part_name, part)
     story = story_of(result.source.story)
@@ -212,7 +212,7 @@ def carry_out(
     result.timeline = timeline_of(result.parts[told])
 
 
-def _run_part(part: Part, watch: Callable[[Part], None] | None) -> None:
+def run_part(part: Part, watch: Callable[[Part], None] | None = None) -> None:
     """Run a part to its end, with pauses for somebody who watches: they change no byte of it."""
     if watch is None:
         part.simulation.run(until_ms=part.until_ms)
