@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 from contextlib import nullcontext
@@ -45,6 +46,14 @@ class Wish:
         self.folder = folder
         self.as_json = as_json
 
+    @property
+    def command(self) -> str:
+        """The command that makes the same run, its seed said."""
+        words = ["firesale", "run", self.source, *(() if self.seed is None else ("--seed", str(self.seed)))]
+        words += [word for setting in self.settings for word in ("--set", setting)]
+        words += [word for variant in self.variants for word in ("--variant", variant)]
+        return shlex.join(words)
+
 
 def run(wish: Wish) -> int:
     """Run as wished, with Ctrl-C as it should be at each stage; returns the exit code."""
@@ -70,6 +79,7 @@ def carry_out_wish(wish: Wish) -> int:
     folder: RunFolder | None = None
     try:
         result = new_result(open_scenario(wish.source, wish.settings, wish.seed), parts=wish.variants or None)
+        result.command = wish.command
         if wish.folder is not None:
             if missing_extras():
                 extras = ",".join(missing_extras())
@@ -83,8 +93,8 @@ def carry_out_wish(wish: Wish) -> int:
                     write, spill = (None, None) if folder is None else (folder.write_part, folder.spill_part)
                     carry_out(result, progress=ticker.begin, built=spill, finished=write, watch=ticker.watch)
                     if folder is not None:
-                        ticker.say("drawing")
-                        folder.write_picture(result)
+                        ticker.say("writing the report")
+                        folder.write_report(result)
             except KeyboardInterrupt:
                 result.interrupted = True
         return _close(result, folder, as_json=wish.as_json)

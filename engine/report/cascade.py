@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InputError
 from engine.report.series import Chart, Series
+from engine.report.tables import percent, plural
 
 if TYPE_CHECKING:
     from engine.report.view import View
@@ -26,7 +27,7 @@ def generations(view: View) -> Chart:
     share = view.lineage.endogenous_share()
     told = (
         "Liquidations by generation, along heaviest causes (rule G-7). "
-        + ("" if share is None else f"{share:.1%} have a liquidation behind them: the endogenous share (G-9), ")
+        + ("" if share is None else f"{percent(share)} have a liquidation behind them: the endogenous share (G-9), ")
         + ("" if share is None else "which is below 1 in every finite run and no branching ratio.")
     )
     series = [Series("liquidations", list(sizes), list(sizes.values()), style={"color": 1})]
@@ -44,8 +45,8 @@ def reproduction(view: View) -> Chart:
     told = (
         f"Liquidations of the next generation that those of a window of {width / 1000:g} s caused, per head, by weight "
         f"(rule G-10); children count within {found.horizon_ms / 1000:g} s.{mean} "
-        f"Left out, since their children may be still to come: {found.liquidations_left_out} liquidations in "
-        f"{found.windows_left_out} windows at the end. Above the line at 1 the cascade grows."
+        f"Left out, since their children may be still to come: {plural(found.liquidations_left_out, 'liquidation')} in "
+        f"{plural(found.windows_left_out, 'window')} at the end. Above the line at 1 the cascade grows."
     )
     missing = ""
     if not len(found):

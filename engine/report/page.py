@@ -19,7 +19,7 @@ from engine.lineage import LandmarkKind
 from engine.report import cascade, events, money, sections
 from engine.report.chain import Chain, chosen_liquidation
 from engine.report.prices import price_and_depth
-from engine.report.tables import Markup, table
+from engine.report.tables import Markup, percent, plural, table
 from engine.report.view import View
 
 if TYPE_CHECKING:
@@ -222,13 +222,13 @@ class Page:
         tiles = []
         if own is not None:
             low = f"{own.market.price.value(own.low):,} {own.market.quote.name}"
-            tiles.append((f"low of {own.market.name}", low, f"a fall of {own.share:.1%}, at {view.clock(own.low_ms)}"))
-        tiles.append(("liquidations", f"{figures['liquidations']:,}", f"{deepest} generations" if deepest else "none"))
+            tiles.append((f"low of {own.market.name}", low, f"a fall of {percent(own.share)}, at {view.clock(own.low_ms)}"))
+        tiles.append(("liquidations", f"{figures['liquidations']:,}", plural(deepest, "generation") if deepest else "none"))
         if share is not None:
-            tiles.append(("endogenous share", f"{share:.1%}", "of liquidations have one behind them"))
+            tiles.append(("endogenous share", percent(share), "of liquidations have one behind them"))
         tiles.append(("withdrawals of makers", f"{figures['withdrawals']:,}", f"{figures['returns']:,} came back"))
         took, closed = (len(view.rows_of(kind)) for kind in (LandmarkKind.TAKEOVER, LandmarkKind.ADL))
-        tiles.append(("ADL", f"{closed:,}", f"{took:,} takeovers"))
+        tiles.append(("ADL", f"{closed:,}", plural(took, "takeover")))
         debts = [f"{worth:,.0f} {asset}" for asset, worth in figures["bad_debts"].items()]
         tiles.append(("bad debt", debts[0] if debts else "0", ", ".join(debts[1:])))
         counts = figures["counts"]
@@ -298,7 +298,7 @@ class Page:
     def _cascade_section(self, chart: Mapping[str, str]) -> str:
         rows, told = cascade.shares(self.view)
         if rows:
-            cells = [(name, f"{share:.2%}") for name, share in rows]
+            cells = [(name, percent(share)) for name, share in rows]
             caption = "Where the forced volume goes back to"
             words = "Each forced trade lies on its step and goes to the causes by weight, up to the roots (rule G-13)."
             roots = table(["root", "share"], cells, caption, numbers=(1,)) + f"<p class=told>{words}</p>"

@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from engine.report.chain import Chain
-from engine.report.tables import Markup, code, counterfactual_table, fields, flat, scorecard_table, table
+from engine.report.tables import Markup, code, counterfactual_table, fields, flat, percent, scorecard_table, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,14 +83,14 @@ def falls_section(view: View) -> str:
         prices = [f"{price.value(ticks):,}" for ticks in (fall.first, fall.low)]
         last = f"{price.value(fall.last):,}"
         venue = view.venue(fall.market.venue)
-        rows.append([fall.market.name, venue, *prices, f"{fall.share:.1%}", view.clock(fall.low_ms), last])
+        rows.append([fall.market.name, venue, *prices, percent(fall.share), view.clock(fall.low_ms), last])
     heads = ["market", "venue", "first", "low", "fall", "at", "last"]
     more = len(ordered) - FALLS_SHOWN
     words = f"Read from {view.falls_by}. Fall = 1 - low / first."
     words += f" {more} markets that fell less are left out." if more > 0 else ""
     if len(ordered) > 2:
         shares = sorted(fall.share for fall in ordered)
-        words += f" The median market fell by {shares[len(shares) // 2]:.1%}."
+        words += f" The median market fell by {percent(shares[len(shares) // 2])}."
     return table(heads, rows, "How far markets fell", numbers=(2, 3, 4, 5, 6), quiet=True) + f"<p class=told>{escape(words)}</p>"
 
 

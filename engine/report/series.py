@@ -101,7 +101,7 @@ class Series:
     step : Decimal
         What one of `counts` is worth.
     rows : int
-        How many rows of the table it was drawn from; more than `time_ms` has if it was thinned.
+        How many points it has unthinned.
     style : dict
         ``color`` (a place in the palette), ``heat``, ``dash``, ``pattern``, ``shape``, ``thin``, ``markers``.
     """
@@ -151,16 +151,17 @@ def line(
     >>> import numpy as np
     >>> made = line("last", np.array([1, 2, 3, 4]), np.array([7, 2**40, 2**40, 8]), columns=9)
     >>> made.time_ms, made.counts, made.rows
-    ([1, 2, 4], [7, None, 8], 4)
+    ([1, 2, 4], [7, None, 8], 3)
     """
     known = np.ones(len(times), bool) if none is None else np.asarray(counts != none)
     rows = np.flatnonzero(known)
     if not len(rows):
-        return Series(name, [], [], step, len(times), style)
-    rows = rows[thinned(times[rows], counts[rows], columns)]
-    drawn = np.union1d(rows, _gaps(times, known, columns))
+        return Series(name, [], [], step, 0, style)
+    gaps = _gaps(times, known, columns)
+    whole = len(rows) + len(gaps)
+    drawn = np.union1d(rows[thinned(times[rows], counts[rows], columns)], gaps)
     shown = [value if there else None for value, there in zip(counts[drawn].tolist(), known[drawn].tolist(), strict=True)]
-    return Series(name, times[drawn].tolist(), shown, step, len(times), style)
+    return Series(name, times[drawn].tolist(), shown, step, whole, style)
 
 
 def _gaps(times: NDArray[Any], known: NDArray[np.bool_], columns: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["counterfactual_table", "fields", "flat", "scorecard_table", "shown", "table"]
+__all__ = ["counterfactual_table", "fields", "flat", "percent", "plural", "scorecard_table", "shown", "table"]
 
 SCORE_COLUMNS = ("name", "measured", "simulated", "low", "high", "band", "inside", "fitted")
 COUNTERFACTUAL_COLUMNS = ("switch", "outcome", "base", "off", "difference", "low", "high")
@@ -51,6 +51,28 @@ def shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return " to ".join(map(shown, value)) if len(value) == 2 else ", ".join(map(shown, value))
     return str(value)
+
+
+def percent(share: float) -> str:
+    """Return a share for people.
+
+    Examples
+    --------
+    >>> percent(0.735)
+    '73.5 %'
+    """
+    return f"{share * 100:.1f} %"
+
+
+def plural(count: int, what: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "generation"), plural(1200, "takeover")
+    ('1 generation', '1,200 takeovers')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], caption: str, *, numbers: Sequence[int] = (), quiet: bool = False) -> str:
