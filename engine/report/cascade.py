@@ -32,7 +32,9 @@ def generations(view: View) -> Chart:
     )
     series = [Series("liquidations", list(sizes), list(sizes.values()), style={"color": 1})]
     missing = "" if sizes else "nobody was liquidated in this run"
-    return Chart("generations", "Generations", "liquidations", told, series, "bars", missing, {"x": "generation", "plain": True})
+    return Chart(
+        "generations", "Generations", "liquidations", told, series, "bars", missing, {"x": "generation", "plain": True}
+    )
 
 
 def reproduction(view: View) -> Chart:
@@ -55,7 +57,9 @@ def reproduction(view: View) -> Chart:
             if found.liquidations_left_out
             else "nobody was liquidated in this run"
         )
-    return Chart("reproduction", "Reproduction R(t)", "R", told, series, missing=missing, options={"line_at": 1, "plain": True})
+    return Chart(
+        "reproduction", "Reproduction R(t)", "R", told, series, missing=missing, options={"line_at": 1, "plain": True}
+    )
 
 
 def shares(view: View) -> tuple[list[tuple[str, float]], str]:

@@ -6,7 +6,6 @@ the links are those of `Lineage.chain`, in turned order, none left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,8 @@ from engine.lineage import LandmarkKind, MoverKind
 from engine.report.series import NO_PRICE, blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from engine.lineage import Landmark
@@ -100,7 +101,7 @@ def _written_off(view: View) -> NDArray[np.float64]:
         step[number] = float(market.quote.grid.step)
     rows = view.rows_of(LandmarkKind.BAD_DEBT)
     worth = landmarks["value"][rows] * step[landmarks["market"][rows]]
-    return np.bincount(forest.heaviest[rows], worth, len(forest))
+    return np.bincount(forest.heaviest[rows], worth, len(forest)).astype(np.float64)
 
 
 def _forced(view: View) -> NDArray[np.float64]:
@@ -108,8 +109,8 @@ def _forced(view: View) -> NDArray[np.float64]:
     forest = view.lineage.forest
     is_step = forest.kind == LandmarkKind.STEP
     worth = np.ones(max(view.by_number, default=0) + 1)
-    for number, market in view.by_number.items():
-        worth[number] = market.atoms_per_tick_lot * float(market.quote.grid.step)
+    for number, each in view.by_number.items():
+        worth[number] = each.atoms_per_tick_lot * float(each.quote.grid.step)
     found = np.zeros(len(forest))
     for cause, market, price, qty in blocks(view.world.table("trades"), "cause", "market", "price_ticks", "qty_lots"):
         rows = np.flatnonzero(is_step[cause])
@@ -207,7 +208,7 @@ class Chain:
         found: dict[int, Lender] = {}
         accounts = {row.account for row in self.rows}
         for lender in self.view.simulation.lenders.values():
-            borrowers = accounts.intersection(self.view.world.loans(lender.number)["account"].tolist())
+            borrowers = accounts.intersection(self.view.world.loans(lender.number)["account"])
             found.update({account: lender for account in borrowers if account not in found})
         return found
 
@@ -216,7 +217,9 @@ class Chain:
     def _link(self, row: Landmark) -> Link:
         say: Callable[[Landmark], str] = getattr(self, f"_say_{row.kind.name.lower()}")
         parents = self.lineage.parents(row.id)
-        causes = [f"{weight / 10_000:g} % {self._short(parent)}" for parent, weight in parents] if len(parents) > 1 else []
+        causes = (
+            [f"{weight / 10_000:g} % {self._short(parent)}" for parent, weight in parents] if len(parents) > 1 else []
+        )
         return Link(row.id, row.time_ms, self.view.clock(row.time_ms), row.kind.name, say(row), causes)
 
     def _short(self, landmark: int) -> str:
@@ -280,8 +283,8 @@ class Chain:
         market = self._market(row)
         seen = self._price(market, row.value)
         return (
-            f"{self._who(row)}, a maker, sees {self._where(market)} at {seen} {market.quote.name}: its rule fires, and it "
-            "cancels its quotes on all its markets."
+            f"{self._who(row)}, a maker, sees {self._where(market)} at {seen} {market.quote.name}: its rule fires, "
+            "and it cancels its quotes on all its markets."
         )
 
     def _say_return(self, row: Landmark) -> str:
@@ -321,10 +324,8 @@ class Chain:
         market, lender = self._market(row), self._lenders.get(row.account)
         if lender is not None and lender.form != "loan":
             return f"A liquidator repays {self._sum(row)} of {self._who(row)}'s loan at {lender.name}."
-        return (
-            f"The engine sends a forced order of {self._who(row)}: {self._verb(row)} {self._quantity(market, row.value)} on "
-            f"{self._where(market)}.{self._trading(row)}"
-        )
+        asked = f"{self._verb(row)} {self._quantity(market, row.value)} on {self._where(market)}"
+        return f"The engine sends a forced order of {self._who(row)}: {asked}.{self._trading(row)}"
 
     def _say_margin_state(self, row: Landmark) -> str:
         return f"{self._who(row)} passes a rung of its venue's ladder on {self._where(self._market(row))}."
@@ -334,13 +335,12 @@ class Chain:
 
     def _say_adl(self, row: Landmark) -> str:
         market = self._market(row)
-        return (
-            f"Auto-deleveraging on {self._where(market)}: {self._quantity(market, row.value)} of {self._who(row)} are closed "
-            "against those on the other side."
-        )
+        closed = f"{self._quantity(market, row.value)} of {self._who(row)}"
+        return f"Auto-deleveraging on {self._where(market)}: {closed} are closed against those on the other side."
 
     def _say_shared_loss(self, row: Landmark) -> str:
-        return f"{self._sum(row)} that {self._who(row)} lacks are shared among winners on {self._where(self._market(row))}."
+        where = self._where(self._market(row))
+        return f"{self._sum(row)} that {self._who(row)} lacks are shared among winners on {where}."
 
     def _say_bad_debt(self, row: Landmark) -> str:
         return f"{self._who(row)} ends under water: {self._sum(row)} are written off."

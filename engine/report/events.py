@@ -33,7 +33,10 @@ PATTERNS = ("", "/", "x")
 def withdrawals(view: View) -> Chart:
     """Return when makers left and came back, and how many were away."""
     left, back = view.times_of(LandmarkKind.WITHDRAWAL), view.times_of(LandmarkKind.RETURN)
-    gone, returned = counted("withdrawals", left, view.width_ms, color=0), counted("returns", back, view.width_ms, color=2)
+    gone, returned = (
+        counted("withdrawals", left, view.width_ms, color=0),
+        counted("returns", back, view.width_ms, color=2),
+    )
     returned.counts = [-count for count in returned.counts]
     moments = np.concatenate([left, back]).astype(np.int64)
     steps = np.concatenate([np.ones(len(left), np.int64), -np.ones(len(back), np.int64)])
@@ -83,7 +86,9 @@ def adl(view: View) -> Chart:
         "auto-deleveraging (X-11), shared losses (X-10) and accounts that left bad debt (L-10)."
     )
     missing = "" if any(series) else "no takeover, no ADL, no shared loss and no bad debt in this run"
-    return Chart("adl", "Takeovers, ADL, bad debt", "events", told, series, "bars", missing, {"width_ms": view.width_ms})
+    return Chart(
+        "adl", "Takeovers, ADL, bad debt", "events", told, series, "bars", missing, {"width_ms": view.width_ms}
+    )
 
 
 # ---- forced volume ---------------------------------------------------------------------------------------------------
@@ -147,8 +152,8 @@ def _in_the_book(view: View) -> Pieces:
     is_step, account = landmarks["kind"] == int(LandmarkKind.STEP), landmarks["account"]
     size = max(view.by_number, default=0) + 1
     worth, asset = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    for number, market in view.by_number.items():
-        worth[number], asset[number] = market.atoms_per_tick_lot, market.quote.number
+    for number, each in view.by_number.items():
+        worth[number], asset[number] = each.atoms_per_tick_lot, each.quote.number
     pieces: Pieces = []
     names = ("cause", "taker_account", "market", "time_ms", "price_ticks", "qty_lots")
     for cause, taker, market, times, price, qty in blocks(view.world.table("trades"), *names):

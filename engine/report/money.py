@@ -60,8 +60,8 @@ def funds(view: View) -> Chart:
 
 
 def _level(view: View, name: str, times: NDArray[Any], atoms: NDArray[Any], asset: Asset, place: int) -> Series:
-    options = {"until_ms": view.end_ms, "columns": view.columns, "step": asset.grid.step}
-    return level(name, times, atoms, color=place % 8, **options)
+    step, color = asset.grid.step, place % 8
+    return level(name, times, atoms, until_ms=view.end_ms, columns=view.columns, step=step, color=color)
 
 
 def _ends(view: View, keepers: dict[int, str]) -> list[str]:
@@ -144,7 +144,7 @@ def leverage(view: View) -> Chart:
     if view.is_recorded("accounts"):
         asset, columns = _positions(view)
         if asset is not None:
-            series = _ratios(view, asset, columns)
+            series = _ratios(view, columns)
             title = f"Leverage of accounts, {asset.name}"
             return Chart("leverage", title, "notional / equity", told, series)
         missing = "no account held a position at a cadence"
@@ -155,11 +155,11 @@ def _positions(view: View) -> tuple[Asset | None, tuple[NDArray[Any], ...]]:
     """Return the asset with the most rows of positions, and their times, accounts, notionals and equities."""
     names = ("time_ms", "account", "notional_atoms", "equity_atoms")
     pieces: dict[int, list[tuple[NDArray[Any], ...]]] = {}
-    for asset, *columns in blocks(view.world.table("accounts"), "asset", *names):
+    for number_of, *columns in blocks(view.world.table("accounts"), "asset", *names):
         notional, equity = columns[2], columns[3]
         rows = np.flatnonzero((notional > 0) & (equity > 0))
-        for number in np.unique(asset[rows]).tolist():
-            own = rows[asset[rows] == number]
+        for number in np.unique(number_of[rows]).tolist():
+            own = rows[number_of[rows] == number]
             pieces.setdefault(number, []).append(tuple(column[own] for column in columns))
     if not pieces:
         return None, ()
@@ -168,7 +168,7 @@ def _positions(view: View) -> tuple[Asset | None, tuple[NDArray[Any], ...]]:
     return asset, tuple(np.concatenate(parts) for parts in zip(*pieces[most], strict=True))
 
 
-def _ratios(view: View, asset: Asset, columns: tuple[NDArray[Any], ...]) -> list[Series]:
+def _ratios(view: View, columns: tuple[NDArray[Any], ...]) -> list[Series]:
     times, accounts, notional, equity = columns
     known, place = np.unique(accounts, return_inverse=True)
     names = [_population(view.account(number)) for number in known.tolist()]
@@ -178,8 +178,9 @@ def _ratios(view: View, asset: Asset, columns: tuple[NDArray[Any], ...]) -> list
     cell = at * len(groups) + group
     size = len(moments) * len(groups)
     # Ratios are for the eye: floats, which also carry sums beyond int64.
-    held = np.bincount(cell, notional.astype(np.float64), size).reshape(-1, len(groups))
-    owned = np.bincount(cell, equity.astype(np.float64), size).reshape(-1, len(groups))
+    held, owned = (
+        np.bincount(cell, each.astype(np.float64), size).reshape(-1, len(groups)) for each in (notional, equity)
+    )
     whole = Series("all", *_ratio(moments, held.sum(axis=1), owned.sum(axis=1)), style={"color": 7, "dash": "dash"})
     series = [whole] if len(groups) > 1 else []
     largest = np.argsort(-held.max(axis=0), kind="stable")[:GROUPS_SHOWN].tolist()
@@ -189,16 +190,19 @@ def _ratios(view: View, asset: Asset, columns: tuple[NDArray[Any], ...]) -> list
     return [_thin(each, view.columns) for each in series]
 
 
-def _ratio(
-    moments: NDArray[Any], held: NDArray[np.float64], owned: NDArray[np.float64]
-) -> tuple[list[int], list[float]]:
+def _ratio(moments: NDArray[Any], held: NDArray[Any], owned: NDArray[Any]) -> tuple[list[int], list[float]]:
     rows = np.flatnonzero(owned > 0)
     return moments[rows].tolist(), np.round(held[rows] / owned[rows], RATIO_DIGITS).tolist()
 
 
 def _thin(series: Series, columns: int) -> Series:
     return line(
-        series.name, np.array(series.time_ms, np.int64), np.array(series.counts), columns=columns, none=None, **series.style
+        series.name,
+        np.array(series.time_ms, np.int64),
+        np.array(series.counts),
+        columns=columns,
+        none=None,
+        **series.style,
     )
 
 

@@ -19,7 +19,7 @@ from engine.lineage import LandmarkKind
 from engine.report import cascade, events, money, sections
 from engine.report.chain import Chain, chosen_liquidation
 from engine.report.prices import price_and_depth
-from engine.report.tables import Markup, percent, plural, table
+from engine.report.tables import percent, table
 from engine.report.view import View
 
 if TYPE_CHECKING:
@@ -204,40 +204,14 @@ class Page:
         return (
             f"<header><h1>{title}</h1><p class=lead>{escape(summary)}</p>"
             f"<p>{escape(when)}. {escape(made)}<code>{escape(figures['digest'])}</code>.{interrupted}</p>"
-            f"{self._tiles()}</header>{self._contents()}"
-            "<noscript><p class=missing>The charts are drawn by a script in this file. The tables and the chain below can "
-            "be read without.</p></noscript>"
+            f"{sections.tiles(self.view, self.figures)}</header>{self._contents()}"
+            "<noscript><p class=missing>The charts are drawn by a script in this file. The tables and the chain below "
+            "can be read without.</p></noscript>"
         )
 
     @property
     def _was_interrupted(self) -> bool:
         return self.result is not None and self.result.interrupted
-
-    def _tiles(self) -> str:
-        """Return the run in a few numbers."""
-        figures, view = self.figures, self.view
-        deepest = max(map(int, figures["liquidations_by_generation"]), default=0)
-        share = view.lineage.endogenous_share()
-        own = next((fall for fall in view.falls if fall.market.name == figures["market"]), None)
-        tiles = []
-        if own is not None:
-            low = f"{own.market.price.value(own.low):,} {own.market.quote.name}"
-            tiles.append((f"low of {own.market.name}", low, f"a fall of {percent(own.share)}, at {view.clock(own.low_ms)}"))
-        tiles.append(("liquidations", f"{figures['liquidations']:,}", plural(deepest, "generation") if deepest else "none"))
-        if share is not None:
-            tiles.append(("endogenous share", percent(share), "of liquidations have one behind them"))
-        tiles.append(("withdrawals of makers", f"{figures['withdrawals']:,}", f"{figures['returns']:,} came back"))
-        took, closed = (len(view.rows_of(kind)) for kind in (LandmarkKind.TAKEOVER, LandmarkKind.ADL))
-        tiles.append(("ADL", f"{closed:,}", plural(took, "takeover")))
-        debts = [f"{worth:,.0f} {asset}" for asset, worth in figures["bad_debts"].items()]
-        tiles.append(("bad debt", debts[0] if debts else "0", ", ".join(debts[1:])))
-        counts = figures["counts"]
-        tiles.append(("trades", f"{counts['trades']:,}", f"{counts['orders']:,} orders, {counts['events']:,} events"))
-        cells = (
-            f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(more)}</small></dd></div>"
-            for name, value, more in tiles
-        )
-        return f'<dl class="tiles">{"".join(cells)}</dl>'
 
     def _contents(self) -> str:
         links = (f'<a href="#{anchor}">{escape(title)}</a>' for anchor, title, _ in self._parts)
@@ -258,7 +232,11 @@ class Page:
             ("liquidations", "Liquidations and ADL", chart["liquidations"] + chart["adl"]),
             ("forced", "Forced volume", forced),
             ("money", "Funds, bad debt, leverage", chart["funds"] + chart["bad-debt"] + chart["leverage"]),
-            *([("loans", "Loans", chart["lending"])] if self.view.simulation.lenders else []),
+            *(
+                [("loans", "Loans", chart["lending"] + sections.lenders(self.figures))]
+                if self.view.simulation.lenders
+                else []
+            ),
             ("cascade", "The cascade", self._cascade_section(chart)),
             ("chain", "From the shock to one liquidation", sections.chain_section(self.chain)),
             ("falls", "How far markets fell", sections.falls_section(self.view)),
@@ -281,13 +259,17 @@ class Page:
         return [("timeline", "What happened", table(heads, rows, "Timeline", numbers=(1,), quiet=True))]
 
     def _market_section(self) -> str:
-        market, prices, depth = self.market_charts[0]
+        _, prices, depth = self.market_charts[0]
         options = "".join(
             f"<option{' selected' if place == 0 else ''}>{escape(each.name)}</option>"
             for place, (each, _, _) in enumerate(self.market_charts)
         )
         count, known = len(self.market_charts), len(self.view.by_number)
-        shown = "all markets" if count == known else f"{count} of {known} markets: the story's, and those that fell furthest"
+        shown = (
+            "all markets"
+            if count == known
+            else f"{count} of {known} markets: the story's, and those that fell furthest"
+        )
         shown = f"{count} of {known} markets, as asked" if self.markets is not None else shown
         choice = (
             f'<div class=choice><label for="market">Market</label><select id="market">{options}</select>'
@@ -326,8 +308,9 @@ def _whole(chart: Chart) -> dict[str, Any]:
     return {**chart.to_json(), "told": sections.told_of(chart), "missing": sections.missing_of(chart)}
 
 
-def _library() -> Markup:
+def _library() -> str:
     """Return the script of plotly; it must not end the element that it stands in."""
     from plotly.offline import get_plotlyjs
 
-    return Markup(get_plotlyjs().replace("</script", "<\\/script"))
+    script: str = get_plotlyjs()
+    return script.replace("</script", "<\\/script")

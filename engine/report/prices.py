@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["price_and_depth"]
 
 INDEX, MARK, ORACLE, LAST, MID = 1, 2, 3, 4, 5  # kinds of the table prices
-PRICE_STYLES = {
+PRICE_STYLES: dict[str, dict[str, Any]] = {
     "last trade": {"color": 0},
     "book mid": {"color": 1},
     "index": {"color": 2, "dash": "dash"},
@@ -34,8 +34,8 @@ PRICE_STYLES = {
 }
 PRICES_TOLD = (
     "Five series with five clocks: the last trade; the mid of best bid and best ask (a gap: one side of the book was "
-    "empty); the index and the oracle, which others publish; the mark, which values positions and triggers liquidations "
-    "(rules P-1 to P-15, G-3). A price stands until the next one."
+    "empty); the index and the oracle, which others publish; the mark, which values positions and triggers "
+    "liquidations (rules P-1 to P-15, G-3). A price stands until the next one."
 )
 DEPTH_TOLD = (
     "Quantity that rests within 1 % of the mid on each side, sampled; of the last price while one side is empty. Asks "
@@ -135,22 +135,19 @@ def price_and_depth(view: View, twin: View | None = None) -> Iterator[tuple[Mark
         _gather_last(twin, calm)
         _gather_depth(twin, calm)
     for market in view.markets:
-        prices = list(_price_series(view, market, found, sources, twin, calm))
-        yield market, _price_chart(view, market, prices, sources), _depth_chart(view, market, found, twin, calm)
+        prices = list(_price_series(market, found, calm))
+        yield market, _price_chart(view, market, prices, sources), _depth_chart(market, found, calm)
 
 
-def _price_series(
-    view: View, market: Market, found: _Gathered, sources: dict[str, str], twin: View | None, calm: _Gathered | None
-) -> Iterator[Series]:
-    if twin is not None and calm is not None:
-        column = calm.get("last trade", market)
-        if column is not None:
-            name = f"last trade, {twin.part.name}"
-            yield line(name, *column, columns=view.columns, step=market.price.step, color=5, shape="hv", thin=True)
+def _price_series(market: Market, found: _Gathered, calm: _Gathered | None) -> Iterator[Series]:
+    column = None if calm is None else calm.get("last trade", market)
+    if calm is not None and column is not None:
+        name, columns = f"last trade, {calm.view.part.name}", found.view.columns
+        yield line(name, *column, columns=columns, step=market.price.step, color=5, shape="hv", thin=True)
     for name, style in PRICE_STYLES.items():
         column = found.get(name, market)
         if column is not None:
-            yield line(name, *column, columns=view.columns, step=market.price.step, shape="hv", **style)
+            yield line(name, *column, columns=found.view.columns, step=market.price.step, shape="hv", **style)
 
 
 def _price_chart(view: View, market: Market, series: list[Series], sources: dict[str, str]) -> Chart:
@@ -162,7 +159,15 @@ def _price_chart(view: View, market: Market, series: list[Series], sources: dict
     drawn = [f"{name} from {sources[name]}" for name in PRICE_STYLES if name in there]
     told.append(f"Read: {', '.join(drawn)}." if drawn else "")
     missing = "" if there else "no price was recorded: neither trades nor samples, and nothing was published"
-    return Chart("prices", f"Prices of {market.name}", market.quote.name, " ".join(told), series, missing=missing, options={"height": 420})
+    return Chart(
+        "prices",
+        f"Prices of {market.name}",
+        market.quote.name,
+        " ".join(told),
+        series,
+        missing=missing,
+        options={"height": 420},
+    )
 
 
 def _lacking(view: View, names: list[str]) -> str:
@@ -183,19 +188,17 @@ def _lacking(view: View, names: list[str]) -> str:
     return "; ".join(reasons)
 
 
-def _depth_chart(view: View, market: Market, found: _Gathered, twin: View | None, calm: _Gathered | None) -> Chart:
+def _depth_chart(market: Market, found: _Gathered, calm: _Gathered | None) -> Chart:
     unit = market.base.name if market.base is not None else "contracts"
+    wanted: list[tuple[str, _Gathered, dict[str, Any]]] = [("bids", found, {"color": 1}), ("asks", found, {"color": 0})]
+    if calm is not None:
+        wanted.append(("bids", calm, {"color": 5, "thin": True}))
     series = []
-    for name, color in (("bids", 1), ("asks", 0)):
-        column = found.get(name, market)
+    for name, source, style in wanted:
+        column = source.get(name, market)
         if column is not None:
-            step = market.quantity.step
-            series.append(line(name, *column, columns=view.columns, step=step, none=None, color=color, shape="hv"))
-    if calm is not None and twin is not None:
-        column = calm.get("bids", market)
-        if column is not None:
-            name = f"bids, {twin.part.name}"
-            style = {"color": 5, "shape": "hv", "thin": True}
-            series.append(line(name, *column, columns=view.columns, step=market.quantity.step, none=None, **style))
+            label = name if source is found else f"{name}, {source.view.part.name}"
+            columns, step = found.view.columns, market.quantity.step
+            series.append(line(label, *column, columns=columns, step=step, none=None, shape="hv", **style))
     missing = "" if any(series) else "no depth: record.samples_every is 0"
     return Chart("depth", f"Resting within 1 %, {market.name}", unit, DEPTH_TOLD, series, missing=missing)

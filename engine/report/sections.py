@@ -9,12 +9,22 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from engine.report.chain import Chain
-from engine.report.tables import Markup, code, counterfactual_table, fields, flat, percent, scorecard_table, table
+from engine.lineage import LandmarkKind
+from engine.report.tables import (
+    code,
+    counterfactual_table,
+    fields,
+    flat,
+    percent,
+    plural,
+    scorecard_table,
+    table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from engine.report.chain import Chain, Link
     from engine.report.series import Chart
     from engine.report.view import View
     from engine.run import RunResult
@@ -38,7 +48,9 @@ def told_of(made: Chart) -> str:
     """Return what stands below a chart."""
     if not made.is_thinned:
         return made.told
-    return f"{made.told} Long series are thinned: of each column of pixels first, lowest, highest and last value are kept."
+    return (
+        f"{made.told} Long series are thinned: of each column of pixels first, lowest, highest and last value are kept."
+    )
 
 
 def missing_of(made: Chart) -> str:
@@ -72,6 +84,56 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
+def tiles(view: View, figures: Mapping[str, Any]) -> str:
+    """Return the run in a few numbers."""
+    deepest = max(map(int, figures["liquidations_by_generation"]), default=0)
+    share = view.lineage.endogenous_share()
+    own = next((fall for fall in view.falls if fall.market.name == figures["market"]), None)
+    cells = []
+    if own is not None:
+        low = f"{own.market.price.value(own.low):,} {own.market.quote.name}"
+        cells.append((f"low of {own.market.name}", low, f"a fall of {percent(own.share)}, at {view.clock(own.low_ms)}"))
+    cells.append(("liquidations", f"{figures['liquidations']:,}", plural(deepest, "generation") if deepest else "none"))
+    if share is not None:
+        cells.append(("endogenous share", percent(share), "of liquidations have one behind them"))
+    cells.append(("withdrawals of makers", f"{figures['withdrawals']:,}", f"{figures['returns']:,} came back"))
+    took, closed = (len(view.rows_of(kind)) for kind in (LandmarkKind.TAKEOVER, LandmarkKind.ADL))
+    cells.append(("ADL", f"{closed:,}", plural(took, "takeover")))
+    debts = [f"{worth:,.0f} {asset}" for asset, worth in figures["bad_debts"].items()]
+    cells.append(("bad debt", debts[0] if debts else "0", ", ".join(debts[1:])))
+    counts = figures["counts"]
+    cells.append(("trades", f"{counts['trades']:,}", f"{counts['orders']:,} orders, {counts['events']:,} events"))
+    made = (
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(more)}</small></dd></div>"
+        for name, value, more in cells
+    )
+    return f'<dl class="tiles">{"".join(made)}</dl>'
+
+
+def lenders(figures: Mapping[str, Any]) -> str:
+    """Return what each lender did, and what its borrowers owe beyond their collateral."""
+    rows = [
+        [
+            name,
+            each["liquidations"],
+            each["repaid"],
+            ", ".join(f"{worth:,.2f} {asset}" for asset, worth in each["deficit"].items()) or "0",
+            each["waiting"],
+            each["under_water"],
+        ]
+        for name, each in figures["lenders"].items()
+    ]
+    heads = [
+        "lender",
+        "liquidations done",
+        "repaid by them",
+        "bad debt",
+        "loans waiting at the end",
+        "under water then",
+    ]
+    return table(heads, rows, "Lenders", numbers=(1, 2, 3, 4, 5))
+
+
 def falls_section(view: View) -> str:
     """Return how far each market fell, the furthest first."""
     ordered = sorted(view.falls, key=lambda fall: (-fall.share, fall.market.number))
@@ -91,7 +153,10 @@ def falls_section(view: View) -> str:
     if len(ordered) > 2:
         shares = sorted(fall.share for fall in ordered)
         words += f" The median market fell by {percent(shares[len(shares) // 2])}."
-    return table(heads, rows, "How far markets fell", numbers=(2, 3, 4, 5, 6), quiet=True) + f"<p class=told>{escape(words)}</p>"
+    return (
+        table(heads, rows, "How far markets fell", numbers=(2, 3, 4, 5, 6), quiet=True)
+        + f"<p class=told>{escape(words)}</p>"
+    )
 
 
 def chain_section(chain: Chain | None) -> str:
@@ -99,11 +164,7 @@ def chain_section(chain: Chain | None) -> str:
     if chain is None:
         return '<p class="missing">Nobody was liquidated in this run: there is no chain to tell.</p>'
     links = chain.links
-    items = [
-        f'<li><time>{escape(link.clock)}</time> <span class="kind">{escape(link.kind.lower().replace("_", " "))}</span> '
-        f"{escape(link.text)}{_causes(link.causes)}</li>"
-        for link in links
-    ]
+    items = [_item(link) for link in links]
     middle = ""
     head, tail = items, []
     if len(items) > LINKS_SHOWN:
@@ -127,6 +188,12 @@ def chain_section(chain: Chain | None) -> str:
         + f"<details><summary>The same as <code>Lineage.why({last.id})</code> prints it</summary>"
         f'<pre tabindex="0">{escape(why)}</pre></details>'
     )
+
+
+def _item(link: Link) -> str:
+    kind = escape(link.kind.lower().replace("_", " "))
+    text = f"{escape(link.text)}{_causes(link.causes)}"
+    return f'<li><time>{escape(link.clock)}</time> <span class="kind">{kind}</span> {text}</li>'
 
 
 def _causes(causes: Sequence[str]) -> str:
@@ -159,7 +226,7 @@ def parts_section(figures: Mapping[str, Mapping[str, Any]], told: str) -> str:
         rows.append(
             [
                 f"{name} (this page)" if name == told and len(figures) > 1 else name,
-                f"{market}: {'–' if each['low'] is None else format(each['low'], ',')}",
+                f"{market}: {'-' if each['low'] is None else format(each['low'], ',')}",
                 each["counts"]["trades"],
                 each["withdrawals"],
                 each["liquidations"],
@@ -186,7 +253,9 @@ def parameters_section(view: View, result: RunResult | None) -> str:
         heads = ["parameter", "default", "unit", "mark", "", "source"]
         pieces.append(table(heads, rows, "Parameters of the story, as shipped", numbers=(1,)))
     if source is None:
-        return "".join(pieces) + '<p class="missing">The simulation was built by hand: there is no scenario to show.</p>'
+        return (
+            "".join(pieces) + '<p class="missing">The simulation was built by hand: there is no scenario to show.</p>'
+        )
     if not source.is_data:
         return "".join(pieces) + '<p class="missing">The scenario holds Python objects: it has no file to show.</p>'
     pieces.append(_changes(source))
@@ -209,7 +278,7 @@ def _changes(source: Any) -> str:
     paths = [path for path in {**shipped, **own} if shipped.get(path) != own.get(path)]
     if not paths:
         return f"<p>Every value is that of the shipped scenario <code>{escape(source.name)}</code>.</p>"
-    rows = [[code(path), str(shipped.get(path, "–")), str(own.get(path, "–"))] for path in paths[:CHANGES_SHOWN]]
+    rows = [[code(path), str(shipped.get(path, "-")), str(own.get(path, "-"))] for path in paths[:CHANGES_SHOWN]]
     more = f"<p>{len(paths) - CHANGES_SHOWN} further values differ.</p>" if len(paths) > CHANGES_SHOWN else ""
     return table(["path", "shipped", "this run"], rows, "Values that differ from the shipped scenario") + more
 
@@ -218,13 +287,16 @@ def reproduce(command: str, digest: str, seed: int, versions: Mapping[str, Any])
     """Return how to get the same bytes again, and what made these."""
     build = versions.get("build")
     flags = ", ".join(f"{name} {value}" for name, value in build.items()) if isinstance(build, dict) else str(build)
-    return fields(
-        [
-            ("command", code(command) if command else "the run was started from Python; there is no command"),
-            ("seed", code(str(seed))),
-            ("digest", code(digest)),
-            ("firesale", str(versions.get("firesale"))),
-            ("Python", f"{versions.get('python')} on {versions.get('platform')}"),
-            ("build", flags),
-        ]
-    ) + "<p class=told>The same scenario, seed and version give the same digest (rule J-4).</p>"
+    return (
+        fields(
+            [
+                ("command", code(command) if command else "the run was started from Python; there is no command"),
+                ("seed", code(str(seed))),
+                ("digest", code(digest)),
+                ("firesale", str(versions.get("firesale"))),
+                ("Python", f"{versions.get('python')} on {versions.get('platform')}"),
+                ("build", flags),
+            ]
+        )
+        + "<p class=told>The same scenario, seed and version give the same digest (rule J-4).</p>"
+    )

@@ -160,7 +160,9 @@ def line(
     gaps = _gaps(times, known, columns)
     whole = len(rows) + len(gaps)
     drawn = np.union1d(rows[thinned(times[rows], counts[rows], columns)], gaps)
-    shown = [value if there else None for value, there in zip(counts[drawn].tolist(), known[drawn].tolist(), strict=True)]
+    shown = [
+        value if there else None for value, there in zip(counts[drawn].tolist(), known[drawn].tolist(), strict=True)
+    ]
     return Series(name, times[drawn].tolist(), shown, step, whole, style)
 
 
@@ -171,10 +173,13 @@ def _gaps(times: NDArray[Any], known: NDArray[np.bool_], columns: int) -> NDArra
         return begins
     ends = np.flatnonzero(known & np.append(False, ~known[:-1]))
     until = np.append(times[ends], times[-1])[np.searchsorted(ends, begins)]
-    return begins[(until - times[begins]) * columns >= int(times[-1]) - int(times[0])]
+    is_wide = (until - times[begins]) * columns >= int(times[-1]) - int(times[0])
+    return np.asarray(begins[is_wide], np.int64)
 
 
-def level(name: str, times: NDArray[Any], counts: NDArray[Any], *, until_ms: int, columns: int, **options: Any) -> Series:
+def level(
+    name: str, times: NDArray[Any], counts: NDArray[Any], *, until_ms: int, columns: int, **options: Any
+) -> Series:
     """Return the line of what stays until it changes: from 0 at the start to the end of the run.
 
     Examples
@@ -225,7 +230,8 @@ class Chart:
     missing : str
         What the run did not record, where that leaves nothing to draw.
     options : dict
-        ``height``, pixels; ``width_ms`` of bars; ``x``, the name of an axis that is no clock; ``line_at``, a level; ``plain``, no legend.
+        ``height``, pixels; ``width_ms`` of bars; ``x``, the name of an axis that is no clock; ``line_at``, a level;
+        ``plain``, no legend.
     """
 
     key: str
@@ -250,4 +256,11 @@ class Chart:
     def to_json(self) -> dict[str, Any]:
         """Return what the page draws."""
         drawn = [each.to_json() for each in self.series if each]
-        return {"key": self.key, "title": self.title, "unit": self.unit, "kind": self.kind, "series": drawn, **self.options}
+        return {
+            "key": self.key,
+            "title": self.title,
+            "unit": self.unit,
+            "kind": self.kind,
+            "series": drawn,
+            **self.options,
+        }

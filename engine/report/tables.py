@@ -23,7 +23,12 @@ HEADS = {
     "high": "95 %",
     "off": "switched off",
 }
-COUNTERFACTUAL_HEADS = {"low": "low, 95 %", "high": "high, 95 %", "off": "switched off", "switch": "what is switched off"}
+COUNTERFACTUAL_HEADS = {
+    "low": "low, 95 %",
+    "high": "high, 95 %",
+    "off": "switched off",
+    "switch": "what is switched off",
+}
 ROWS_MAX = 400
 
 
@@ -33,10 +38,10 @@ def shown(value: Any) -> str:
     Examples
     --------
     >>> shown(1234567), shown(0.123456789), shown(1234.5678), shown(None), shown([0.1, 2.0]), shown(True)
-    ('1,234,567', '0.1235', '1,234.6', '–', '0.1 to 2', 'yes')
+    ('1,234,567', '0.1235', '1,234.6', '-', '0.1 to 2', 'yes')
     """
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -75,7 +80,14 @@ def plural(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], caption: str, *, numbers: Sequence[int] = (), quiet: bool = False) -> str:
+def table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    caption: str,
+    *,
+    numbers: Sequence[int] = (),
+    quiet: bool = False,
+) -> str:
     """Return a table that the keyboard can scroll; a cell is escaped unless it is a `Markup`.
 
     A `quiet` caption, one that says what the heading above says, is read aloud only.

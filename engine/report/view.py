@@ -208,8 +208,8 @@ def _falls(view: View, table: str, column: str) -> list[Fall]:
         lower = heads[price[heads] < low[market[heads]]]
         low[market[lower]], low_ms[market[lower]] = price[lower], time_ms[known][lower]
     found = []
-    for number, market in view.by_number.items():
+    for number, each in view.by_number.items():
         if first[number] != NO_PRICE:
             numbers = (int(column[number]) for column in (first, low, low_ms, last))
-            found.append(Fall(market, *numbers))
+            found.append(Fall(each, *numbers))
     return found

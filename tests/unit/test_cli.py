@@ -214,7 +214,9 @@ class TestUsage:
     def test_version(self):
         assert invoked("--version").output.strip().endswith(__version__)
 
-    @pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["check", "--help"], ["report", "--help"], ["bench", "--help"]])
+    @pytest.mark.parametrize(
+        "args", [["--help"], ["run", "--help"], ["check", "--help"], ["report", "--help"], ["bench", "--help"]]
+    )
     def test_help_loads_no_library(self, args):
         program = (
             "import sys\n"
@@ -230,9 +232,7 @@ class TestUsage:
         )
         assert done.stdout.startswith("Usage: ")
         loaded = set(eval(done.stderr))
-        assert (
-            loaded & {"numpy", "pydantic", "rich", "pyarrow", "plotly", "engine.run", "engine.simulation"} == set()
-        )
+        assert loaded & {"numpy", "pydantic", "rich", "pyarrow", "plotly", "engine.run", "engine.simulation"} == set()
 
     def test_the_handler_is_put_back(self):
         before = signal.getsignal(signal.SIGINT)
@@ -280,7 +280,9 @@ class TestInterrupt:
         assert on_disk == {(name, table) for name, tables in told["tables"].items() for table in tables}
         return told
 
-    @pytest.mark.parametrize("stage", ["running exact", "running endogenous", "running makers-stayed", "writing the report"])
+    @pytest.mark.parametrize(
+        "stage", ["running exact", "running endogenous", "running makers-stayed", "writing the report"]
+    )
     def test_the_folder_is_valid_whatever_was_going_on(self, tmp_path, stage):
         process = firesale("run", NAME, "--json", "--out", tmp_path)
         code, out, err = interrupted(process, stage)
