@@ -77,20 +77,32 @@ class _Fills:
         self.worst = max(self.worst, price) if side > 0 else min(self.worst, price)
 
 
-def chosen_liquidation(view: View) -> int | None:
-    """Return the liquidation to tell: of the deepest generation the one that lost most; None without any.
+def chosen_liquidation(view: View) -> tuple[int | None, str]:
+    """Return the liquidation to tell, and why it: of the deepest generation the one that lost most; None without any.
 
     Lost is the bad debt that it left; where none of them left any, what was traded by force counts.
     """
     forest = view.lineage.forest
     rows = np.flatnonzero(forest.is_liquidation)
     if not len(rows):
-        return None
+        return None, ""
     deepest = rows[forest.generation[rows] == forest.generation[rows].max()]
-    for lost in (_written_off(view), _forced(view)):
-        if lost[deepest].any():
-            return int(deepest[np.argmax(lost[deepest])])
-    return int(deepest[0])
+    generation = f"of the deepest generation, {forest.generation[deepest[0]]}, the liquidation"
+    measures = ((_written_off, "that left the most bad debt"), (_forced, "whose orders traded the most"))
+    for measure, what in measures:
+        lost = measure(view)[deepest]
+        if lost.any():
+            return int(deepest[np.argmax(lost)]), f"{generation} {what}"
+    return int(deepest[0]), f"{generation} that came first"
+
+
+def _liquidation_of(view: View, rows: NDArray[Any]) -> NDArray[Any]:
+    """Return the liquidation that each landmark stands under, along heaviest causes; 0 where there is none."""
+    forest = view.lineage.forest
+    above = forest.heaviest[rows]
+    while (climbing := (above > 0) & ~forest.is_liquidation[above]).any():
+        above = np.where(climbing, forest.heaviest[above], above)
+    return above
 
 
 def _written_off(view: View) -> NDArray[np.float64]:
@@ -101,7 +113,7 @@ def _written_off(view: View) -> NDArray[np.float64]:
         step[number] = float(market.quote.grid.step)
     rows = view.rows_of(LandmarkKind.BAD_DEBT)
     worth = landmarks["value"][rows] * step[landmarks["market"][rows]]
-    return np.bincount(forest.heaviest[rows], worth, len(forest)).astype(np.float64)
+    return np.bincount(_liquidation_of(view, rows), worth, len(forest)).astype(np.float64)
 
 
 def _forced(view: View) -> NDArray[np.float64]:
@@ -111,11 +123,14 @@ def _forced(view: View) -> NDArray[np.float64]:
     worth = np.ones(max(view.by_number, default=0) + 1)
     for number, each in view.by_number.items():
         worth[number] = each.atoms_per_tick_lot * float(each.quote.grid.step)
+    steps = np.flatnonzero(is_step)
+    owner = np.zeros(len(forest), np.int64)
+    owner[steps] = _liquidation_of(view, steps)
     found = np.zeros(len(forest))
     for cause, market, price, qty in blocks(view.world.table("trades"), "cause", "market", "price_ticks", "qty_lots"):
         rows = np.flatnonzero(is_step[cause])
         traded = price[rows].astype(np.float64) * qty[rows] * worth[market[rows]]
-        np.add.at(found, forest.heaviest[cause[rows]], traded)
+        np.add.at(found, owner[cause[rows]], traded)
     return found
 
 
@@ -127,7 +142,9 @@ class Chain:
     view : View
         Of its run.
     landmark : int
-        A landmark, by default of `chosen_liquidation`.
+        A landmark.
+    reason : str
+        Why it was chosen.
 
     Raises
     ------
@@ -135,8 +152,9 @@ class Chain:
         There is no such landmark.
     """
 
-    def __init__(self, view: View, landmark: int) -> None:
+    def __init__(self, view: View, landmark: int, reason: str) -> None:
         self.view = view
+        self.reason = reason
         self.lineage = view.lineage
         self.rows: list[Landmark] = self.lineage.chain(landmark)[::-1]
         self.last = self.rows[-1]

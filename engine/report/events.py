@@ -64,8 +64,9 @@ def liquidations(view: View) -> Chart:
         name = f"generation {number}" + (" and later" if number > GENERATIONS_SHOWN else "")
         series.append(counted(name, times[generation == number], view.width_ms, heat=number))
     told = (
-        f"Accounts and loans whose liquidation began, per {view.window}. Generation 1 fell to what came from outside; "
-        "generation n has n - 1 liquidations among its causes, along the heaviest (rules X-4, G-7)."
+        f"Accounts whose liquidation began, and loans that passed their limit, per {view.window}. Generation 1 fell to "
+        "what came from outside; generation n has n - 1 liquidations among its causes, along the heaviest (rules X-4, "
+        "Y-21, G-7)."
     )
     missing = "" if len(rows) else "nobody was liquidated in this run"
     options = {"width_ms": view.width_ms}
@@ -202,11 +203,12 @@ def _forced_series(view: View, cells: NDArray[np.int64], atoms: list[int], asset
 def lending(view: View) -> Chart:
     """Return what befell the loans of each lender, by window."""
     told = (
-        f"Loans, per {view.window}, by lender: liquidations that were done, margin calls of centralised lenders, and "
-        "loopers that left (rules Y-21, Y-25, A-12)."
+        f"Loans, per {view.window}, by lender: those that passed their limit, liquidations and forced sales that were "
+        "done, margin calls of centralised lenders, loopers that left (rules Y-21, Y-25, A-12)."
     )
     kinds = (
-        ("liquidations", LandmarkKind.LIQUIDATION, ""),
+        ("past their limit", LandmarkKind.LIQUIDATION, ""),
+        ("liquidated", LandmarkKind.STEP, "."),
         ("margin calls", LandmarkKind.MARGIN_CALL, "/"),
         ("unwinds", LandmarkKind.UNWIND, "x"),
     )

@@ -8,13 +8,15 @@
   const HEAT_LIGHT = ["#f2c14e", "#ee9a3a", "#e0702c", "#c94a26", "#a52a24", "#7b1a2a", "#4b1030"];
   const HEAT_DARK = ["#fbe08a", "#f9c067", "#f79a55", "#f0714f", "#dd4b57", "#b53a6c", "#8a3a80"];
   const CLOCK = "%H:%M:%S";
+  // Without a clock the axis tells the time since the start: midnight of some day, since plotly misplaces the date 0.
+  const START_MS = data.start_ms === null ? Date.UTC(2000, 0, 1) : data.start_ms;
   const drawn = new Map();
   let isPrinted = false;
   let isFollowing = false;
 
   const isDark = () => dark.matches && !isPrinted;
   const named = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const moment = (ms) => (data.start_ms || 0) + ms;
+  const moment = (ms) => START_MS + ms;
 
   function trace(series, chart) {
     const palette = isDark() ? DARK : LIGHT;
@@ -60,7 +62,7 @@
     } else {
       Object.assign(made.xaxis, { type: "date", range: [moment(0), moment(data.end_ms)], hoverformat: `${CLOCK}.%L`,
         tickformatstops: [{ dtickrange: [null, 1000], value: "%H:%M:%S.%L" }, { dtickrange: [1000, 60000], value: CLOCK },
-          { dtickrange: [60000, 86400000], value: "%H:%M" }, { dtickrange: [86400000, null], value: "%d %b" }] });
+          { dtickrange: [60000, 86400000], value: data.start_ms === null ? CLOCK : "%H:%M" }, { dtickrange: [86400000, null], value: "%d %b" }] });
       data.events.forEach((event, place) => {
         const x = moment(event.t);
         made.shapes.push({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, line: { color: soft, width: 1, dash: "dot" } });

@@ -122,8 +122,10 @@ class Page:
     @cached_property
     def chain(self) -> Chain | None:
         """The chain that is told."""
-        landmark = chosen_liquidation(self.view) if self.landmark is None else self.landmark
-        return None if landmark is None else Chain(self.view, landmark)
+        if self.landmark is not None:
+            return Chain(self.view, self.landmark, "as asked")
+        landmark, reason = chosen_liquidation(self.view)
+        return None if landmark is None else Chain(self.view, landmark, reason)
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -173,7 +175,8 @@ class Page:
         own = files("engine.report")
         style, script = ((own / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
         held = json.dumps(self.data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-        title = escape(f"{self._name}: {self.part.name}" if self.part.name != "base" else self._name)
+        is_plain = self.part.name in ("base", self._name)
+        title = escape(self._name if is_plain else f"{self._name}: {self.part.name}")
         text = "".join(
             [
                 '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',

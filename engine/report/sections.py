@@ -179,7 +179,7 @@ def chain_section(chain: Chain | None) -> str:
     last = chain.last
     told = (
         f"From the root to landmark {last.id}, {len(links)} links, along the heaviest cause of each (rules G-5, G-6). "
-        "Chosen by default: of the deepest generation the liquidation that lost most."
+        f"Chosen: {chain.reason}."
     )
     why = "\n".join(chain.why)
     return (
