@@ -10,6 +10,7 @@
   const CLOCK = "%H:%M:%S";
   // Without a clock the axis tells the time since the start: midnight of some day, since plotly misplaces the date 0.
   const START_MS = data.start_ms === null ? Date.UTC(2000, 0, 1) : data.start_ms;
+  const PAPER_PX = 700; // A4 and letter between their margins
   const drawn = new Map();
   let isPrinted = false;
   let isFollowing = false;
@@ -38,12 +39,13 @@
     return made;
   }
 
-  function layout(chart) {
+  function layout(chart, place) {
     const ink = named("--ink"), rule = named("--rule"), soft = named("--soft");
     const axis = { gridcolor: rule, linecolor: rule, zerolinecolor: soft, tickfont: { color: soft }, automargin: true };
     const title = (text) => ({ text, font: { size: 12, color: soft }, standoff: 6 });
     const made = {
       height: chart.height || 320,
+      width: isPrinted ? (place.closest(".pair") ? PAPER_PX / 2 - 16 : PAPER_PX) : undefined,
       margin: { l: 60, r: 12, t: 34, b: 36 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: ink },
@@ -83,7 +85,7 @@
 
   function draw(place, chart) {
     const range = drawn.has(place) && !chart.x ? place.layout.xaxis.range : null;
-    const made = layout(chart);
+    const made = layout(chart, place);
     if (range) made.xaxis.range = range;
     Plotly.react(place, chart.series.map((series) => trace(series, chart)), made, config);
     if (!drawn.has(place) && !chart.x) place.on("plotly_relayout", (change) => follow(place, change));

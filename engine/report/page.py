@@ -134,7 +134,8 @@ class Page:
             "scenario": self._name,
             "part": self.part.name,
             "seed": self.part.simulation.seed,
-            "digest": self.figures["digest"],
+            "digest": None if self.result is None else self.result.digest,
+            "part_digest": self.figures["digest"],
             "start_ms": self.view.start_ms,
             "end_ms": self.view.end_ms,
             "events": self._named_events(),
@@ -203,7 +204,7 @@ class Page:
             when = f"{view.start:%d %B %Y}, {when} UTC"
         interrupted = " The run was interrupted: what follows is what had been done." if self._was_interrupted else ""
         figures = self.figures
-        made = f"Seed {self.part.simulation.seed}, digest "
+        made = f"Seed {self.part.simulation.seed}, digest of the world "
         return (
             f"<header><h1>{title}</h1><p class=lead>{escape(summary)}</p>"
             f"<p>{escape(when)}. {escape(made)}<code>{escape(figures['digest'])}</code>.{interrupted}</p>"
@@ -302,8 +303,10 @@ class Page:
 
         command = "" if self.result is None else self.result.command
         seed = self.part.simulation.seed
-        digest = self.figures["digest"] if self.result is None else self.result.digest
-        return sections.reproduce(command, digest, seed, versions())
+        digests = {"digest of this part": self.figures["digest"]}
+        if self.result is not None:
+            digests = {"digest of the run": self.result.digest, **digests}
+        return sections.reproduce(command, digests, seed, versions())
 
 
 def _whole(chart: Chart) -> dict[str, Any]:

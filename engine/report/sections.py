@@ -283,7 +283,7 @@ def _changes(source: Any) -> str:
     return table(["path", "shipped", "this run"], rows, "Values that differ from the shipped scenario") + more
 
 
-def reproduce(command: str, digest: str, seed: int, versions: Mapping[str, Any]) -> str:
+def reproduce(command: str, digests: Mapping[str, str], seed: int, versions: Mapping[str, Any]) -> str:
     """Return how to get the same bytes again, and what made these."""
     build = versions.get("build")
     flags = ", ".join(f"{name} {value}" for name, value in build.items()) if isinstance(build, dict) else str(build)
@@ -292,7 +292,7 @@ def reproduce(command: str, digest: str, seed: int, versions: Mapping[str, Any])
             [
                 ("command", code(command) if command else "the run was started from Python; there is no command"),
                 ("seed", code(str(seed))),
-                ("digest", code(digest)),
+                *((name, code(digest)) for name, digest in digests.items()),
                 ("firesale", str(versions.get("firesale"))),
                 ("Python", f"{versions.get('python')} on {versions.get('platform')}"),
                 ("build", flags),
