@@ -102,7 +102,7 @@ def _liquidation_of(view: View, rows: NDArray[Any]) -> NDArray[Any]:
     above = forest.heaviest[rows]
     while (climbing := (above > 0) & ~forest.is_liquidation[above]).any():
         above = np.where(climbing, forest.heaviest[above], above)
-    return above
+    return np.asarray(above)
 
 
 def _written_off(view: View) -> NDArray[np.float64]:

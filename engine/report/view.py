@@ -18,11 +18,12 @@ from engine.report.series import NO_PRICE, blocks
 from engine.scenarios import story_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
 
+    from engine._core import ColumnTable
     from engine.part import Part
     from engine.simulation import Market, Simulation
 
@@ -190,26 +191,31 @@ class View:
 
 
 def _falls(view: View, table: str, column: str) -> list[Fall]:
-    """Pass once over the rows, with one place for each market."""
+    """Pass over the rows with one place for each market: once for the prices, once for the time of the lowest."""
     size = max(view.by_number, default=0) + 1
-    first, last = np.full(size, NO_PRICE), np.full(size, NO_PRICE)
-    low, low_ms = np.full(size, NO_PRICE), np.zeros(size, np.int64)
-    for market, price, time_ms in blocks(view.world.table(table), "market", column, "time_ms"):
-        known = np.flatnonzero(price != NO_PRICE)
-        if not len(known):
-            continue
-        market, price = market[known].astype(np.int64), price[known].astype(np.int64)
-        opened = first == NO_PRICE
-        new = np.flatnonzero(opened[market])[::-1]
+    first, low, last = np.full(size, NO_PRICE), np.full(size, NO_PRICE), np.full(size, NO_PRICE)
+    rows = view.world.table(table)
+    for market, price in _priced(rows, "market", column):
+        new = np.flatnonzero(first[market] == NO_PRICE)[::-1]
         first[market[new]] = price[new]  # of equal places the last written stays: the earliest row
         last[market] = price
-        order = np.lexsort((price, market))
-        heads = order[np.flatnonzero(np.diff(market[order], prepend=-1))]
-        lower = heads[price[heads] < low[market[heads]]]
-        low[market[lower]], low_ms[market[lower]] = price[lower], time_ms[known][lower]
+        np.minimum.at(low, market, price)
+    low_ms = np.full(size, -1)
+    for market, price, time_ms in _priced(rows, "market", column, "time_ms"):
+        hits = np.flatnonzero(price == low[market])
+        hits = hits[low_ms[market[hits]] < 0][::-1]
+        low_ms[market[hits]] = time_ms[hits]
     found = []
     for number, each in view.by_number.items():
         if first[number] != NO_PRICE:
             numbers = (int(column[number]) for column in (first, low, low_ms, last))
             found.append(Fall(each, *numbers))
     return found
+
+
+def _priced(rows: ColumnTable, *names: str) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Yield the rows that have a price, the second of the columns, piece by piece."""
+    for columns in blocks(rows, *names):
+        known = columns[1] != NO_PRICE
+        wide = (columns[0], columns[1].astype(np.int64), *columns[2:])
+        yield wide if known.all() else tuple(each[known] for each in wide)

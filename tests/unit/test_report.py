@@ -181,6 +181,13 @@ class TestValues:
         (series,) = data["charts"]["bad-debt"]["series"]
         assert Decimal(series["v"][-1]) * series["scale"][0] / series["scale"][1] == Decimal(str(owed))
 
+    def test_v8_bad_debt_of_every_venue_counts(self, run):
+        first = SMALL.replace("[venues.cex]", "[venues.first]\n\n[venues.cex]")
+        first = first.replace('kind = "account"', 'kind = "account"\nvenue = "cex"')
+        part = run_scenario(Scenario.from_toml(first).but(RECORDED)).part
+        assert [market.venue for market in part.simulation.markets.values()] == [1, 1]
+        assert part.figures["bad_debt"] == run.figures["bad_debt"] > 0
+
     def test_g10_reproduction_is_the_lineages(self, run, data):
         (series,) = data["charts"]["reproduction"]["series"]
         width = next(width for width in (100, 500, 1_000) if run.figures["now_ms"] <= width * 400)
