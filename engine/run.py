@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engine.scenario import Scenario
     from engine.tables import Tables
 
-__all__ = ["RunResult", "carry_out", "new_result", "run_scenario"]
+__all__ = ["RunResult", "carry_out", "new_result", "run_part", "run_scenario"]
 
 NO_PRICE = 2**40
 MASK64 = 2**64 - 1
@@ -63,6 +63,8 @@ class RunResult(Recorded):
     written: dict[str, list[str]] = field(default_factory=dict)  # tables in the run folder, by part
     scorecard: list[dict[str, Any]] = field(default_factory=list)  # rows for the report, where somebody scored the run
     counterfactuals: list[dict[str, Any]] = field(default_factory=list)  # likewise, of switches
+    attribution: list[dict[str, Any]] = field(default_factory=list)  # and what each link carries
+    verdict: list[str] = field(default_factory=list)  # and what follows, in sentences
     command: str = ""  # which started it, for the report
     _measured: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
@@ -192,8 +194,8 @@ def new_result(scenario: str | Scenario, seed: int | None = None, *, parts: Sequ
     InputError
         No such scenario or variant, or a seed that is no integer.
     """
-    source = load(scenario) if isinstance(scenario, str) else scenario.check()
-    if seed is not None:
+    source = load(scenario, seed=seed) if isinstance(scenario, str) else scenario.check()
+    if seed is not None and not isinstance(scenario, str):
         source = source.but({"seed": seed})
     wanted = list(source.parts if parts is None else parts)
     if not wanted or len(set(wanted)) < len(wanted):
@@ -235,7 +237,7 @@ def carry_out(
         result.parts[part_name] = part
         if built is not None:
             built(part_name, part)
-        _run_part(part, watch)
+        run_part(part, watch)
         if finished is not None:
             finished(part_name, part)
     story = story_of(result.source.story)
@@ -247,7 +249,7 @@ def carry_out(
     result.timeline = timeline_of(result.parts[told])
 
 
-def _run_part(part: Part, watch: Callable[[Part], None] | None) -> None:
+def run_part(part: Part, watch: Callable[[Part], None] | None = None) -> None:
     """Run a part to its end, with pauses for somebody who watches: they change no byte of it."""
     if watch is None:
         part.simulation.run(until_ms=part.until_ms)

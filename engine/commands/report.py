@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.commands import EXIT_EXTRA, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, say, say_error
-from engine.commands.scenario import folder_name, open_scenario
+from engine.commands.scenario import WHOLE, folder_name, open_scenario
 from engine.errors import AgentError, InputError, InvariantError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.commands.generated import Shape
     from engine.run import RunResult
 
 __all__ = ["Wish", "report"]
@@ -30,6 +31,7 @@ class Wish:
     source: str
     seed: int | None = None
     settings: tuple[str, ...] = ()
+    shape: Shape = WHOLE
     part: str | None = None
     markets: tuple[str, ...] = ()
     landmark: int | None = None
@@ -94,12 +96,16 @@ def _result(wish: Wish) -> tuple[RunResult, str | None]:
     from engine.run import new_result
 
     if wish.folder is None:
-        scenario = open_scenario(wish.source, wish.settings, wish.seed)
+        scenario = open_scenario(wish.source, wish.settings, wish.seed, wish.shape)
         result = new_result(scenario, parts=_with(wish.part, scenario.parts))
-        result.command = RunWish(wish.source, seed=wish.seed, settings=wish.settings).command
+        result.command = RunWish(wish.source, seed=wish.seed, settings=wish.settings, shape=wish.shape).command
         return result, None
-    if wish.settings or wish.seed is not None:
-        raise InputError("source", "a scenario, where --set or --seed is given", f"the run folder {wish.source}")
+    if wish.settings or wish.seed is not None or wish.shape != WHOLE:
+        raise InputError(
+            "source",
+            "a scenario, where --set, --seed, --scale, --off or --parameter is given",
+            f"the run folder {wish.source}",
+        )
     told = json.loads((wish.folder / "run.json").read_text(encoding="utf-8"))
     file = wish.folder / "scenario.toml"
     if told.get("interrupted") or not file.is_file():

@@ -42,7 +42,7 @@ def reproduction(view: View) -> Chart:
     width = next((each for each in WINDOWS_MS if view.end_ms <= each * WINDOWS_MAX), 3_600_000)
     found = view.lineage.reproduction(width)
     ratio = [round(value, 6) for value in found.ratio.tolist()]
-    series = [Series("R(t)", found.start_ms.tolist(), ratio, style={"color": 0, "markers": True})]
+    series = [Series("R(t)", found.start_ms.tolist(), ratio, style={"color": 0, "stems": True})]
     mean = "" if found.mean is None else f" Over all of them R is {found.mean:.3f}."
     told = (
         f"Liquidations of the next generation that those of a window of {width / 1000:g} s caused, per head, by weight "

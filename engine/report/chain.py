@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.forest import WEIGHT_ONE_PPM
 from engine.lineage import LandmarkKind, MoverKind
 from engine.report.series import NO_PRICE, blocks
+from engine.report.tables import percent, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,6 +160,7 @@ class Chain:
         self.lineage = view.lineage
         self.rows: list[Landmark] = self.lineage.chain(landmark)[::-1]
         self.last = self.rows[-1]
+        self._has_venues = len(view.simulation.venues) > 1
         self._own = [row for row in self.lineage.children(self.last.id) if row.account == self.last.account]
         self._fills = self._traded([*self.rows, *self._own])
         self._published = self._kinds_published()
@@ -182,9 +185,17 @@ class Chain:
                 fills.lots, fills.count, fills.side = fills.lots + own.lots, fills.count + own.count, own.side
         steps = sum(row.kind == LandmarkKind.STEP for row in self._own)
         debts = [row for row in self._own if row.kind == LandmarkKind.BAD_DEBT]
-        told = [f"{steps} forced order{'s' if steps != 1 else ''} followed"] if steps else []
-        if fills.lots and steps:
-            told[0] += f", which traded {self._quantity(self._market(self.last), fills.lots)} in {fills.count} trades"
+        told = []
+        if steps:
+            traded = "of which nothing traded"
+            if fills.lots:
+                quantity = self._quantity(self._market(self.last), fills.lots)
+                traded = f"which traded {quantity} in {plural(fills.count, 'trade')}"
+            told.append(f"{plural(steps, 'forced order')} followed, {traded}")
+        for row in self._own:
+            if row.kind == LandmarkKind.TAKEOVER:
+                clock, worth = self.view.clock(row.time_ms), self._sum(row)
+                told.append(f"at {clock} the backstop took its positions over; they and its money were worth {worth}")
         for row in debts:
             told.append(f"at {self.view.clock(row.time_ms)} {self._sum(row)} of bad debt was left")
         return "; ".join(told) + "." if told else ""
@@ -236,7 +247,9 @@ class Chain:
         say: Callable[[Landmark], str] = getattr(self, f"_say_{row.kind.name.lower()}")
         parents = self.lineage.parents(row.id)
         causes = (
-            [f"{weight / 10_000:g} % {self._short(parent)}" for parent, weight in parents] if len(parents) > 1 else []
+            [f"{percent(weight / WEIGHT_ONE_PPM)} {self._short(parent)}" for parent, weight in parents]
+            if len(parents) > 1
+            else []
         )
         return Link(row.id, row.time_ms, self.view.clock(row.time_ms), row.kind.name, say(row), causes)
 
@@ -254,8 +267,7 @@ class Chain:
         return self.view.by_number[row.market]
 
     def _where(self, market: Market) -> str:
-        venue = self.view.simulation.venues[market.venue]
-        return f"{market.name} at {venue}" if venue else market.name
+        return f"{market.name} at {self.view.venue(market.venue)}" if self._has_venues else market.name
 
     def _quantity(self, market: Market, lots: int) -> str:
         unit = market.base.name if market.base is not None else "contracts"
@@ -311,7 +323,10 @@ class Chain:
     def _say_publication(self, row: Landmark) -> str:
         market = self._market(row)
         what = self._published.get((row.market, row.time_ms, row.value), "published price")
-        told = f"The {what} of {self._where(market)} comes out at {self._price(market, row.value)} {market.quote.name}"
+        comes = "come" if " and " in what else "comes"
+        told = (
+            f"The {what} of {self._where(market)} {comes} out at {self._price(market, row.value)} {market.quote.name}"
+        )
         mover = row.mover
         if mover is None:
             return f"{told}, and finds accounts below their requirement."

@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bearing import fund_path
+from engine.bearing import WaterfallKind, fund_path
 from engine.lineage import LandmarkKind
 from engine.report.series import Chart, Series, blocks, level, line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from engine.report.view import View
     from engine.simulation import Asset
 
+    Line = tuple[int, str, int, NDArray[Any], NDArray[Any]]  # asset, name, colour, times, atoms
+
 __all__ = ["bad_debt", "funds", "leverage"]
 
 GROUPS_SHOWN = 6
-FUND_SERIES_MAX = 10
+ASSETS_SHOWN = 3
 RATIO_DIGITS = 4
 
 
@@ -42,26 +44,61 @@ def _keepers(view: View) -> dict[int, str]:
     return found
 
 
-def funds(view: View) -> Chart:
-    """Return the balance of every insurance fund and backstop, by asset."""
-    told = (
-        "Balances of the venues' insurance funds and backstops: what they were given, paid and earned (rules X-8 to "
-        "X-10). What they hold in positions is not in a balance."
-    )
+def funds(view: View) -> list[Chart]:
+    """Return the balance of every insurance fund and backstop; a chart for each asset."""
     keepers = _keepers(view)
     ends = _ends(view, keepers)
-    if not view.is_recorded("movements"):
-        held = "; at the end: " + "; ".join(ends) if ends else "; no fund holds anything at the end"
-        return Chart("funds", "Insurance funds", "", told, [], missing=f"no path: record.movements is off{held}")
-    series = list(_paths(view, keepers))
-    missing = "" if series else "no fund was given, paid or earned anything"
-    told += f" At the end: {'; '.join(ends)}." if ends else ""
-    return Chart("funds", "Insurance funds", "balance", told, series[:FUND_SERIES_MAX], missing=missing)
+    held = f"At the end: {'; '.join(ends)}." if ends else "At the end no fund holds anything."
+    if view.is_recorded("movements"):
+        told = (
+            "Balances of the venues' insurance funds and backstops: what they were given, paid and earned (rules X-8 "
+            f"to X-10). What they hold in positions is not in a balance. {held}"
+        )
+        lines, missing = _paths(view, keepers), "no fund was given, paid or earned anything"
+        return _per_asset(view, "funds", "Insurance funds", told, lines, missing)
+    told = (
+        "What insurance funds and backstops took in liquidations (clearance fees, balances of accounts taken over) "
+        "less what they paid, summed up (rules X-8 to X-10). What they won or lost by trading out is not in it: "
+        f"balances over time need record.movements. {held}"
+    )
+    lines, missing = _taken_and_paid(view, keepers), f"no path: record.movements is off. {held}"
+    return _per_asset(view, "funds", "Insurance funds, taken less paid", told, lines, missing)
 
 
-def _level(view: View, name: str, times: NDArray[Any], atoms: NDArray[Any], asset: Asset, place: int) -> Series:
-    step, color = asset.grid.step, place % 8
-    return level(name, times, atoms, until_ms=view.end_ms, columns=view.columns, step=step, color=color)
+def _per_asset(view: View, key: str, title: str, told: str, lines: Iterable[Line], missing: str) -> list[Chart]:
+    """Return a chart of the lines in each asset, those with the most rows first; one that says what is missing else."""
+    assets = {asset.number: asset for asset in view.simulation.assets.values()}
+    found: dict[int, list[Series]] = {}
+    for number, name, color, times, atoms in lines:
+        step, own = assets[number].grid.step, found.setdefault(number, [])
+        own.append(level(name, times, atoms, until_ms=view.end_ms, columns=view.columns, step=step, color=color % 8))
+    if not found:
+        return [Chart(key, title, "", told, [], missing=missing)]
+    ordered = sorted(found, key=lambda number: (-sum(each.rows for each in found[number]), number))
+    charts = [
+        Chart(f"{key}-{number}", f"{title}, {assets[number].name}", assets[number].name, "", found[number])
+        for number in ordered[:ASSETS_SHOWN]
+    ]
+    left_out = [assets[number].name for number in ordered[ASSETS_SHOWN:]]
+    charts[-1].told = told + (f" Not drawn: {', '.join(left_out)}, with fewer changes." if left_out else "")
+    return charts
+
+
+def _taken_and_paid(view: View, keepers: dict[int, str]) -> Iterator[Line]:
+    """Yield what each fund took less what it paid in liquidations, from the table waterfall."""
+    sign_of = np.zeros(max(WaterfallKind) + 1, np.int64)
+    sign_of[[WaterfallKind.CLEARANCE, WaterfallKind.BALANCE]], sign_of[WaterfallKind.FUND] = 1, -1
+    names = ("kind", "counterparty", "asset", "time_ms", "atoms")
+    accounts, pieces = np.array(sorted(keepers)), []
+    for piece in blocks(view.world.table("waterfall"), *names):
+        rows = np.flatnonzero((sign_of[piece[0]] != 0) & np.isin(piece[1], accounts))
+        pieces.append(tuple(column[rows] for column in piece))
+    kind, keeper, asset, times, atoms = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    for place, (account, name) in enumerate(keepers.items()):
+        for number in np.unique(asset[keeper == account]).tolist():
+            own = np.flatnonzero((keeper == account) & (asset == number))
+            total = np.cumsum(sign_of[kind[own]] * atoms[own])
+            yield number, name, place, times[own], total
 
 
 def _ends(view: View, keepers: dict[int, str]) -> list[str]:
@@ -75,7 +112,7 @@ def _ends(view: View, keepers: dict[int, str]) -> list[str]:
     return found
 
 
-def _paths(view: View, keepers: dict[int, str]) -> Iterator[Series]:
+def _paths(view: View, keepers: dict[int, str]) -> Iterator[Line]:
     names = ("time_ms", "payer", "receiver", "asset", "atoms")
     pieces = []
     accounts = np.array(sorted(keepers))
@@ -87,42 +124,34 @@ def _paths(view: View, keepers: dict[int, str]) -> Iterator[Series]:
     if not pieces:
         return
     moved = {name: np.concatenate([piece[name] for piece in pieces]) for name in names}
-    assets = {asset.number: asset for asset in view.simulation.assets.values()}
     for place, (account, name) in enumerate(keepers.items()):
         is_own = (moved["payer"] == account) | (moved["receiver"] == account)
         for number in np.unique(moved["asset"][is_own]).tolist():
             path = fund_path(moved, account, number)
             if len(path):
-                label = f"{name}, {assets[number].name}"
-                yield _level(view, label, path.time_ms, path.atoms, assets[number], place)
+                yield number, name, place, path.time_ms, path.atoms
 
 
-def bad_debt(view: View) -> Chart:
-    """Return the bad debt that was written off up to each moment, by asset."""
-    landmarks = view.lineage.landmarks
-    rows = view.rows_of(LandmarkKind.BAD_DEBT)
-    loans = _borrowers(view)
-    rows = rows[~np.isin(landmarks["account"][rows], loans)] if len(loans) else rows
-    asset_of = np.zeros(max(view.by_number, default=0) + 1, np.int64)
-    for number, market in view.by_number.items():
-        asset_of[number] = market.quote.number
-    owed_in = asset_of[landmarks["market"][rows]]
-    assets = {asset.number: asset for asset in view.simulation.assets.values()}
-    series = []
-    for place, number in enumerate(np.unique(owed_in).tolist()):
-        own = rows[owed_in == number]
-        total = np.cumsum(landmarks["value"][own])
-        series.append(_level(view, assets[number].name, landmarks["time_ms"][own], total, assets[number], place))
+def bad_debt(view: View) -> list[Chart]:
+    """Return the bad debt that was written off up to each moment; a chart for each asset."""
     told = (
         "Debt of accounts that ended under water, which no fund and no counterparty bore, summed up (rule L-10, "
         "landmarks BAD_DEBT); what lenders lost stands with the loans."
     )
-    missing = "" if series else "no account ended under water"
-    return Chart("bad-debt", "Bad debt", _units(series), told, series, missing=missing)
+    return _per_asset(view, "bad-debt", "Bad debt", told, _written_off(view), "no account ended under water")
 
 
-def _units(series: list[Series]) -> str:
-    return series[0].name if len(series) == 1 else "written off"
+def _written_off(view: View) -> Iterator[Line]:
+    landmarks = view.lineage.landmarks
+    rows = view.rows_of(LandmarkKind.BAD_DEBT)
+    rows = rows[~np.isin(landmarks["account"][rows], _borrowers(view))]
+    venue, asset = (np.zeros(max(view.by_number, default=0) + 1, np.int64) for _ in range(2))
+    for number, market in view.by_number.items():
+        venue[number], asset[number] = market.venue, market.quote.number
+    cells = np.stack([asset[landmarks["market"][rows]], venue[landmarks["market"][rows]]], axis=1)
+    for number, place in np.unique(cells, axis=0).tolist():
+        own = rows[(cells[:, 0] == number) & (cells[:, 1] == place)]
+        yield number, view.venue(place), place, landmarks["time_ms"][own], np.cumsum(landmarks["value"][own])
 
 
 def _borrowers(view: View) -> NDArray[Any]:

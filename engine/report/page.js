@@ -34,7 +34,10 @@
       if (chart.width_ms) Object.assign(made, { width: chart.width_ms, offset: 0 });
     } else {
       const line = { color, width: series.thin ? 1.1 : 1.6, dash: series.dash || "solid", shape: series.shape || "linear" };
-      Object.assign(made, { type: "scatter", mode: series.markers ? "lines+markers" : "lines", line, marker: { color, size: 6 }, connectgaps: false });
+      Object.assign(made, { type: "scatter", mode: series.stems ? "markers" : "lines", line, marker: { color, size: 6 }, connectgaps: false });
+      if (series.stems) { // from each point down to 0: what lies between two windows is nothing
+        Object.assign(made, { error_y: { type: "data", symmetric: false, array: made.y.map(() => 0), arrayminus: made.y, color, thickness: 1.5, width: 0 } });
+      }
     }
     return made;
   }

@@ -72,7 +72,11 @@ class Page:
 
     def __post_init__(self) -> None:
         source = None if self.result is None else self.result.source
-        self.view = View(self.part, None if source is None else source.story, self.markets)
+        if source is None:
+            self.view = View(self.part, None, self.markets)
+        else:
+            venues = [name for name, venue in source.venues.items() if venue.enabled]
+            self.view = View(self.part, source.story, self.markets, venues)
         if self.landmark is not None:
             self.view.lineage.landmark(self.landmark)
 
@@ -88,7 +92,7 @@ class Page:
     @cached_property
     def twin(self) -> View | None:
         """The part of the same story in which nothing fell, where this is the one that did."""
-        pair = getattr(self.view.story, "PICTURE_PARTS", ("", ""))
+        pair = (*getattr(self.view.story, "PICTURE_PARTS", ()), "", "")
         if self.result is None or pair[0] != self.part.name or pair[1] not in self.result.parts:
             return None
         part = self.result.parts[pair[1]]
@@ -110,8 +114,8 @@ class Page:
             events.liquidations(view),
             events.adl(view),
             *events.forced_volume(view),
-            money.funds(view),
-            money.bad_debt(view),
+            *money.funds(view),
+            *money.bad_debt(view),
             money.leverage(view),
             events.lending(view),
             cascade.generations(view),
@@ -228,14 +232,17 @@ class Page:
     def _parts(self) -> list[tuple[str, str, str]]:
         """The sections in order: anchor, title, HTML."""
         chart = {key: sections.chart(each) for key, each in self.charts.items()}
-        forced = "".join(html for key, html in chart.items() if key.startswith("forced"))
+
+        def all_of(kind: str) -> str:
+            return "".join(html for key, html in chart.items() if key.startswith(kind))
+
         found = [
             *self._timeline(),
             ("prices", "Prices and depth", self._market_section()),
             ("quotes", "Quotes withdrawn", chart["withdrawals"]),
             ("liquidations", "Liquidations and ADL", chart["liquidations"] + chart["adl"]),
-            ("forced", "Forced volume", forced),
-            ("money", "Funds, bad debt, leverage", chart["funds"] + chart["bad-debt"] + chart["leverage"]),
+            ("forced", "Forced volume", all_of("forced")),
+            ("money", "Funds, bad debt, leverage", all_of("funds") + all_of("bad-debt") + chart["leverage"]),
             *(
                 [("loans", "Loans", chart["lending"] + sections.lenders(self.figures))]
                 if self.view.simulation.lenders
@@ -246,7 +253,7 @@ class Page:
             ("falls", "How far markets fell", sections.falls_section(self.view)),
         ]
         if self.result is not None:
-            found += sections.scores(self.result.scorecard, self.result.counterfactuals)
+            found += sections.scores(self.view, self.result)
         found += [
             ("parts", "Figures", self._figures_section()),
             ("parameters", "Parameters", sections.parameters_section(self.view, self.result)),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.lineage import LandmarkKind
 from engine.report.tables import (
+    attribution_table,
     code,
     counterfactual_table,
     fields,
@@ -65,7 +66,8 @@ def chart(made: Chart) -> str:
         drawn = f'<p class="missing">{escape(missing_of(made))}</p>'
     else:
         drawn = f'<div class="chart" data-chart="{key}" role="img" aria-label="{title}. {told}"></div>'
-    return f"<figure><h3>{title}</h3>{drawn}<figcaption>{told}</figcaption></figure>"
+    words = f"<figcaption>{told}</figcaption>" if told else ""  # of several charts of one kind the last has them
+    return f"<figure><h3>{title}</h3>{drawn}{words}</figure>"
 
 
 def market_chart(made: Chart) -> str:
@@ -200,22 +202,38 @@ def _causes(causes: Sequence[str]) -> str:
     return f' <span class="causes">Caused {escape(", ".join(causes))}.</span>' if causes else ""
 
 
-def scores(scorecard: Sequence[Mapping[str, Any]], counterfactuals: Sequence[Mapping[str, Any]]) -> list[Part]:
+def scores(view: View, result: RunResult) -> list[Part]:
     """Return the sections of the scorecard and of the counterfactuals, those that there are."""
     found = []
+    scorecard = result.scorecard or _score_of_run(view, result)
     if scorecard:
         told = (
-            "<p class=told>Measured on the day, and simulated. A statistic is inside when the simulated median lies in "
-            "its band; one that was fitted is no hit.</p>"
+            "Measured on the day, and simulated. A statistic is inside when the simulated median lies in its band; one "
+            "that was fitted is no hit."
         )
-        found.append(("scorecard", "Scorecard", scorecard_table(scorecard) + told))
-    if counterfactuals:
+        if not result.scorecard:
+            told += f" Of this run alone: firesale score {result.scenario} scores over seeds."
+        found.append(("scorecard", "Scorecard", f"{scorecard_table(scorecard)}<p class=told>{escape(told)}</p>"))
+    if result.counterfactuals:
         told = (
-            "<p class=told>The same seeds with one thing switched off: common random numbers, so that a difference is "
-            "the switch's. An interval without 0 is no chance.</p>"
+            "The same seeds with one thing switched off: common random numbers, so that a difference is the switch's. "
+            "Where the interval holds 0, chance explains the difference."
         )
-        found.append(("counterfactuals", "Counterfactuals", counterfactual_table(counterfactuals) + told))
+        html = f"{counterfactual_table(result.counterfactuals)}<p class=told>{escape(told)}</p>"
+        html += attribution_table(result.attribution) if result.attribution else ""
+        html += "".join(f"<p>{escape(sentence)}</p>" for sentence in result.verdict)
+        found.append(("counterfactuals", "Counterfactuals", html))
     return found
+
+
+def _score_of_run(view: View, result: RunResult) -> list[dict[str, Any]]:
+    """Return the rows of one run's scorecard, where its story has statistics and told them."""
+    statistics, told = getattr(view.story, "STATISTICS", None), result.story_figures.get("statistics")
+    if not statistics or told is None:
+        return []
+    from engine.scorecard import scorecard
+
+    return scorecard(statistics, [told], scenario=result.scenario, scale="", seeds=(result.seed,)).rows()
 
 
 def parts_section(figures: Mapping[str, Mapping[str, Any]], told: str) -> str:
@@ -270,10 +288,13 @@ def parameters_section(view: View, result: RunResult | None) -> str:
 
 def _changes(source: Any) -> str:
     """Return what differs from the shipped scenario of that name."""
-    from engine.scenarios import load, names
+    from engine.scenarios import generator_of, load, names
 
     if source.name not in names():
         return ""
+    if generator_of(source.name) is not None:
+        told = "It was generated; the command below says its scale, its switches, and which parameters it sets."
+        return f"<p>{escape(told)}</p>"
     shipped, own = flat(load(source.name).to_data()), flat(source.to_data())
     paths = [path for path in {**shipped, **own} if shipped.get(path) != own.get(path)]
     if not paths:

@@ -103,7 +103,7 @@ class Series:
     rows : int
         How many points it has unthinned.
     style : dict
-        ``color`` (a place in the palette), ``heat``, ``dash``, ``pattern``, ``shape``, ``thin``, ``markers``.
+        ``color`` (a place in the palette), ``heat``, ``dash``, ``pattern``, ``shape``, ``thin``, ``stems``.
     """
 
     name: str

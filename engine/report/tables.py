@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["counterfactual_table", "fields", "flat", "percent", "plural", "scorecard_table", "shown", "table"]
+__all__ = [
+    "attribution_table",
+    "counterfactual_table",
+    "fields",
+    "flat",
+    "percent",
+    "plural",
+    "scorecard_table",
+    "shown",
+    "table",
+]
 
-SCORE_COLUMNS = ("name", "measured", "simulated", "low", "high", "band", "inside", "fitted")
+SCORE_COLUMNS = ("name", "unit", "measured", "simulated", "low", "high", "band", "inside", "fitted")
 COUNTERFACTUAL_COLUMNS = ("switch", "outcome", "base", "off", "difference", "low", "high")
 # In words what the columns of a score are.
 HEADS = {
@@ -29,7 +39,14 @@ COUNTERFACTUAL_HEADS = {
     "off": "switched off",
     "switch": "what is switched off",
 }
-ROWS_MAX = 400
+ATTRIBUTION_COLUMNS = ("outcome", "link", "share", "error", "alone", "alone_low", "alone_high")
+ATTRIBUTION_HEADS = {
+    "share": "Shapley share",
+    "error": "standard error",
+    "alone": "alone, taken away last",
+    "alone_low": "low, 95 %",
+    "alone_high": "high, 95 %",
+}
 
 
 def shown(value: Any) -> str:
@@ -52,6 +69,8 @@ def shown(value: Any) -> str:
         if value == int(value) and abs(value) < 1e15:
             return f"{int(value):,}"
         size = abs(value)
+        if size >= 10_000:
+            return f"{value:,.0f}"
         return f"{value:,.1f}" if size >= 1_000 else f"{value:,.2f}" if size >= 100 else f"{value:.4g}"
     if isinstance(value, (list, tuple)):
         return " to ".join(map(shown, value)) if len(value) == 2 else ", ".join(map(shown, value))
@@ -138,9 +157,12 @@ def scorecard_table(rows: Sequence[Mapping[str, Any]]) -> str:
     verdict = f"<p><strong>{hits} of {len(free)}</strong> free statistics lie inside their bands"
     verdict += f"; {len(rows) - len(free)} were fitted and count for nothing.</p>" if len(free) < len(rows) else ".</p>"
     names = _columns(rows, SCORE_COLUMNS)
+    if all(row.get("low") == row.get("simulated") == row.get("high") for row in rows):  # of one run: no spread
+        names = [name for name in names if name not in ("low", "high")]
     cells = [[_verdict(row.get(name)) if name == "inside" else row.get(name) for name in names] for row in rows]
     numbers = [place for place, name in enumerate(names) if name in ("measured", "simulated", "low", "high")]
-    return verdict + table([HEADS.get(name, name) for name in names], cells, "Scorecard", numbers=numbers, quiet=True)
+    heads = [HEADS.get(name, name) for name in names]
+    return verdict + table(heads, cells, "Scorecard", numbers=numbers, quiet=True)
 
 
 def _verdict(value: Any) -> Any:
@@ -151,15 +173,24 @@ def _verdict(value: Any) -> Any:
 
 def counterfactual_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the counterfactuals: each outcome with and without a switch, and their difference with its interval."""
-    names = _columns(rows, COUNTERFACTUAL_COLUMNS)
+    return _grouped(rows, COUNTERFACTUAL_COLUMNS, COUNTERFACTUAL_HEADS, "Counterfactuals")
+
+
+def attribution_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what each link carries of each outcome."""
+    return _grouped(rows, ATTRIBUTION_COLUMNS, ATTRIBUTION_HEADS, "What each link carries")
+
+
+def _grouped(rows: Sequence[Mapping[str, Any]], known: Sequence[str], heads: Mapping[str, str], caption: str) -> str:
+    """Return a table whose first column is said where it changes only."""
+    names = _columns(rows, known)
     cells, before = [], None
     for row in rows:
-        switch = row.get("switch")
-        cells.append(["" if name == "switch" and switch == before else row.get(name) for name in names])
-        before = switch
-    numbers = [place for place, name in enumerate(names) if name not in ("switch", "outcome")]
-    heads = [COUNTERFACTUAL_HEADS.get(name, name) for name in names]
-    return table(heads, cells, "Counterfactuals", numbers=numbers, quiet=True)
+        group = row.get(names[0])
+        cells.append(["" if place == 0 and group == before else row.get(name) for place, name in enumerate(names)])
+        before = group
+    numbers = range(2, len(names))
+    return table([heads.get(name, name.replace("_", " ")) for name in names], cells, caption, numbers=numbers)
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[str]:

@@ -72,6 +72,8 @@ class View:
         Of a shipped scenario: its module may name further markets, ``REPORT_MARKETS``.
     markets : sequence of str, optional
         Which markets to show; else the story's and those that fell furthest.
+    venues : sequence of str
+        Names of the scenario's venues: its first is venue 0, which has no name in the world.
 
     Raises
     ------
@@ -79,8 +81,15 @@ class View:
         There is no such market, or too many are asked for.
     """
 
-    def __init__(self, part: Part, story: str | None = None, markets: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        part: Part,
+        story: str | None = None,
+        markets: Sequence[str] | None = None,
+        venues: Sequence[str] = (),
+    ) -> None:
         self.part = part
+        self._said_venues = venues
         self.simulation: Simulation = part.simulation
         self.world = part.simulation.world
         self.story = story_of(story)
@@ -128,12 +137,17 @@ class View:
         return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
 
     def account(self, number: int) -> str:
-        """Return an account's name."""
-        return self.simulation.accounts.get(number, f"account {number}")
+        """Return an account's name; of venue 0's own ones with the venue's, where there are several."""
+        name = self.simulation.accounts.get(number, f"account {number}")
+        return f"{name} of {self.venue(0)}" if number <= 2 and len(self.simulation.venues) > 1 else name
 
     def venue(self, number: int) -> str:
         """Return a venue's name."""
-        return self.simulation.venues[number] or "the venue"
+        known = self.simulation.venues
+        if known[number]:
+            return known[number]
+        unnamed = [name for name in self._said_venues if name not in known]
+        return unnamed[0] if len(unnamed) == 1 else "the first venue" if len(known) > 1 else "the venue"
 
     def is_recorded(self, table: str) -> bool:
         """Tell whether a table is recorded, or has rows."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.scenario.draws import draw_column
+from engine.scenario.margins import tiers_of
 from engine.scenario.populations import jitter_law
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ POSITIONS, LEVERAGE, TOP_UP, TOP_UP_SHARE, STOP_SHARE, DIP_SHARE, DIP_FALL, DIP_
 OF_POSITION = 16
 MARKET, SIDE, NOTIONAL, STOP = range(4)
 ATOMS_MOST = 2.0**60
+NEAR = 1e-9  # of all weights: far above what sums of floats can differ by, and rare enough to be counted out one by one
 MILLI = 1000  # leverage counts in thousandths of a turn: coarse enough that no float's last bit decides an atom
 
 
@@ -65,7 +67,7 @@ def open_crowd(building: Building, crowd: Crowd) -> None:
 
     Notes
     -----
-    O(positions x markets).
+    O(positions x log(markets)), for a few positions of each member.
     """
     markets = [building.markets[name] for name in crowd.on]
     positions = _positions(building, crowd, markets)
@@ -104,34 +106,59 @@ def _positions(building: Building, crowd: Crowd, markets: Sequence[Market]) -> P
     held = np.clip(most, 1, int((weights > 0).sum())).astype(np.int64)
     leverage = np.maximum(1, np.floor(_draw(building, crowd, crowd.leverage, LEVERAGE) * MILLI)).astype(np.int64)
     first = building.accounts[crowd.name][0]
-    picked = np.zeros((crowd.count, len(markets)), dtype=bool)
+    tables = _initial_tables(building, crowd, markets)
+    picked: list[Array] = []  # the market of every member in each round; -1: it has no such position
     rounds = []
     for place in range(int(held.max())):
         k = OF_POSITION * (place + 1)
         own = np.flatnonzero(held > place)
-        market = _picked(weights, picked[own], _uniform(building, crowd, k + MARKET)[own])
-        picked[own, market] = True
+        market = _picked(weights, [column[own] for column in picked], _uniform(building, crowd, k + MARKET)[own])
+        picked.append(np.full(crowd.count, -1))
+        picked[-1][own] = market
         side = np.where(_uniform(building, crowd, k + SIDE)[own] < float(crowd.long), 1, -1)
         notional = _draw(building, crowd, crowd.notional, k + NOTIONAL)[own]
         lots, cost = _sizes(building, crowd, markets, market, notional)
-        margin = _margin(cost, leverage[own])
+        margin = np.maximum(_margin(cost, leverage[own]), _least_margin(tables, market, cost))
         columns = (first + own).astype(np.int32), own, market, side, lots, margin, np.full(len(own), place)
         rounds.append(columns)
     return Positions(*(np.concatenate(column) for column in zip(*rounds, strict=True)))
 
 
-def _picked(weights: Array, taken: Array, uniforms: Array) -> Array:
-    """Return the market of each row, by the weights of those that the row has not taken yet."""
-    open_weights = np.where(taken, 0.0, weights)
-    left = uniforms * open_weights.sum(axis=1)
-    found = np.full(len(uniforms), -1)
-    last = np.full(len(uniforms), -1)  # a last bit may leave somebody behind the last market
-    for market in range(len(weights)):
-        width = open_weights[:, market]
-        found = np.where((found < 0) & (left < width), market, found)
-        last = np.where(width > 0, market, last)
-        left = left - width
-    return np.where(found < 0, last, found)
+def _picked(weights: Array, taken: Sequence[Array], uniforms: Array) -> Array:
+    """Return the market of each row, by the weights of those that the row has not taken yet.
+
+    `taken` are the markets of the rounds before, row by row. A row's share of the open weights is a point on the line
+    of all weights once the taken ones before it are stepped over; that is found by bisection. Where the point lies so
+    near to a border that the order of additions might matter, the row is counted out market by market.
+    O(rows x (rounds + log markets)) for the draws, and the few that are counted out.
+    """
+    ends = np.cumsum(weights)
+    begins = ends - weights
+    slack = NEAR * ends[-1]
+    own = np.sort(np.stack(taken), axis=0) if taken else np.empty((0, len(uniforms)), dtype=np.int64)
+    left = uniforms * (ends[-1] - weights[own].sum(axis=0))
+    near = np.zeros(len(uniforms), dtype=bool)
+    for market in own:  # in the order of the line
+        behind = left >= begins[market]
+        near |= np.abs(left - begins[market]) < slack
+        left = np.where(behind, left + weights[market], left)
+    found: Array = np.minimum(np.searchsorted(ends, left, side="right"), len(weights) - 1)
+    near |= (left - begins[found] < slack) | (ends[found] - left < slack)
+    for row in np.flatnonzero(near):
+        found[row] = _counted_out(weights, own[:, row], uniforms[row])
+    return found
+
+
+def _counted_out(weights: Array, taken: Array, uniform: float) -> int:
+    """Return the market of one row, market by market: what `_picked` finds, bit by bit. O(markets)."""
+    open_weights = weights.copy()
+    open_weights[taken] = 0.0
+    left = uniform * open_weights.sum()
+    for market, width in enumerate(open_weights):
+        if left < width:
+            return market
+        left -= width
+    return int(np.flatnonzero(open_weights)[-1])  # a last bit has left it behind the last market
 
 
 def _sizes(
@@ -155,6 +182,36 @@ def _margin(cost: Array, leverage_milli: Array) -> Array:
         raise InputError("leverage", "deposits of at most 2^60 atoms", "a lower one")
     margin: Array = whole * MILLI - (-left * MILLI) // leverage_milli
     return margin
+
+
+def _initial_tables(building: Building, crowd: Crowd, markets: Sequence[Market]) -> tuple[Array, Array]:
+    """Return where the tiers of each market begin, atoms, and what each adds to the initial rate, ppm; padded with nothing."""
+    rows = []
+    for name, market in zip(crowd.on, markets, strict=True):
+        said = building.scenario.markets[name]
+        if said.tiers is not None:
+            table = tiers_of(said.tiers)
+            rows.append((table.atoms(market.quote.decimals), table.initial_ppm))
+        else:
+            rows.append(((0,), (int((said.initial or 0) * 10**6),)))
+    most = max(len(floors) for floors, _ in rows)
+    begins, adds = np.zeros((len(rows), most), dtype=np.int64), np.zeros((len(rows), most), dtype=np.int64)
+    for place, (floors, rates) in enumerate(rows):
+        begins[place, : len(floors)] = floors
+        adds[place, : len(rates)] = np.diff(rates, prepend=0)
+    return begins, adds
+
+
+def _least_margin(tables: tuple[Array, Array], market: Array, cost: Array) -> Array:
+    """Return at least the initial requirement of each position: nobody could have opened it with less. Rounded up."""
+    begins, adds = tables
+    needed = np.zeros(len(cost), dtype=np.int64)
+    for tier in range(begins.shape[1]):
+        beyond = np.maximum(0, cost - begins[market, tier])
+        whole, left = np.divmod(beyond, 10**6)
+        rate = adds[market, tier]
+        needed += whole * rate - (-left * rate) // 10**6
+    return needed
 
 
 # ---- trades ----------------------------------------------------------------------------------------------------------
@@ -192,12 +249,12 @@ def _trades(
 ) -> list[tuple[int, Array, Array, Array, int]]:
     """Return the balanced trades of each market: (market, buyers, sellers, lots, price)."""
     found, missing = [], []
+    keys = 2 * positions.market + (positions.side < 0)  # longs, then shorts of each market
+    ordered = np.argsort(keys, kind="stable")
+    bounds = np.searchsorted(keys[ordered], np.arange(2 * len(markets) + 1))
     for place, (name, market) in enumerate(zip(crowd.on, markets, strict=True)):
-        here = positions.market == place
-        sides = [
-            (positions.account[here & (positions.side == s)], positions.lots[here & (positions.side == s)])
-            for s in (1, -1)
-        ]
+        rows = [ordered[bounds[2 * place + side] : bounds[2 * place + side + 1]] for side in (0, 1)]
+        sides = [(positions.account[own], positions.lots[own]) for own in rows]
         gap = int(sides[0][1].sum()) - int(sides[1][1].sum())
         if gap and not rest:
             what = "short" if gap > 0 else "long"
@@ -341,7 +398,7 @@ def _dips(building: Building, crowd: Crowd, number: int, markets: Sequence[Marke
 def _top_ups(building: Building, crowd: Crowd, number: int, markets: Sequence[Market], positions: Positions) -> None:
     """Let some members top up: a share of what they brought of their first position's asset, rounded down."""
     assert crowd.top_up is not None
-    brought = np.zeros((len(markets), crowd.count), dtype=np.int64)
+    brought = np.zeros((len(_settles(markets)), crowd.count), dtype=np.int64)
     for place, (_, members, atoms) in enumerate(_deposited(markets, positions)):
         brought[place, members] = atoms
     assets = np.empty(len(markets), dtype=np.int64)

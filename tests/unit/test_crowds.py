@@ -11,7 +11,7 @@ import pytest
 from engine import InputError
 from engine.reference import crowd as reference
 from engine.reference import rng
-from engine.scenario.holders import matched
+from engine.scenario.holders import _counted_out, _picked, matched
 from engine.scenario.problems import ScenarioError
 from engine.scenario.scenario import Scenario
 
@@ -243,3 +243,26 @@ class TestRefused:
         again = Scenario.from_toml(scenario.to_toml())
         assert again == scenario
         assert again.simulation().world.digest() == scenario.simulation().world.digest()
+
+
+@pytest.mark.parametrize("kind", ["equal", "zipf", "some are 0", "far apart"])
+def test_markets_are_picked_as_if_they_were_counted_out(kind: str) -> None:
+    """H-1: bisection finds what a walk from market to market finds, on the borders too."""
+    rng = np.random.default_rng(20251010)
+    for count in (1, 2, 7, 40):
+        weights = {
+            "equal": np.ones(count),
+            "zipf": 1.0 / np.arange(1, count + 1),
+            "some are 0": np.where(np.arange(count) % 3 == 1, 0.0, rng.random(count)),
+            "far apart": 10.0 ** rng.integers(-12, 3, count),
+        }[kind]
+        taken: list[np.ndarray] = []
+        for _ in range(min(int((weights > 0).sum()), 5)):
+            uniforms = np.concatenate([rng.random(200), rng.integers(0, count, 50) / count, [0.0, 1 - 2.0**-53]])
+            found = _picked(weights, taken, uniforms)
+            own = np.array(taken, dtype=np.int64).reshape(len(taken), len(uniforms))
+            walked = [_counted_out(weights, own[:, row], uniform) for row, uniform in enumerate(uniforms)]
+            assert found.tolist() == walked
+            assert (weights[found] > 0).all()
+            assert (own != found).all()
+            taken.append(found)

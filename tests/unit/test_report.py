@@ -7,6 +7,7 @@ import re
 from decimal import Decimal
 from html import unescape
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,9 +23,11 @@ from engine.report.events import forced_volume
 from engine.report.page import BYTES_MAX, Page
 from engine.report.series import level, line, summed, thinned
 from engine.report.view import View
-from engine.run import run_scenario
+from engine.run import RunResult, run_scenario
 from engine.scenario import Scenario
 from engine.scenarios import load
+from engine.scenarios.parameters import Parameter
+from engine.scorecard import Statistic, points
 from engine.simulation import Simulation
 
 NO_PRICE = 2**40
@@ -178,7 +181,8 @@ class TestValues:
     def test_bad_debt_ends_at_the_figure(self, run, data):
         owed = run.figures["bad_debt"]
         assert owed > 0
-        (series,) = data["charts"]["bad-debt"]["series"]
+        asset = run.part.simulation.assets["EUR"]
+        (series,) = data["charts"][f"bad-debt-{asset.number}"]["series"]
         assert Decimal(series["v"][-1]) * series["scale"][0] / series["scale"][1] == Decimal(str(owed))
 
     def test_v8_bad_debt_of_every_venue_counts(self, run):
@@ -337,6 +341,29 @@ class TestWords:
         assert "fall <b> 14.5 13.2 9.5 to 19.5 ✓ inside no" in text
         assert "minute 36 41 34 to 38 ✗ outside no" in text
         assert "no bots low 1.06 2.5 1.44 1 2" in text
+
+    def test_what_links_carry_and_the_verdict_are_told(self, run):
+        told = RunResult(run.scenario, run.seed, run.source, parts=run.parts, timeline_part="base")
+        told.counterfactuals = COUNTERFACTUALS
+        told.attribution = [{"outcome": "low", "link": "loops", "share": 0.25, "error": 0.0125, "alone": 0.5}]
+        told.verdict = ["The measured order <fits>."]
+        text = words(page_of(told.part, result=told))
+        assert "outcome link Shapley share standard error alone, taken away last low loops 0.25 0.0125 0.5" in text
+        assert "The measured order <fits>." in text
+        assert "Scorecard" not in text
+
+    def test_a_story_with_statistics_is_scored_by_its_run(self, run):
+        fall = Statistic("fall", "fall of COIN", "%", 16.8, points(5), "made up", "V")
+        told = RunResult(run.scenario, run.seed, run.source, parts=run.parts, timeline_part="base")
+        told.story_figures = {"statistics": {"fall": 14.0}}
+        page = Page(told.part, told)
+        share = Parameter("depth", 0.25, "", "chosen", "made up")
+        page.view.story = SimpleNamespace(STATISTICS=(fall,), PARAMETERS={"depth": share})
+        text = words(page.html())
+        assert "1 of 1 free statistics lie inside their bands." in text
+        assert "fall of COIN % 16.8 14 +-5 points ✓ inside" in text
+        assert "firesale score two-markets scores over seeds" in text
+        assert "depth 0.25 chosen made up" in text
 
     def test_a_changed_value_is_named(self):
         part = build_part(load("two-venues"), "base")
@@ -521,13 +548,27 @@ class TestWaterfall:
         assert drawn["to the backstop"]
 
     def test_funds_end_at_their_balances(self, part):
-        chart, sim = Page(part).charts["funds"], part.simulation
+        sim, charts = part.simulation, Page(part).charts
         numbers = {name: number for number, name in sim.accounts.items()}
-        assert chart.series
-        for series in chart.series:
-            name, _, asset = series.name.rpartition(", ")
-            account = numbers[name] if name in numbers else sim.backstops[1]
-            assert series.counts[-1] == sim.world.balance(account, sim.assets[asset].number)[0]
+        found = [
+            (chart.unit, each) for key, chart in charts.items() if key.startswith("funds") for each in chart.series
+        ]
+        assert ("EUR", "insurance fund") in [(unit, each.name) for unit, each in found]
+        for unit, series in found:
+            assert series.counts[-1] == sim.world.balance(numbers[series.name], sim.assets[unit].number)[0]
+
+    def test_x10_without_movements_what_funds_took_and_paid_is_drawn(self):
+        changes = {**FALL, "venues.cex.liquidation": "hyperliquid", "venues.cex.insurance_fund": "20k EUR"}
+        part = run_scenario(Scenario.from_toml(SMALL).but({**changes, "record.waterfall": True})).part
+        rows, page = part.tables["waterfall"], Page(part)
+        signs = {6: 1, 7: -1, 8: 1}  # balance, the fund pays, clearance
+        own = np.isin(rows["kind"], list(signs)) & (rows["counterparty"] == 1)
+        assert own.any()
+        kinds, atoms = rows["kind"][own].tolist(), rows["atoms"][own].tolist()
+        (chart,) = [each for key, each in page.charts.items() if key.startswith("funds-")]
+        (series,) = chart.series
+        assert series.counts[-1] == sum(signs[kind] * each for kind, each in zip(kinds, atoms, strict=True))
+        assert "balances over time need record.movements" in chart.told
 
     def test_takeovers_and_adl_are_counted(self, part):
         kinds = {
