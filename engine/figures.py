@@ -29,8 +29,9 @@ def part_figures(part: Part, *, lows: bool = True) -> dict[str, Any]:
     kinds = Counter(zip(table["kind"].tolist()[1:], table["generation"].tolist()[1:], strict=True))
     of_kind = {kind: sum(n for (k, _), n in kinds.items() if k == kind) for kind in LandmarkKind}
     generations = sorted((generation, n) for (k, generation), n in kinds.items() if k == LandmarkKind.LIQUIDATION)
+    debtors = [first + 2 for first in part.simulation.own_accounts.values()]  # V-8: each venue has its bad-debt account
     bad_debts = {
-        name: float(asset.grid.value(-world.balance(2, asset.number)[0]))
+        name: float(asset.grid.value(-sum(world.balance(debtor, asset.number)[0] for debtor in debtors)))
         for name, asset in part.simulation.assets.items()
     }
     low_of = part.lows if lows else dict.fromkeys(part.simulation.markets)
