@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.frames import parquet_writer
 from engine.frames import write_whole as _write_whole
-from engine.lineage import MOVER_COLUMNS, LandmarkKind, Lineage, MoverKind
+from engine.lineage import MOVER_COLUMNS, LandmarkKind, MoverKind
 from engine.run import NO_PRICE
 from engine.scenarios import story_of
 
@@ -143,12 +143,14 @@ def _draw(target: Path, part: Part, stayed: Part | None, exact_low: float | None
     depth.set_yscale("log")
     depth.set_ylabel(f"bids within 1 %, {quote} + 1")
     depth.legend(loc="lower right", fontsize=8)
-    rows = Lineage(part.simulation.world).of_kind(LandmarkKind.LIQUIDATION)
+    table = part.simulation.world.landmarks()
+    own = np.flatnonzero(table["kind"] == LandmarkKind.LIQUIDATION)
+    times_s, of_generation = table["time_ms"][own] / 1000, table["generation"][own]
     seconds = part.until_ms / 1000
     edges = np.linspace(0.0, seconds, min(BINS_MAX, int(np.ceil(seconds))) + 1)
-    generations = sorted({row.generation for row in rows})
-    counts = [[row.time_ms / 1000 for row in rows if row.generation == generation] for generation in generations]
-    if rows:
+    generations = np.unique(of_generation).tolist()
+    counts = [times_s[of_generation == generation] for generation in generations]
+    if len(own):
         forced.hist(counts, bins=edges, stacked=True, label=[f"generation {g}" for g in generations])
         forced.legend(loc="upper right", fontsize=8)
     forced.set_ylabel("liquidations")
