@@ -65,6 +65,8 @@ cdef struct Market:
     int64_t funding_ppb          # perpetual: rate of the last settlement
     time_ms_t funding_next_ms    # its next settlement
     time_ms_t funding_every_ms   # its funding interval, 0 = none
+    int64_t order_count          # orders that arrived
+    int64_t cancel_count         # orders cancelled
     int64_t maker_fee_ppm
     int64_t taker_fee_ppm
     uint32_t base_asset          # spot

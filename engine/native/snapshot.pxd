@@ -17,7 +17,7 @@ from engine.native.slab cimport *
 from engine.native.state cimport State
 
 cdef enum:
-    SNAPSHOT_VERSION = 9
+    SNAPSHOT_VERSION = 10
 
 cdef extern from *:
     """
