@@ -89,4 +89,4 @@ annotate: $(RUN_EXTRAS)
 
 clean:
 	rm -rf build dist *.egg-info engine/*.so engine/*.html .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
-	find engine tests benchmarks examples tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find engine tests benchmarks calibration examples tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engine.scenario import Scenario
     from engine.tables import Tables
 
-__all__ = ["RunResult", "carry_out", "new_result", "run_scenario"]
+__all__ = ["RunResult", "carry_out", "new_result", "run_part", "run_scenario"]
 
 NO_PRICE = 2**40
 MASK64 = 2**64 - 1
@@ -160,8 +160,8 @@ def new_result(scenario: str | Scenario, seed: int | None = None, *, parts: Sequ
     InputError
         No such scenario or variant, or a seed that is no integer.
     """
-    source = load(scenario) if isinstance(scenario, str) else scenario.check()
-    if seed is not None:
+    source = load(scenario, seed=seed) if isinstance(scenario, str) else scenario.check()
+    if seed is not None and not isinstance(scenario, str):
         source = source.but({"seed": seed})
     wanted = list(source.parts if parts is None else parts)
     if not wanted or len(set(wanted)) < len(wanted):
@@ -206,7 +206,7 @@ def carry_out(
         if built is not None:
             built(part_name, part)
         try:
-            _run_part(part, watch, gauge)
+            run_part(part, watch, gauge)
         except KeyboardInterrupt:
             result.sizes[part_name] = gauge.read(part)
             raise
@@ -222,8 +222,8 @@ def carry_out(
     result.timeline = timeline_of(result.parts[told])
 
 
-def _run_part(part: Part, watch: Callable[[Part], None] | None, gauge: Gauge) -> None:
-    """Run a part to its end, with pauses for the gauge and for somebody who watches: they change no byte of it."""
+def run_part(part: Part, watch: Callable[[Part], None] | None = None, gauge: Gauge | None = None) -> None:
+    """Run a part to its end, with pauses for a gauge and for somebody who watches: they change no byte of it."""
     world = part.simulation.world
     if watch is not None:
         watch(part)
@@ -234,7 +234,8 @@ def _run_part(part: Part, watch: Callable[[Part], None] | None, gauge: Gauge) ->
             while world.run(until_ms, events=WATCHED_EVENTS) == WATCHED_EVENTS:
                 watch(part)
             watch(part)
-        gauge.passes(part)
+        if gauge is not None:
+            gauge.passes(part)
     world.finish()  # Python agents are told that the run has ended
 
 

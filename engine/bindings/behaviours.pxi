@@ -81,12 +81,14 @@ cdef dict _BEHAVIOURS = {
         _float("return_size", <size_t>&(<Maker*>NULL).return_size, 0.0, 1.0, 1.0),
         _float("return_spread", <size_t>&(<Maker*>NULL).return_spread, 1.0, 1e6, 1.0),
         _float("spread_tau_ms", <size_t>&(<Maker*>NULL).spread_tau_ms, 0.0, 1e12, 0.0),
+        _float("size_tau_ms", <size_t>&(<Maker*>NULL).size_tau_ms, 0.0, 1e12, 0.0),
     )),
     "noise": (BEHAVIOUR_NOISE, sizeof(Noise), 0, (
         _market("market", <size_t>&(<Noise*>NULL).market),
         _float("mean_gap_ms", <size_t>&(<Noise*>NULL).mean_gap_ms, 1.0, 1e12),
         _int("qty_min", <size_t>&(<Noise*>NULL).qty_min, 1, _LOTS_MOST),
         _int("qty_max", <size_t>&(<Noise*>NULL).qty_max, 1, _LOTS_MOST),
+        _float("slippage", <size_t>&(<Noise*>NULL).slippage, 0.0, 1.0, 0.0),
     )),
     "point": (BEHAVIOUR_POINT, sizeof(Point), 0, (
         _market("market", <size_t>&(<Point*>NULL).market),
@@ -123,13 +125,15 @@ cdef dict _BEHAVIOURS = {
         _int("inventory_max", <size_t>&(<Arbitrage*>NULL).inventory_max, 1, _LOTS_MOST, _LOTS_MOST),
         _int("other_account", <size_t>&(<Arbitrage*>NULL).other_account, -1, 0x7FFFFFFF, -1),
     )),
-    "value": (BEHAVIOUR_VALUE, sizeof(Value), HEARS_FILLS, (
+    "value": (BEHAVIOUR_VALUE, sizeof(Value), HEARS_FILLS | HEARS_ENDS, (
         _market("market", <size_t>&(<Value*>NULL).market),
         _int("wake_every_ms", <size_t>&(<Value*>NULL).wake_every_ms, 1, _MS_MOST),
         _float("threshold", <size_t>&(<Value*>NULL).threshold, 0.0, 1.0),
         _int("fair_ticks", <size_t>&(<Value*>NULL).fair_ticks, 1, 0x7FFFFFFF),
         _int("qty_lots", <size_t>&(<Value*>NULL).qty_lots, 1, _LOTS_MOST),
         _int("inventory_max", <size_t>&(<Value*>NULL).inventory_max, 1, _LOTS_MOST, _LOTS_MOST),
+        _int("rests", <size_t>&(<Value*>NULL).rests, 0, 1, 0),
+        _int("calm_ms", <size_t>&(<Value*>NULL).calm_ms, 0, _MS_MOST, 0),
     )),
     "bot": (BEHAVIOUR_BOT, sizeof(Bot), HEARS_FILLS | HEARS_ENDS | HEARS_ACKS | HEARS_ACTIONS, (
         _market("market", <size_t>&(<Bot*>NULL).market),

@@ -10,7 +10,7 @@ JOURNAL_WIDTHS[:] = [8, 8, 8, 8, 4, 2, 1, 1, 1, 1]
 cdef uint8_t PRICE_WIDTHS[PRICE_COLUMNS]
 PRICE_WIDTHS[:] = [8, 8, 4, 2, 1]
 cdef uint8_t DEPTH_WIDTHS[DEPTH_COLUMNS]
-DEPTH_WIDTHS[:] = [8, 8, 8, 8, 8, 8, 8, 8, 2]
+DEPTH_WIDTHS[:] = [8, 8, 8, 8, 8, 8, 8, 8, 8, 2]
 cdef tuple TRADE_NAMES = ("number", "maker_order", "taker_order", "price_ticks", "qty_lots", "maker_account", "taker_account",
                           "time_ms", "cause", "market", "aggressor_side")
 cdef tuple TRADE_DTYPES = ("i4", "i8", "i8", "i4", "i8", "i4", "i4", "i8", "u4", "u2", "i1")
@@ -18,8 +18,8 @@ cdef tuple JOURNAL_NAMES = ("time_ms", "number", "qty", "price", "account", "mar
 cdef tuple JOURNAL_DTYPES = ("i8", "i8", "i8", "i8", "i4", "u2", "u1", "i1", "u1", "u1")
 cdef tuple PRICE_NAMES = ("time_ms", "price_ticks", "cause", "market", "kind")
 cdef tuple PRICE_DTYPES = ("i8", "i8", "u4", "u2", "u1")
-cdef tuple DEPTH_NAMES = ("time_ms", "best_bid", "best_ask", "last", "index", "mark", "bid_lots_1pct", "ask_lots_1pct", "market")
-cdef tuple DEPTH_DTYPES = ("i8", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "u2")
+cdef tuple DEPTH_NAMES = ("time_ms", "best_bid", "best_ask", "last", "index", "mark", "bid_lots_1pct", "ask_lots_1pct", "open_lots", "market")
+cdef tuple DEPTH_DTYPES = ("i8", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "u2")
 
 cdef uint8_t ORDER_WIDTHS[ORDER_COLUMNS]
 ORDER_WIDTHS[:] = [8, 8, 8, 8, 8, 8, 4, 4, 2, 1, 1, 1, 1, 1]

@@ -10,15 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.commands import EXIT_EXTRA, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, say, say_error
+from engine.commands import (
+    EXIT_EXTRA,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_RUNS_FAILED,
+    EXIT_USAGE,
+    say,
+    say_error,
+)
+from engine.commands.apart import Apart, take_apart
 from engine.commands.interrupt import CtrlC, interrupted_before, on_ctrl_c
-from engine.commands.scenario import folder_name, open_scenario, source_path
+from engine.commands.scenario import WHOLE, changes_of, folder_name, open_scenario, source_path
 from engine.errors import AgentError, InputError, InvariantError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from engine.commands.generated import Shape
     from engine.run import RunResult
     from engine.runfolder import RunFolder
 
@@ -37,6 +47,8 @@ class Wish:
         variants: tuple[str, ...] = (),
         folder: Path | None = None,
         as_json: bool = False,
+        shape: Shape = WHOLE,
+        apart: Apart | None = None,
     ) -> None:
         self.source = source
         self.seed = seed
@@ -44,6 +56,8 @@ class Wish:
         self.variants = variants
         self.folder = folder
         self.as_json = as_json
+        self.shape = shape
+        self.apart = apart
 
 
 def run(wish: Wish) -> int:
@@ -69,7 +83,10 @@ def carry_out_wish(wish: Wish) -> int:
 
     folder: RunFolder | None = None
     try:
-        result = new_result(open_scenario(wish.source, wish.settings, wish.seed), parts=wish.variants or None)
+        scenario = open_scenario(wish.source, wish.settings, wish.seed, wish.shape)
+        result = new_result(scenario, parts=wish.variants or None)
+        if wish.apart is not None:
+            wish.apart.check(wish.source)
         if wish.folder is not None:
             if missing_extras():
                 extras = ",".join(missing_extras())
@@ -87,7 +104,7 @@ def carry_out_wish(wish: Wish) -> int:
                         folder.write_picture(result)
             except KeyboardInterrupt:
                 result.interrupted = True
-        return _close(result, folder, as_json=wish.as_json)
+        return _close(result, folder, wish)
     except InputError as error:
         say_error(error)
         return EXIT_USAGE
@@ -100,6 +117,8 @@ def carry_out_wish(wish: Wish) -> int:
     except InvariantError as error:
         say(str(error))
         return EXIT_FAILED
+    except KeyboardInterrupt:  # between two pools of runs
+        return EXIT_INTERRUPTED
 
 
 class _Lines:
@@ -123,20 +142,30 @@ def _ticker(result: RunResult) -> AbstractContextManager[Any]:
     return Ticker(list(result.variants))
 
 
-def _close(result: RunResult, folder: RunFolder | None, *, as_json: bool) -> int:
-    """Write and print what there is, and return the exit code."""
+def _close(result: RunResult, folder: RunFolder | None, wish: Wish) -> int:
+    """Write and print what there is, take the scenario apart if that is wished, and return the exit code."""
     if folder is not None:
         folder.close(result)
         say(f"run folder: {folder.path}")
-    if as_json:
-        click.echo(json.dumps(result.to_json()))
+    data = result.to_json() if wish.as_json else {}
     if result.interrupted:
+        if wish.as_json:
+            click.echo(json.dumps(data))
         say("interrupted; what had been done is written" if folder else "interrupted")
         return EXIT_INTERRUPTED
     for line in told(result):
         say(line)
     held = all(part["invariants"] == "hold" for part in result.measured().values())
-    return 0 if held else EXIT_FAILED
+    code = 0 if held else EXIT_FAILED
+    if wish.apart is not None:
+        table = take_apart(wish.source, wish.apart, wish.shape, changes_of(wish.settings), wish.folder)
+        data |= {"counterfactuals": table.to_json()}
+        if table.interrupted:
+            say(f"interrupted; {len(table.seeds)} seeds were whole")
+        code = EXIT_INTERRUPTED if table.interrupted else code or (EXIT_RUNS_FAILED if table.failures else 0)
+    if wish.as_json:
+        click.echo(json.dumps(data))
+    return code
 
 
 def told(result: RunResult) -> list[str]:

@@ -17,8 +17,8 @@ cdef inline atoms_t position_apply(Market* market, Holding* holding, int sign, q
         mul_div_ceil(holding.cost_atoms, closing, held, &released)
         realised = held_sign * notional_atoms(market, closing, price) - released
         holding.cost_atoms -= released
-        holding.position_lots -= held_sign * closing
+        position_change(market, holding, -held_sign * closing)
     lots -= closing
-    holding.position_lots += sign * lots
+    position_change(market, holding, sign * lots)
     holding.cost_atoms += sign * notional_atoms(market, lots, price)
     return realised

@@ -83,6 +83,7 @@ cdef struct Market:
     uint32_t roster_count
     uint32_t roster_room         # rows of the roster that are its own
     slot_t roster_head           # `holdings` when it was last brought up to date, NIL never
+    qty_t open_lots              # perpetual: its open interest, the sum of its longs (L-5)
 
 # What an account does in a market: its orders, and its link there (N-1). One cache line.
 cdef struct Desk:
@@ -188,6 +189,13 @@ cdef inline outlined_slot_t holding_make(Accounts* accounts, Market* market, uin
     return fresh
 
 
+cdef inline void position_change(Market* market, Holding* holding, qty_t lots) noexcept nogil:
+    """Change a position; the one place where that is done, so that the open interest follows."""
+    market.open_lots -= max64(0, holding.position_lots)
+    holding.position_lots += lots
+    market.open_lots += max64(0, holding.position_lots)
+
+
 # Holding of an account in a market, made if need be, and with it the account's balance rows of what the market settles in. NIL if there is
 # no memory. Moves balance rows when it makes one: refetch what `balance_at` gave. O(markets and rows of the account).
 cdef inline slot_t holding_of(Ledger* ledger, Accounts* accounts, Market* market, uint32_t account, uint32_t market_id) noexcept nogil:
@@ -239,6 +247,7 @@ cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     market.holdings = market.watchers = NIL
     market.landmark_count = 0
     market.is_backed = 0
+    market.open_lots = 0
     market.roster_first = market.roster_count = market.roster_room = 0
     market.roster_head = NIL
     market.rank_first[0] = market.rank_first[1] = NIL

@@ -224,5 +224,6 @@ cdef inline void sample_depth(State* state, uint32_t market_id) noexcept nogil:
             &state.pools, &market.book, 0, <price_t>max64(middle - within, market.book.price_min))
         (<int64_t*>table_cell(table, row, DEPTH_ASK_LOTS))[0] = book_depth_to(
             &state.pools, &market.book, 1, <price_t>min64(middle + within, market.book.price_max))
+    (<int64_t*>table_cell(table, row, DEPTH_OPEN_LOTS))[0] = market.open_lots
     (<uint16_t*>table_cell(table, row, DEPTH_MARKET))[0] = <uint16_t>market_id
     table.row_count = row + 1

@@ -178,8 +178,9 @@ cdef enum DepthColumn:
     DEPTH_MARK = 5
     DEPTH_BID_LOTS = 6           # int64, within 1 % of the mid (of the last price with one side empty)
     DEPTH_ASK_LOTS = 7
-    DEPTH_MARKET = 8             # uint16
-    DEPTH_COLUMNS = 9
+    DEPTH_OPEN_LOTS = 8
+    DEPTH_MARKET = 9             # uint16
+    DEPTH_COLUMNS = 10
 
 # A place with an entrance and accounts of its own (N-3); how it liquidates stands in its Policy.
 cdef struct Venue:

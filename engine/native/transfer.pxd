@@ -44,7 +44,7 @@ cdef inline void transfer_give(State* state, uint32_t market_id, slot_t slot, in
     cdef atoms_t released = 0
     mul_div_ceil(holding.cost_atoms, lots, abs64(holding.position_lots), &released)
     holding.cost_atoms -= released
-    holding.position_lots -= sign * lots
+    position_change(market_at(state, market_id), holding, -sign * lots)
     realise(state, market_id, holding, value - released)
     if unit != NULL and unit.holding != NIL and unit.margin_atoms > 0 and (holding.position_lots == 0 or planted(SLIP_MARGIN_RELEASED_EARLY)):
         isolated_move(state, unit, -unit.margin_atoms)
@@ -63,9 +63,9 @@ cdef inline void transfer_take(State* state, uint32_t market_id, slot_t slot, in
         if planted(SLIP_TAKEN_PART_ROUNDED_UP):
             mul_div_ceil(value, closing, lots, &part)
         holding.cost_atoms -= released
-        holding.position_lots += sign * closing
+        position_change(market, holding, sign * closing)
         realise(state, market_id, holding, -part - released)
-    holding.position_lots += sign * (lots - closing)
+    position_change(market, holding, sign * (lots - closing))
     holding.cost_atoms += value - part
     if holding.unit != NIL and unit_of_state(state, holding.unit).holding != NIL:
         isolated_settle(state, market, unit_of_state(state, holding.unit), before, 0)

@@ -23,18 +23,19 @@ from engine.native.verify_book cimport *
 
 
 cdef inline int verify_positions(State* state) noexcept nogil:
-    """Per perpetual market: lots sum to 0, clearing + costs to 0 (L-7); a funding pool only keeps (F-3)."""
+    """Per perpetual market: lots sum to 0, longs to the open interest, clearing + costs to 0 (L-7); a funding pool only keeps (F-3)."""
     cdef uint32_t m
     cdef slot_t slot
-    cdef int64_t lots, cost
+    cdef int64_t lots, cost, longs
     for m in range(state.markets.count):
-        lots = cost = 0
+        lots = cost = longs = 0
         slot = market_at(state, m).holdings
         while slot != NIL:
             lots += holding_at(&state.accounts, slot).position_lots
+            longs += max64(0, holding_at(&state.accounts, slot).position_lots)
             cost += holding_at(&state.accounts, slot).cost_atoms
             slot = holding_at(&state.accounts, slot).next_in_market
-        if lots != 0 or cost + market_at(state, m).clearing != 0 or market_at(state, m).funding_pool < 0:
+        if lots != 0 or longs != market_at(state, m).open_lots or cost + market_at(state, m).clearing != 0 or market_at(state, m).funding_pool < 0:
             return FAULT_POSITIONS
     return FAULT_NONE
 

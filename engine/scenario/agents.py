@@ -96,6 +96,7 @@ class Returns(Model):
     size: DrawnShare = Field(Decimal(1), description="share of its size then")
     spread: Annotated[float, number_between(1, 1000)] = Field(1.0, description="multiple of its half spread then")
     spread_decay: Annotated[int, DURATION] = Field(0, description="time in which that multiple falls to 1")
+    size_recovery: Annotated[int, DURATION] = Field(0, description="time in which the size grows back; 0ms: never")
 
 
 def when(**rules: Any) -> Leaves:
@@ -232,11 +233,14 @@ class HawkesOrders(_OnOne):
 
 
 class Noise(_OnSeveral):
-    """Market orders on a random side at exponential times; the members take the markets in turn."""
+    """Orders on a random side at exponential times; the members take the markets in turn."""
 
     DRAWN = ("every",)
     kind: Literal["noise"] = "noise"
     every: Annotated[float | Law, Drawn(LATENCY)] = Field(description='every, the mean gap, such as "250ms"')
+    slippage: Annotated[Decimal, _SHARE] = Field(
+        Decimal(0), description="how far from the price that they see they go at most; 0: market orders"
+    )
     qty: DrawnQty = Field(description="qty, lots or a law of lots")
 
 
@@ -269,7 +273,7 @@ class Arbitrageur(PopulationBase):
 
 
 class Value(_OnOne):
-    """Buy below a fair price and sell above it."""
+    """Buy below a fair price and sell above it; with `rests` by an order that waits in the book (A-7)."""
 
     DRAWN = ("fair", "threshold", "wake_every", "qty")
     kind: Literal["value"] = "value"
@@ -278,6 +282,8 @@ class Value(_OnOne):
     qty: DrawnQty = Field(description="qty, lots or a law of lots")
     wake_every: DrawnCadence = Field(1000, description="mean time between looks")
     inventory_max: Annotated[Amount, QTY] | None = Field(None, description="the most that it is long or short")
+    rests: bool = Field(False, strict=True, description="it leaves its order at its bound once the price is there")
+    calm: Annotated[int, DURATION] = Field(0, description="how old the lowest price must be before it buys; 0: any age")
 
 
 class Hedgers(PopulationBase):
@@ -306,7 +312,8 @@ class Hedgers(PopulationBase):
 class Holders(PopulationBase):
     """Hold a leveraged position on a perpetual, opened as a balanced trade against another population (L-9).
 
-    Each member's deposit is its notional by its leverage, so it brings nothing else.
+    Each member's deposit is its notional by its leverage, so it brings nothing else; a unified account may have it in an
+    asset that counts there as collateral.
     """
 
     DRAWN = ("leverage", "notional")
@@ -316,6 +323,9 @@ class Holders(PopulationBase):
     notional: DrawnWorth = Field(description='notional of each, such as "pareto(1500, 1.4)"')
     leverage: Annotated[float | Law, Drawn(number_between(0.001, 1000))] = Field(
         description='leverage of each, such as "uniform(2, 12)"'
+    )
+    deposit: Ref | None = Field(
+        None, description="collateral of the venue in which the deposit is; what the perpetual settles in by default"
     )
     rest: Ref | None = Field(None, description="population that takes the other side")
 

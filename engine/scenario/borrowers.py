@@ -1,4 +1,4 @@
-"""Populations at lenders and pools: liquidation bots, loopers, arbitrageurs of pools (A-11 .. A-13).
+"""Populations at lenders and pools: borrowers, liquidation bots, loopers, arbitrageurs of pools (A-11 .. A-13).
 
 `engine.scenario.build_lenders` makes their columns. The places of `DRAWN` are those of `engine.borrowers`.
 """
@@ -15,7 +15,7 @@ from engine.scenario.base import Ref  # noqa: TC001  # pydantic reads it when th
 from engine.scenario.laws import Drawn, Law
 from engine.scenario.quantities import PRICE, number_between, share
 
-__all__ = ["Bots", "Loopers", "PoolArbitrageurs"]
+__all__ = ["Borrowers", "Bots", "Loopers", "PoolArbitrageurs"]
 
 _LOOPS = number_between(0, 64)
 _HEALTH = number_between(0, 1000)
@@ -87,3 +87,18 @@ class Loopers(_AtLender):
     built: bool = Field(
         False, strict=True, description="their loops stand at the start, bought elsewhere at the opening price"
     )
+
+
+class Borrowers(PopulationBase):
+    """Have borrowed against what they bring, and do nothing more: the lender calls and liquidates them.
+
+    Each supplies all that it brings and borrows a share of what that is worth at the opening prices, which it has spent
+    elsewhere.
+    """
+
+    POSITIONAL: ClassVar[tuple[str, ...]] = ("lender",)
+    DRAWN = ("ltv",)
+    kind: Literal["borrowers"] = "borrowers"
+    lender: Ref = Field(description="lender, where they have borrowed")
+    borrow: Ref = Field(description="borrow, the asset that they owe")
+    ltv: DrawnShare = Field(description='ltv, what each has borrowed of what it brings, such as "uniform(40%, 70%)"')

@@ -104,8 +104,24 @@ def _declare(building: Building) -> None:
         if oracle.enabled:
             with told_at("oracles", name):
                 add_oracle(building, oracle)
+    _publish_openings(building)
     declare_lenders(building)
     declare_pools(building)
+
+
+def _publish_openings(building: Building) -> None:
+    """Publish opening prices where an order would be refused without (C-5): marks of what is gated, indexes of collateral."""
+    scenario, collateral = building.scenario, set()
+    for venue in venues_on(scenario):
+        collateral |= {each.market for each in venue.collateral.values() if each.market is not None}
+    published = {(oracle.market, oracle.kind) for oracle in scenario.oracles.values() if oracle.enabled}
+    for name, market in scenario.markets.items():
+        if not market.enabled or market.price is None:
+            continue
+        gated = market.kind == "perp" and (market.tiers is not None or market.initial is not None)
+        for series, is_needed in (("mark", gated), ("index", name in collateral)):
+            if is_needed and (name, series) in published:
+                building.sim.publish(building.markets[name], market.price, series)
 
 
 def _open_market(building: Building, name: str, market: Any) -> None:

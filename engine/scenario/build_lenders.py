@@ -26,6 +26,7 @@ __all__ = [
     "declare_lenders",
     "declare_pools",
     "loopers",
+    "open_loans",
     "pool_arbitrageurs",
     "supply",
 ]
@@ -180,6 +181,31 @@ def loopers(building: Building, population: Any) -> dict[str, Any]:
         "pool": _pool(building, population),
         "built": int(population.built),
     }
+
+
+def open_loans(building: Building, population: Any) -> None:
+    """Let borrowers supply what they bring and borrow their share of its worth, which leaves the venue."""
+    sim, own = building.sim, building.sim.lenders[population.lender]
+    _publish_openings(building, population.lender)
+    said = building.scenario.lenders[population.lender]
+    debt = sim.assets[population.borrow]
+    worth = {asset: _opening_worth(building, said.oracle[asset], sim.assets[asset], debt) for asset in population.brings}
+    for account, ltv in zip(building.accounts[population.name], building.members(population, "ltv"), strict=True):
+        total = Fraction(0)
+        for asset in population.brings:
+            atoms = sim.world.balance(account, sim.assets[asset].number)[0]
+            total += atoms * worth[asset]
+            _took(ActionReason(sim.world.act(account, "supply", own, atoms, asset=sim.assets[asset].number)[0]))
+        owed = int(total * Fraction(ltv))
+        if owed:
+            _took(ActionReason(sim.world.act(account, "borrow", own, owed, asset=debt.number)[0]))
+            sim.world.withdraw(account, debt.number, owed)
+
+
+def _opening_worth(building: Building, price: Any, asset: Any, debt: Any) -> Fraction:
+    """Atoms of the debt that an atom of an asset is worth at the opening price; a stable debt counts as one."""
+    opening = building.scenario.markets[price.market].price if isinstance(price, LenderPrice) else price
+    return Fraction(opening) * 10**debt.decimals / 10**asset.decimals
 
 
 def _publish_openings(building: Building, name: str) -> None:

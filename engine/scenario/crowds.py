@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from engine.scenario.agents import AGENT_KINDS, AgentPopulation, DrawnShare, DrawnWorth, PopulationBase
 from engine.scenario.base import Model, Named
-from engine.scenario.borrowers import Bots, Loopers, PoolArbitrageurs
+from engine.scenario.borrowers import Borrowers, Bots, Loopers, PoolArbitrageurs
 from engine.scenario.laws import Drawn, Law
 from engine.scenario.markets import Ref
 from engine.scenario.quantities import DURATION, POSITIVE, number_between, share
@@ -97,10 +97,11 @@ class Crowd(PopulationBase):
         return list(self.on)
 
 
-Population = Annotated[AgentPopulation | Crowd | Bots | Loopers | PoolArbitrageurs, Field(discriminator="kind")]
+Population = Annotated[AgentPopulation | Crowd | Borrowers | Bots | Loopers | PoolArbitrageurs, Field(discriminator="kind")]
 POPULATION_KINDS: dict[str, type[PopulationBase]] = {
     **AGENT_KINDS,
     "crowd": Crowd,
+    "borrowers": Borrowers,
     "bots": Bots,
     "loopers": Loopers,
     "pool-arbitrageurs": PoolArbitrageurs,

@@ -20,6 +20,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.scenario.draws import draw_column
+from engine.scenario.margins import tiers_of
 from engine.scenario.populations import jitter_law
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _positions(building: Building, crowd: Crowd, markets: Sequence[Market]) -> P
     held = np.clip(most, 1, int((weights > 0).sum())).astype(np.int64)
     leverage = np.maximum(1, np.floor(_draw(building, crowd, crowd.leverage, LEVERAGE) * MILLI)).astype(np.int64)
     first = building.accounts[crowd.name][0]
+    tables = _initial_tables(building, crowd, markets)
     picked: list[Array] = []  # the market of every member in each round; -1: it has no such position
     rounds = []
     for place in range(int(held.max())):
@@ -116,7 +118,7 @@ def _positions(building: Building, crowd: Crowd, markets: Sequence[Market]) -> P
         side = np.where(_uniform(building, crowd, k + SIDE)[own] < float(crowd.long), 1, -1)
         notional = _draw(building, crowd, crowd.notional, k + NOTIONAL)[own]
         lots, cost = _sizes(building, crowd, markets, market, notional)
-        margin = _margin(cost, leverage[own])
+        margin = np.maximum(_margin(cost, leverage[own]), _least_margin(tables, market, cost))
         columns = (first + own).astype(np.int32), own, market, side, lots, margin, np.full(len(own), place)
         rounds.append(columns)
     return Positions(*(np.concatenate(column) for column in zip(*rounds, strict=True)))
@@ -180,6 +182,36 @@ def _margin(cost: Array, leverage_milli: Array) -> Array:
         raise InputError("leverage", "deposits of at most 2^60 atoms", "a lower one")
     margin: Array = whole * MILLI - (-left * MILLI) // leverage_milli
     return margin
+
+
+def _initial_tables(building: Building, crowd: Crowd, markets: Sequence[Market]) -> tuple[Array, Array]:
+    """Return where the tiers of each market begin, atoms, and what each adds to the initial rate, ppm; padded with nothing."""
+    rows = []
+    for name, market in zip(crowd.on, markets, strict=True):
+        said = building.scenario.markets[name]
+        if said.tiers is not None:
+            table = tiers_of(said.tiers)
+            rows.append((table.atoms(market.quote.decimals), table.initial_ppm))
+        else:
+            rows.append(((0,), (int((said.initial or 0) * 10**6),)))
+    most = max(len(floors) for floors, _ in rows)
+    begins, adds = np.zeros((len(rows), most), dtype=np.int64), np.zeros((len(rows), most), dtype=np.int64)
+    for place, (floors, rates) in enumerate(rows):
+        begins[place, : len(floors)] = floors
+        adds[place, : len(rates)] = np.diff(rates, prepend=0)
+    return begins, adds
+
+
+def _least_margin(tables: tuple[Array, Array], market: Array, cost: Array) -> Array:
+    """Return at least the initial requirement of each position: nobody could have opened it with less. Rounded up."""
+    begins, adds = tables
+    needed = np.zeros(len(cost), dtype=np.int64)
+    for tier in range(begins.shape[1]):
+        beyond = np.maximum(0, cost - begins[market, tier])
+        whole, left = np.divmod(beyond, 10**6)
+        rate = adds[market, tier]
+        needed += whole * rate - (-left * rate) // 10**6
+    return needed
 
 
 # ---- trades ----------------------------------------------------------------------------------------------------------

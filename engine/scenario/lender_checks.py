@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.scenario.checks import Whole
     from engine.scenario.located import Path
 
-__all__ = ["at_lender", "lenders"]
+__all__ = ["at_lender", "borrowers", "lenders"]
 
 GAS_MIN = 800_000  # B-4
 RESERVES_MAX = 16  # Y-15
@@ -205,3 +205,21 @@ def at_lender(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
     token = market.base_asset
     if population.kind == "loopers" and token not in population.brings:
         yield Problem((*path, "brings"), f"{token} to begin with", ", ".join(population.brings) or NOTHING)
+
+
+def borrowers(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
+    """Refuse borrowers at no lender or at another venue, of what it does not lend, against what does not count there."""
+    found = list(whole.reference((*path, "lender"), "lenders", population.lender))
+    yield from found
+    lender = whole.scenario.lenders.get(population.lender)
+    if lender is None or found:
+        return
+    if whole.stands_at(population) != stands_at(whole, lender):
+        yield Problem((*path, "venue"), f"{stands_at(whole, lender)}, where the lender is", whole.stands_at(population))
+    if population.borrow not in lender.borrow:
+        yield Problem((*path, "borrow"), f"what it lends: {', '.join(lender.borrow)}", population.borrow)
+    if not population.brings:
+        yield Problem((*path, "brings"), f"collateral: {', '.join(lender.collateral)}", NOTHING)
+    for asset in population.brings:
+        if asset not in lender.collateral:
+            yield Problem((*path, "brings", asset), f"what counts there: {', '.join(lender.collateral)}", asset)

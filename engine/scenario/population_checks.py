@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.scenario.laws import Choice, Integers, Law, Uniform
-from engine.scenario.lender_checks import at_lender
+from engine.scenario.lender_checks import at_lender, borrowers
 from engine.scenario.margin_checks import crowd, mode
 from engine.scenario.pool_checks import arbitrageurs
 from engine.scenario.problems import NOTHING, Problem
@@ -97,7 +97,19 @@ def _holders(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
     """L-9: positions are opened as balanced trades, so somebody takes the other side."""
     if (holders.long is None) == (holders.short is None):
         yield Problem(path, "one of long and short", "both" if holders.long else "neither")
+    if holders.deposit is not None:
+        yield from _deposit(whole, path, holders)
     yield from _rest(whole, path, holders)
+
+
+def _deposit(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
+    """C-3: a deposit in another asset counts in unified accounts only, where that is collateral."""
+    venue = whole.on("venues").get(whole.stands_at(holders) or next(iter(whole.on("venues")), ""))
+    counts = {} if venue is None else venue.collateral
+    if holders.margin != "unified":
+        yield Problem((*path, "margin"), "unified, where another asset counts as margin", holders.margin)
+    elif holders.deposit not in counts:
+        yield Problem((*path, "deposit"), f"collateral of its venue: {', '.join(counts)}", holders.deposit)
 
 
 def _rest(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
@@ -181,6 +193,7 @@ def _hawkes(_: Whole, path: Path, orders: Any) -> Iterator[Problem]:
 
 
 _RULES: dict[str, Callable[[Whole, Path, Any], Iterator[Problem]]] = {
+    "borrowers": borrowers,
     "bots": at_lender,
     "crowd": crowd,
     "hedgers": _hedgers,

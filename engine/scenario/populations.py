@@ -107,6 +107,7 @@ def _market_makers(building: Building, makers: Any) -> None:
         return_size=_floats(building.members(makers, "returns.size")),
         return_spread=makers.returns.spread,
         spread_tau_ms=float(makers.returns.spread_decay),
+        size_tau_ms=float(makers.returns.size_recovery),
         half_spread=_floats(building.members(makers, "half_spread")),
         spacing=_floats(building.members(makers, "spacing")),
         levels=makers.levels,
@@ -138,6 +139,7 @@ def _noise(building: Building, noise: Any) -> None:
         mean_gap_ms=_floats(building.members(noise, "every")),
         qty_min=[low for low, _ in bounds],
         qty_max=[high for _, high in bounds],
+        slippage=float(noise.slippage),
     )
 
 
@@ -221,6 +223,8 @@ def _value(building: Building, traders: Any) -> None:
         fair_ticks=[market.price.floor_count(fair, "fair") for fair in building.members(traders, "fair")],
         threshold=_floats(building.members(traders, "threshold")),
         qty_lots=[building.lots(qty, traders.market) for qty in building.members(traders, "qty")],
+        rests=int(traders.rests),
+        calm_ms=traders.calm,
         **_bounded(building, traders, traders.market),
     )
 
@@ -314,7 +318,7 @@ def _lot_bounds(building: Building, qty: Any, market: str) -> tuple[int, int]:
 
 
 def _holders(building: Building, holders: Any) -> None:
-    """Open each position against the next member of `rest` (L-9); the deposit is cost by leverage."""
+    """Open each position against the next member of `rest` (L-9); the deposit is cost by leverage, worth it at opening prices."""
     name = holders.long or holders.short
     sim, market, price = building.sim, building.markets[name], building.price_ticks(name)
     others = building.accounts[holders.rest]
@@ -329,10 +333,23 @@ def _holders(building: Building, holders: Any) -> None:
         cost_atoms = Decimal(lots * price * market.atoms_per_tick_lot)
         # Thousandths of a turn: coarse enough that no float's last bit decides an atom.
         margin = cost_atoms / Decimal(max(1, int(leverage * 1000))) * 1000
-        sim.world.deposit(account, market.quote.number, max(1, int(margin.to_integral_value())))
+        sim.world.deposit(account, *_deposit(building, holders.deposit, market, int(margin.to_integral_value())))
         other = others[ordinal % len(others)]
         buyer, seller = (account, other) if holders.long else (other, account)
         sim.world.open_trade(market.number, buyer, seller, lots, price)
+
+
+def _deposit(building: Building, asset: str | None, market: Any, atoms: int) -> tuple[int, int]:
+    """Return the asset's number and the atoms of a deposit that is worth so many atoms of what the market settles in."""
+    if asset is None or asset == market.quote.name:
+        return market.quote.number, max(1, atoms)
+    for venue in building.scenario.venues.values():
+        said = venue.collateral.get(asset)
+        if said is not None and said.market is not None and building.venues.get(venue.name, 0) == market.venue:
+            priced = building.markets[said.market]
+            lots = Decimal(atoms) / (building.price_ticks(said.market) * priced.atoms_per_tick_lot)
+            return priced.base.number, max(1, int(lots * priced.base.grid.count(priced.quantity.step, "lot")))
+    raise InputError("deposit", f"collateral of {market.name}'s venue that has a market", asset)
 
 
 def _stale(building: Building, stale: Any) -> None:
@@ -355,6 +372,12 @@ def _crowd(building: Building, crowd: Any) -> None:
     from engine.scenario.holders import open_crowd
 
     open_crowd(building, crowd)
+
+
+def _borrowers(building: Building, population: Any) -> None:
+    from engine.scenario.build_lenders import open_loans
+
+    open_loans(building, population)
 
 
 def _bots(building: Building, population: Any) -> None:
@@ -393,6 +416,7 @@ BUILDERS: dict[str, Callable[[Building, Any], None]] = {
     "stale": _stale,
     "account": _account,
     "crowd": _crowd,
+    "borrowers": _borrowers,
     "bots": _bots,
     "loopers": _loopers,
     "pool-arbitrageurs": _pool_arbitrageurs,

@@ -62,6 +62,7 @@ cdef struct Maker:
     double return_size           # share of its quantity after a return
     double return_spread         # factor on its spread at a return
     double spread_tau_ms         # memory of that factor: it decays to 1; 0 keeps it
+    double size_tau_ms           # memory of return_size: it grows to 1; 0 keeps it
     int64_t mode                 # MakerMode
     int64_t level_count
     int64_t leaves_both          # it takes its asks off too
@@ -231,6 +232,13 @@ cdef inline double maker_spread(State* state, Maker* maker) noexcept nogil:
     return 1.0 + (maker.return_spread - 1.0) * fexp(-<double>(state.now_ms - maker.returned_ms) / maker.spread_tau_ms)
 
 
+cdef inline double maker_size(State* state, Maker* maker) noexcept nogil:
+    """The share of its quantity that it quotes: less after a return, growing (A-2)."""
+    if not maker.has_returned or maker.size_tau_ms == 0.0:
+        return maker.return_size if maker.has_returned else 1.0
+    return 1.0 - (1.0 - maker.return_size) * fexp(-<double>(state.now_ms - maker.returned_ms) / maker.size_tau_ms)
+
+
 # Centre and half spread of a market's quotes, in ticks (A-2).
 cdef inline void maker_centre(State* state, Maker* maker, Quote* quote, double seen, double* centre, double* half) noexcept nogil:
     cdef double held = <double>quote.known_lots / <double>quote.inventory_max, risk
@@ -268,7 +276,7 @@ cdef inline void maker_requote(State* state, Agent* agent, Maker* maker, Quote* 
     if bid != NO_PRICE:
         ask_bound = bid + 1
     if maker.has_returned:
-        qty = max64(1, round_half_up(<double>qty * maker.return_size))
+        qty = max64(1, round_half_up(<double>qty * maker_size(state, maker)))
     if maker.sends_mass_quotes:
         mass_quote = mass_quote_open(state, cause)
         if mass_quote == NIL:

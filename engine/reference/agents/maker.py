@@ -58,6 +58,7 @@ class MakerTerms:
     return_size: float = 1.0
     return_spread: float = 1.0
     spread_tau_ms: float = 0.0
+    size_tau_ms: float = 0.0
 
 
 @dataclass
@@ -228,13 +229,21 @@ class Maker(Agent):
             return terms.return_spread
         return 1.0 + (terms.return_spread - 1.0) * exp(-(now_ms - self.returned_ms) / terms.spread_tau_ms)
 
+    def _size(self, now_ms: int) -> float:
+        """Return the share of its quantity that it quotes after a return, growing to 1."""
+        terms = self.terms
+        assert self.returned_ms is not None
+        if terms.size_tau_ms == 0.0:
+            return terms.return_size
+        return 1.0 - (1.0 - terms.return_size) * exp(-(now_ms - self.returned_ms) / terms.size_tau_ms)
+
     def _requote(self, now_ms: int, quote: Quote, touch: Touch) -> None:
         """Keep the quotes that are near their targets; cancel the others and send them anew."""
         if quote.fair == 0.0 or touch.believed is None:
             return
         qty = quote.qty_lots
         if self.returned_ms is not None:
-            qty = max(1, rng.round_half_up(qty * self.terms.return_size))
+            qty = max(1, rng.round_half_up(qty * self._size(now_ms)))
         wanted, tolerance = self.targets(now_ms, quote, touch)
         before = len(self.sent)
         for (side, level), target in wanted.items():

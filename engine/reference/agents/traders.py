@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.reference import rng
-from engine.reference.agents.base import Agent, Told, Touch
+from engine.reference.agents.base import Agent, Told, ToldKind, Touch
 from engine.reference.links import WAKE
 
 if TYPE_CHECKING:
@@ -80,10 +80,15 @@ class Value(Agent):
         fair_ticks: int,
         qty_lots: int,
         inventory_max: int = LOTS_MAX,
+        rests: bool = False,
+        calm_ms: int = 0,
         **ways: Any,
     ) -> None:
         super().__init__(seed, key, **ways)
-        self.market, self.wake_every_ms = market, wake_every_ms
+        self.market, self.wake_every_ms, self.rests = market, wake_every_ms, rests
+        self.resting: tuple[int, int] | None = None  # number and open lots of its order in the book
+        self.calm_ms = calm_ms
+        self.lowest: tuple[int, int] | None = None  # lowest price that it has seen, half ticks, and when
         self.low = rng.round_half_up(fair_ticks * (1.0 - threshold))
         self.high = rng.round_half_up(fair_ticks * (1.0 + threshold))
         self.qty_lots, self.inventory_max = qty_lots, inventory_max
@@ -92,7 +97,10 @@ class Value(Agent):
     def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
         """Take what is cheap, else give what is dear."""
         touch = seen[self.market]
-        if touch.ask is not None and touch.ask <= self.low:
+        waits = self._waits(now_ms, touch.believed)
+        if self.rests:
+            self._rest(now_ms, touch.believed, waits)
+        elif touch.ask is not None and touch.ask <= self.low and not waits:
             self._take(now_ms, 1, self.low)
         elif touch.bid is not None and touch.bid >= self.high:
             self._take(now_ms, -1, self.high)
@@ -103,10 +111,30 @@ class Value(Agent):
         if lots > 0:
             self.place(now_ms, self.market, side, limit, lots)
 
+    def _waits(self, now_ms: int, price: int | None) -> bool:
+        """Return whether the price has fallen too lately for it to buy; note a new low."""
+        if price is not None and (self.lowest is None or price < self.lowest[0]):
+            self.lowest = price, now_ms
+        return self.calm_ms > 0 and now_ms - (self.lowest[1] if self.lowest else 0) < self.calm_ms
+
+    def _rest(self, now_ms: int, price: int | None, waits: bool) -> None:  # noqa: FBT001
+        """Leave an order at the bound that the price, in half ticks, has reached; one at a time."""
+        if price is None or self.resting is not None or 2 * self.low < price < 2 * self.high:
+            return
+        side, limit = (1, self.low) if price <= 2 * self.low else (-1, self.high)
+        lots = min(self.qty_lots, self.inventory_max - side * self.known_lots)
+        if lots > 0 and not (waits and side == 1):
+            self.resting = self.place(now_ms, self.market, side, limit, lots, immediate=False).number, lots
+
     def hear(self, _now_ms: int, told: Told, /) -> None:
-        """Count what it holds."""
-        if told.moves_lots and told.market == self.market:
+        """Count what it holds; forget an order that has ended."""
+        if told.market != self.market:
+            return
+        if told.moves_lots:
             self.known_lots += told.side * told.lots
+        if self.resting is not None and told.number == self.resting[0] and told.kind is not ToldKind.TRANSFER:
+            left = self.resting[1] - told.lots if told.kind is ToldKind.FILL else 0
+            self.resting = (told.number, left) if left > 0 else None
 
 
 class Arbitrage(Agent):
@@ -161,20 +189,40 @@ class Arbitrage(Agent):
 
 
 class Noise(Agent):
-    """Send market orders on a random side, of a random size, at exponential times (A-8)."""
+    """Send orders on a random side, of a random size, at exponential times (A-8)."""
 
     def __init__(
-        self, seed: int, key: int, *, market: int, mean_gap_ms: float, qty_min: int, qty_max: int, **ways: Any
+        self,
+        seed: int,
+        key: int,
+        *,
+        market: int,
+        mean_gap_ms: float,
+        qty_min: int,
+        qty_max: int,
+        slippage: float = 0.0,
+        price_bounds: tuple[int, int] = (1, 2**31 - 1),
+        **ways: Any,
     ) -> None:
         super().__init__(seed, key, **ways)
-        self.market, self.mean_gap_ms = market, mean_gap_ms
+        self.market, self.mean_gap_ms, self.slippage, self.price_bounds = market, mean_gap_ms, slippage, price_bounds
         self.qty = qty_min, qty_max
         self.has_begun = False
 
-    def decide(self, now_ms: int, _seen: Mapping[int, Touch], /) -> None:
+    def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
         """Send one order, not at the first wake; then an exponential pause."""
         if self.has_begun:
-            self.place(now_ms, self.market, self.drawn_side(now_ms), None, self.drawn_lots(now_ms, *self.qty))
+            self._trade(now_ms, seen[self.market].believed)
         self.has_begun = True
         pause = rng.exponential(self.draws.bits(WAKE, now_ms), self.mean_gap_ms)
         self.wake_ms = now_ms + max(1, rng.round_half_up(pause))
+
+    def _trade(self, now_ms: int, price: int | None) -> None:
+        """Send a market order, or one that takes no further than its slippage from the price that it sees, half ticks."""
+        side, limit = self.drawn_side(now_ms), None
+        if self.slippage > 0.0:
+            if price is None:
+                return
+            low, high = self.price_bounds
+            limit = max(low, min(rng.round_half_up(0.5 * price * (1.0 + side * self.slippage)), high))
+        self.place(now_ms, self.market, side, limit, self.drawn_lots(now_ms, *self.qty))

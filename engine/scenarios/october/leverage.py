@@ -1,0 +1,265 @@
+"""Who has borrowed: crowds with leverage and those on the other side, unified accounts, loans, loopers, and their venues' own.
+
+Longs are heavy in accounts and leverage; each is matched by a declared short: carry traders who hold spot, the synthetic
+dollar's hedge, low-leverage speculators (one population a venue, `shorts`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.scenarios.october.draft import money
+from engine.scenarios.october.markets import pegged_price, perp_name, spot_name
+
+if TYPE_CHECKING:
+    from engine.scenarios.october.draft import Draft
+
+__all__ = ["add_crowds", "add_lending", "add_treasury", "add_unified"]
+
+GROUP = 14  # collateral of a lender: it has 16 reserves at most (Y-15)
+TAIL, WORTH_MOST = 1.4, 60.0  # largest position of a crowd, of its least: Pareto without an end would be one account
+
+
+def add_treasury(draft: Draft) -> None:
+    """Add who lends at the first venue, the vault, and those who are short."""
+    draft.add("populations", "treasury", kind="account", venue="binance", brings={"USDT": "200bn"})
+    draft.add("populations", "vault", kind="account", venue="dex", brings={"USDT": money((1 if draft.has("ring-fenced") else 10) * draft["vault"] * 1e6, "")})
+    for venue in ("binance", "bybit", "dex"):
+        draft.add(
+            "populations",
+            f"shorts {venue}",
+            kind="account",
+            venue=venue,
+            count=max(20, draft.size.accounts // 100),
+            brings={"USDT": money(_interest(draft, venue) * draft["shorts_equity"] / max(20, draft.size.accounts // 100), "")},
+        )
+
+
+def _interest(draft: Draft, venue: str) -> float:
+    return draft.share(venue) * sum(coin.interest for coin in draft.listed(venue))
+
+
+def _pareto_mean(alpha: float, most: float) -> float:
+    """Return the mean of Pareto's law from 1 on, cut at `most`."""
+    return float(alpha / (alpha - 1) * (1 - most ** (1 - alpha)) + most ** (1 - alpha))
+
+
+def add_crowds(draft: Draft) -> None:
+    """Add the leveraged accounts of each venue: sizes by Pareto's law, leverage lognormal, one to three positions."""
+    venues = ("binance", "bybit", "dex")
+    whole = sum(_interest(draft, venue) for venue in venues)
+    for venue in venues:
+        interest = _interest(draft, venue)
+        count = max(50, round(draft.size.accounts * interest / whole))
+        # Of the positions a share is short and meets longs of the same crowd; what longs are more, `shorts` take.
+        mean = interest / draft["crowd_long"] / (count * 1.5)
+        least = mean / _pareto_mean(TAIL, WORTH_MOST)
+        draft.add(
+            "populations",
+            f"crowd {venue}",
+            kind="crowd",
+            venue=venue,
+            count=count,
+            on={perp_name(coin.name, venue): coin.interest for coin in draft.listed(venue)},
+            positions="integers(1, 2)",
+            long=f"{draft['crowd_long']:.4f}",
+            notional=f"pareto({least:.2f}, {TAIL}, max={least * WORTH_MOST:.2f})",
+            leverage=f"lognormal({draft['leverage_' + venue]:.3f}, {draft['leverage_sigma']:.3f}, max=50)",
+            rest=[f"shorts {venue}"],
+            stop_loss={"share": f"{draft['stops']:.3f}", "distance": "uniform(4%, 40%)"},
+        )
+
+
+def add_unified(draft: Draft) -> None:
+    """Add unified accounts at the first venue: long an altcoin's perpetual, margin in WBETH, BNSOL, USDe."""
+    if not draft.has("unified"):
+        return
+    assets = [name for name in ("USDe", "WBETH", "BNSOL") if name in draft.sections["assets"]]
+    coins = draft.listed("binance")[1:8]
+    count = max(4, draft.size.accounts // 4000)
+    for asset in assets:
+        for coin in coins:
+            total = draft["unified_interest"] * coin.interest / len(assets)
+            draft.add(
+                "populations",
+                f"unified {asset} {coin.name}",
+                kind="holders",
+                venue="binance",
+                margin="unified",
+                count=count,
+                long=perp_name(coin.name, "binance"),
+                notional=f"uniform({total / count * 0.5:.2f}, {total / count * 1.5:.2f})",
+                leverage=f"uniform(1.5, {draft['unified_leverage']:.2f})",
+                deposit=asset,
+                rest="shorts binance",
+            )
+
+
+def add_lending(draft: Draft) -> None:
+    """Add the centralised lender, the protocol, the pool, and who borrows and liquidates there."""
+    _desk(draft)
+    _margin_loans(draft)
+    _protocol(draft)
+
+
+def _desk(draft: Draft) -> None:
+    """Loans at the first venue against WBETH, BNSOL and USDe at its own index, called and sold in its own books."""
+    assets = [name for name in ("USDe", "WBETH", "BNSOL") if name in draft.sections["assets"]]
+    draft.add(
+        "lenders",
+        "desk",
+        form="loan",
+        venue="binance",
+        collateral={name: {"ltv": "78%", "threshold": "91%"} for name in assets},
+        borrow={"USDT": "free"},
+        oracle={name: {"market": spot_name(name), "series": "index"} for name in assets} | {"USDT": "1"},
+        sells_on={name: spot_name(name) for name in assets},
+        call="85%",
+        liquidation="91%",
+        sale=f"{draft['sale_part']:.3f}",
+        sale_every=f"{draft['sale_every']:.0f}s",
+        supplied={"treasury": "10bn USDT"},
+    )
+    count = max(20, min(400, draft.size.accounts // 500))
+    total = draft["desk_loans"] * 1e6
+    for asset, part in (("USDe", draft["desk_usde"]), ("WBETH", 0.6), ("BNSOL", 0.3)):
+        if asset in assets:
+            worth = total * part / count
+            price = float(pegged_price(draft, asset))
+            loops = asset == "USDe" and not draft.has("loops")
+            draft.add(
+                "populations",
+                f"borrowers {asset}",
+                kind="borrowers",
+                venue="binance",
+                count=count,
+                lender="desk",
+                borrow="USDT",
+                ltv=f"uniform({draft['desk_ltv_low']:.3f}, 0.78)" if not loops else "uniform(0.05, 0.2)",
+                brings={asset: f"uniform({0.5 * worth / price:.3f}, {1.5 * worth / price:.3f})"},
+            )
+
+
+def _margin_loans(draft: Draft) -> None:
+    """Loans at the first venue against altcoins, which it sells in its own spot books: the first layer of the story."""
+    alts = [coin for coin in draft.coins if coin.kind != "major"]
+    for number in range(0, len(alts), GROUP):
+        group = alts[number : number + GROUP]
+        name = f"margin {number // GROUP}"
+        draft.add(
+            "lenders",
+            name,
+            form="loan",
+            venue="binance",
+            collateral={coin.name: {"ltv": "82%", "threshold": "91%"} for coin in group},
+            borrow={"USDT": "free"},
+            oracle={coin.name: {"market": spot_name(coin.name), "series": "index"} for coin in group} | {"USDT": "1"},
+            sells_on={coin.name: spot_name(coin.name) for coin in group},
+            call="85%",
+            liquidation="91%",
+            sale="25%",
+            sale_every=f"{draft['margin_every']:.0f}ms",
+            supplied={"treasury": "1bn USDT"},
+        )
+        for coin in group:
+            count = max(4, min(40, draft.size.accounts // 4000))
+            each = draft["margin_loans"] * coin.interest / count / coin.price
+            draft.add(
+                "populations",
+                f"borrowers {coin.name}",
+                kind="borrowers",
+                venue="binance",
+                count=count,
+                lender=name,
+                borrow="USDT",
+                ltv=f"uniform({draft['margin_ltv_low']:.3f}, 0.82)",
+                brings={coin.name: f"uniform({0.5 * each:.4f}, {1.5 * each:.4f})"},
+            )
+
+
+def _protocol(draft: Draft) -> None:
+    """The protocol on the chain: loans against ETH, loops of USDe; bots; a stable pool."""
+    draft.add(
+        "lenders",
+        "aave",
+        form="aave",
+        venue="chain",
+        collateral={
+            "ETH": {"ltv": "80%", "threshold": "83%", "bonus": "5%"},
+            "USDe": {"ltv": "90%", "threshold": "93%", "bonus": "2%"},
+        },
+        borrow={"USDC": "aave:stablecoin"},
+        oracle={"ETH": {"market": "ETH-CHAIN"}, "USDe": {"market": "USDe-CHAIN"}, "USDC": "1"},
+        supplied={"savers": "20bn USDC"},
+        fee="10%",
+        accrue_every="1min",
+    )
+    draft.add("populations", "savers", kind="account", venue="chain", brings={"USDC": "21bn", "USDe": "1bn"})
+    count = max(20, min(1000, draft.size.accounts // 400))
+    worth = draft["aave_eth"] * 1e6 / count / (0.93 * 4393.63)
+    draft.add(
+        "populations",
+        "borrowers ETH",
+        kind="borrowers",
+        venue="chain",
+        count=count,
+        lender="aave",
+        borrow="USDC",
+        ltv="uniform(0.3, 0.78)",
+        brings={"ETH": f"uniform({0.5 * worth:.3f}, {1.5 * worth:.3f})"},
+    )
+    if draft.has("loops"):
+        each = draft["loops_equity"] * 1e6 / count
+        draft.add(
+            "populations",
+            "loops",
+            kind="loopers",
+            venue="chain",
+            count=count,
+            lender="aave",
+            on="USDe-CHAIN",
+            loops="integers(3, 6)",
+            ltv="uniform(80%, 89%)",
+            every="exponential(30s)",
+            flee_health="uniform(1.0, 1.01)",
+            flee_price="0.9700",
+            built=True,
+            brings={"USDe": f"uniform({0.5 * each:.2f}, {1.5 * each:.2f})"},
+        )
+    if draft.has("bots"):
+        for market in ("ETH-CHAIN", "USDe-CHAIN"):
+            draft.add(
+                "populations",
+                f"bots {market}",
+                kind="bots",
+                venue="chain",
+                count=4,
+                lender="aave",
+                on=market,
+                every="uniform(12s, 24s)",
+                least_gain="10bps",
+                least_profit="20",
+                brings={"USDC": "20M"},
+            )
+    draft.add(
+        "pools",
+        "curve",
+        form="stable",
+        venue="chain",
+        assets=["USDe", "USDC"],
+        fee="1bps",
+        amplification=200,
+        supplied={"savers": {"USDe": "50M", "USDC": "50M"}},
+    )
+    draft.add(
+        "populations",
+        "pool arbitrage",
+        kind="pool-arbitrageurs",
+        venue="chain",
+        pool="curve",
+        on="USDe-CHAIN",
+        threshold="5bps",
+        most="1M",
+        wake_every="uniform(12s, 24s)",
+        brings={"USDC": "60M", "USDe": "60M"},
+    )

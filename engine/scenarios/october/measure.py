@@ -1,0 +1,322 @@
+"""What a run of the day shows: the scorecard's statistics, read off its tables.
+
+Times are minutes after 20:45. `None`: the run cannot tell, since a table is empty or not recorded.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.lineage import LandmarkKind
+from engine.scenarios.october.markets import PEGGED, perp_name, spot_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from engine.part import Part
+    from engine.scenarios.october.assets import Coin
+
+    Array = np.ndarray[Any, Any]
+
+__all__ = ["Day", "statistics"]
+
+MINUTE = 60_000
+QUIET_MS = 600_000
+STEP_FILL, TAKEOVER, ADL = 2, 3, 4  # kinds of the waterfall (docs/tables.md)
+OF_ORDERS = 1
+NO_MARKET = 65_535
+NO_PRICE = 2**40
+
+
+def clock(text: str) -> int:
+    """Return a clock time in ms after 20:45."""
+    hours, minutes = text.split(":")
+    return ((int(hours) - 20) * 60 + int(minutes) - 45) * MINUTE
+
+
+class Day:
+    """A run's tables, each read once, by market's name."""
+
+    def __init__(self, part: Part, coins: list[Coin]) -> None:
+        self.simulation, self.coins = part.simulation, coins
+        self.world = part.simulation.world
+        self.numbers = {name: market.number for name, market in self.simulation.markets.items()}
+        self.venue = {market.number: self.simulation.venues[market.venue] for market in self.simulation.markets.values()}
+
+    @cached_property
+    def trades(self) -> dict[int, Array]:
+        """Rows of the trades by market."""
+        markets = self.world.trades()["market"]
+        order = np.argsort(markets, kind="stable")
+        bounds = np.searchsorted(markets[order], np.arange(len(self.numbers) + 1))
+        return {number: order[bounds[number] : bounds[number + 1]] for number in range(len(self.numbers))}
+
+    def low(self, market: str) -> tuple[float, float] | None:
+        """Lowest trade price, in units, and its minute."""
+        rows = self.trades[self.numbers[market]] if market in self.numbers else []
+        if not len(rows):
+            return None
+        table = self.world.trades()
+        prices = table["price_ticks"][rows]
+        at = int(prices.argmin())
+        grid = self.simulation.markets[market].price
+        return int(prices[at]) * float(grid.step), float(table["time_ms"][rows][at]) / MINUTE
+
+    @cached_property
+    def samples(self) -> dict[str, Array]:
+        """The samples, market by time, as matrices by column."""
+        table, count = self.world.samples(), len(self.numbers)
+        whole = len(table["time_ms"]) // count * count
+        return {name: table[name][:whole].reshape(-1, count) for name in table.names}
+
+    def series(self, market: str, column: str) -> Array:
+        """One column of a market's samples; prices that are not there are NaN."""
+        values = self.samples[column][:, self.numbers[market]].astype(np.float64)
+        return np.where(values == NO_PRICE, np.nan, values)
+
+    @cached_property
+    def times(self) -> Array:
+        """Times of the samples, ms."""
+        return self.samples["time_ms"][:, 0]
+
+    @cached_property
+    def forced(self) -> dict[str, Array]:
+        """The fills of liquidations' orders: time, USD, venue, whether a long was closed."""
+        table = self.world.table("waterfall")
+        rows = np.flatnonzero(table["kind"] == STEP_FILL)
+        market = table["market"][rows]
+        return {
+            "time_ms": table["time_ms"][rows],
+            "usd": np.abs(table["atoms"][rows]) / 1e6,
+            "venue": np.array([self.venue[int(number)] for number in market], dtype=object),
+            "is_long": table["atoms"][rows] > 0,
+            "account": table["account"][rows],
+        }
+
+    def moved(self, kind: int, venue: str) -> tuple[Array, Array, Array]:
+        """Positions that were taken over or deleveraged at a venue: time, USD at mark, account."""
+        table = self.world.table("waterfall")
+        rows = np.flatnonzero((table["kind"] == kind) & (table["market"] != NO_MARKET))
+        rows = rows[[self.venue[int(number)] == venue for number in table["market"][rows]]]
+        worth = np.array([self.simulation.world.market(int(n))["atoms_per_tick_lot"] for n in range(len(self.numbers))])
+        usd = np.abs(table["qty_lots"][rows]) * table["mark_ticks"][rows] * worth[table["market"][rows]] / 1e6
+        return table["time_ms"][rows], usd, table["account"][rows]
+
+
+def statistics(day: Day) -> dict[str, float | None]:
+    """Return every statistic of the scorecard."""
+    found: dict[str, float | None] = {}
+    for measure in _MEASURES:
+        try:
+            found |= measure(day)
+        except (KeyError, ZeroDivisionError):
+            continue  # a market that this scale has not
+    return found
+
+
+# ---- prices, times ---------------------------------------------------------------------------------------------------
+
+
+def _falls(day: Day) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    by_name = {coin.name: coin for coin in day.coins}
+    for name in ("BTC", "ETH", "SOL"):
+        low = day.low(spot_name(name))
+        found[f"fall_{name.lower()}"] = None if low is None else 100 * (1 - low[0] / by_name[name].high)
+    lows = [(coin, day.low(spot_name(coin.name))) for coin in day.coins if coin.kind != "major"]
+    falls = np.array([100 * (1 - low[0] / coin.high) for coin, low in lows if low is not None])
+    minutes = np.array([low[1] for _, low in lows if low is not None])
+    if len(falls):
+        found |= {"alts_median": float(np.median(falls)), "low_alts": float(np.median(minutes))}
+        found |= {f"alts_beyond_{bound}": 100 * float(np.mean(falls > bound)) for bound in (50, 80, 90)}
+    btc = day.low(spot_name("BTC"))
+    if btc is not None:
+        found["low_btc"] = btc[1]
+    return found
+
+
+def _btc_path(day: Day) -> dict[str, float | None]:
+    index = day.series(spot_name("BTC"), "index")
+    at = int(np.nanargmin(index))
+    ten, hour = (int(np.searchsorted(day.times, day.times[at] + ms)) for ms in (-10 * MINUTE, 60 * MINUTE))
+    opening = index[1]
+    return {
+        "btc_ten_minutes": 100 * (1 - float(index[at] / index[max(ten, 1)])),
+        "btc_after_hour": 100 * (1 - float(index[min(hour, len(index) - 1)] / opening)),
+    }
+
+
+# ---- depth -----------------------------------------------------------------------------------------------------------
+
+
+def _depth_usd(day: Day, market: str) -> Array:
+    """Resting value within 1 %, both sides, each 30 s, in quote ticks x lots."""
+    lots = day.series(market, "bid_lots_1pct") + day.series(market, "ask_lots_1pct")
+    price = day.series(market, "last")
+    every = np.unique(np.searchsorted(day.times, np.arange(MINUTE // 2, day.times[-1] + 1, MINUTE // 2)))
+    every = every[every < len(lots)]
+    return np.stack([day.times[every], lots[every] * price[every]])
+
+
+def _depth(day: Day) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    back = []
+    for coin in day.coins:
+        market = perp_name(coin.name, "binance")
+        if market not in day.numbers:
+            continue
+        times, worth = _depth_usd(day, market)
+        usual = float(np.nanmedian(worth[times <= QUIET_MS]))
+        least = float(np.nanmin(worth))
+        if coin.name in ("ETH", "SOL", "XRP", "DOGE"):
+            found[f"depth_{coin.name.lower()}"] = usual / max(least, usual / 1e5)
+        thin = np.flatnonzero(worth < usual / 10)
+        if coin.kind != "major" and len(thin):
+            back.append(float(times[min(thin[-1] + 1, len(times) - 1)]) / MINUTE)
+    found["depth_back"] = float(np.median(back)) if back else None
+    return found
+
+
+# ---- forced volume ---------------------------------------------------------------------------------------------------
+
+
+def _forced(day: Day) -> dict[str, float | None]:
+    rows = day.forced
+    usd, times, total = rows["usd"], rows["time_ms"], float(rows["usd"].sum())
+    if not total:
+        return {}
+    early = (times >= clock("20:50")) & (times < clock("21:30"))
+    dex, first = rows["venue"] == "dex", rows["venue"] == "binance"
+    by_minute = np.bincount(times // MINUTE, weights=usd, minlength=106)
+    return {
+        "forced": total / 1e6,
+        "forced_long": 100 * _part(usd[early], rows["is_long"][early]),
+        "dex_share": 100 * _part(usd, dex),
+        "dex_long": 100 * _part(usd[dex], rows["is_long"][dex]),
+        "peak_minute": float(by_minute.argmax()),
+        "peak_share": 100 * float(by_minute.max() / usd[early].sum()),
+        "forced_before": 100 * _part(usd[first], times[first] < clock("21:36")),
+        "dex_largest": float(np.bincount(rows["account"][dex], weights=usd[dex]).max()) / 1e6 if dex.any() else None,
+    }
+
+
+def _part(weights: Array, chosen: Array) -> float:
+    return float(weights[chosen].sum() / weights.sum())
+
+
+def _interest(day: Day) -> dict[str, float | None]:
+    lots = {name: day.series(name, "open_lots") for name in day.numbers if name.endswith(("-PERP", "-DEX", "-BYBIT"))}
+    first = {name: float(rows[1]) for name, rows in lots.items()}
+    price = {name: day.series(name, "mark")[1] * day.world.market(day.numbers[name])["atoms_per_tick_lot"] for name in lots}
+    before = sum(first[name] * price[name] for name in lots if first[name])
+    after = sum(lots[name][-1] * price[name] for name in lots if first[name])
+    btc = lots["BTC-PERP"]
+    return {"interest_btc": 100 * (1 - float(btc[-1] / btc[1])), "interest_all": 100 * (1 - after / before)}
+
+
+# ---- who bore it -----------------------------------------------------------------------------------------------------
+
+
+def _borne(day: Day) -> dict[str, float | None]:
+    fund = day.world.balance(1, day.simulation.assets["USDT"].number)[0] / 1e12
+    times, taken, _ = day.moved(TAKEOVER, "dex")
+    adl_times, adl, _ = day.moved(ADL, "dex")
+    first_fund = 1_230.0
+    return {
+        "fund_used": first_fund - fund,
+        "dex_takeovers": float(taken.sum()) / 1e6,
+        "dex_adl": float(adl.sum()) / 1e6,
+        "adl_after": float(times.min() <= adl_times.min()) if len(times) and len(adl_times) else None,
+    }
+
+
+def _marks(day: Day) -> dict[str, float | None]:
+    """Marks beside the mean trade of each minute, as the published comparison has them."""
+    table, market = day.world.trades(), "SOL-DEX"
+    gaps = {name: _mark_gaps(day, table, name) for name in ("BTC-DEX", "ETH-DEX", market)}
+    window = slice(clock("21:13") // MINUTE, clock("21:22") // MINUTE)
+    above = np.nanmean([np.nanmean(gap[window]) for gap in gaps.values()])
+    return {"mark_gap_sol": 100 * float(np.nanmax(gaps[market])), "mark_above": float(above > 0)}
+
+
+def _mark_gaps(day: Day, table: Any, market: str) -> Array:
+    rows = day.trades[day.numbers[market]]
+    minute = table["time_ms"][rows] // MINUTE
+    lots, price = table["qty_lots"][rows].astype(np.float64), table["price_ticks"][rows].astype(np.float64)
+    bought = np.bincount(minute, weights=lots, minlength=106)
+    mean = np.bincount(minute, weights=lots * price, minlength=106) / np.where(bought > 0, bought, np.nan)
+    marks = day.series(market, "mark")
+    at = np.searchsorted(day.times, np.arange(1, len(mean) + 1) * MINUTE) - 1
+    return marks[np.minimum(at, len(marks) - 1)] / mean - 1
+
+
+# ---- the second phase, lending ---------------------------------------------------------------------------------------
+
+
+def _pegged(day: Day) -> dict[str, float | None]:
+    by_name = {coin.name: coin for coin in day.coins}
+    found: dict[str, float | None] = {}
+    for name, market in (("usde_low", "USDe/USDT"), ("usde_bybit", "USDe-BYBIT"), ("usde_chain", "USDe-CHAIN")):
+        low = day.low(market)
+        found[name] = None if low is None else 100 * low[0]
+    minutes = []
+    for name, key in (("WBETH", "wbeth_fall"), ("BNSOL", "bnsol_fall")):
+        of, rate, _ = PEGGED[name]
+        low = day.low(spot_name(name))
+        if low is not None:
+            found[key] = 100 * (1 - low[0] / (by_name[of].high * float(rate)))
+            minutes.append(low[1])
+            if name == "WBETH":
+                found["wbeth_low"] = low[1]
+    usde = day.low("USDe/USDT")
+    minutes += [] if usde is None else [usde[1]]
+    alts = [low[1] for coin in day.coins if coin.kind != "major" and (low := day.low(spot_name(coin.name)))]
+    found["alts_before_pegged"] = float(np.median(alts) < min(minutes)) if alts and minutes else None
+    return found | _deviation(day)
+
+
+def _deviation(day: Day) -> dict[str, float | None]:
+    """From when until when an own-book index of a pegged token is 5 % off what the token converts to."""
+    off = np.zeros(len(day.times), dtype=bool)
+    for name, (of, rate, _) in PEGGED.items():
+        if spot_name(name) not in day.numbers:
+            continue
+        own = day.series(spot_name(name), "index") * float(day.simulation.markets[spot_name(name)].price.step)
+        true = np.ones(len(own))
+        if of != "USDT":
+            grid = float(day.simulation.markets[spot_name(of)].price.step)
+            true = day.series(spot_name(of), "index") * grid * float(rate)
+        off |= np.abs(own / true - 1) > 0.05
+    at = np.flatnonzero(off)
+    if not len(at):
+        return {"deviation_begins": None, "deviation_ends": None}
+    return {"deviation_begins": day.times[at[0]] / MINUTE, "deviation_ends": day.times[at[-1]] / MINUTE}
+
+
+def _lending(day: Day) -> dict[str, float | None]:
+    state = day.simulation.lender("aave")
+    table = day.world.table("actions")
+    done = (table["kind"] == 6) & (table["reason"] == 0)
+    usde = done & (table["other"] == day.simulation.assets["USDe"].number)
+    total = float(table["paid_atoms"][done].sum())
+    return {
+        "aave": float(state.repaid_value) / 1e6,
+        "aave_usde": float(table["paid_atoms"][usde].sum() < 0.01 * total) if total else None,
+    }
+
+
+_MEASURES: tuple[Callable[[Day], Mapping[str, float | None]], ...] = (
+    _falls,
+    _btc_path,
+    _depth,
+    _forced,
+    _interest,
+    _borne,
+    _marks,
+    _pegged,
+    _lending,
+)
+assert LandmarkKind
