@@ -1,6 +1,6 @@
 # Margin sums: what the positions and orders of a unit come to, kept from one of its orders to the next (C-9).
 #
-#   Unit.sums -> MarginSums (pnl, requirement, initial) = sum of MarginShares          MarginShare: one market, at the mark `ticks`, `lots` counted
+#   Unit.sums -> MarginSums (pnl, notional, initial, ..) = sum of MarginShares          MarginShare: one market, at the mark `ticks`, `lots` counted
 #
 # Stands on: health. A maker of 1,000 markets would pay 30 us for every quote if C-6 were evaluated anew. Between its orders few things change: marks
 # (a share at another mark is found by comparing), its positions (whoever moves one says so), its resting orders. Of those only more matter,
@@ -55,13 +55,14 @@ cdef inline bint margin_share_count(State* state, Unit* unit, MarginShare* share
     cdef Market* market = market_at(state, share.market)
     cdef atoms_t value
     share.ticks = series_mark(state, share.market)
-    share.pnl = share.requirement = share.initial = 0
+    share.pnl = share.notional = share.requirement = share.initial = 0
     if share.ticks < 0:
         return holding.position_lots == 0
     if holding.position_lots:
         value = notional_atoms(market, holding.position_lots, share.ticks)
         share.pnl = value - holding.cost_atoms
-        share.requirement = schedule_ceil(&state.risk.schedules, market.maintenance, abs64(value))
+        share.notional = abs64(value)
+        share.requirement = schedule_ceil(&state.risk.schedules, market.maintenance, share.notional)
     if share.lots and is_gated(market, unit):
         share.initial = initial_at(state, market, unit, share.lots, share.ticks)
     return 1
@@ -71,6 +72,7 @@ cdef inline bint margin_share_count(State* state, Unit* unit, MarginShare* share
 cdef inline void margin_share_renew(State* state, Unit* unit, MarginSums* sums, MarginShare* share, qty_t lots) noexcept nogil:
     cdef Market* market = market_at(state, share.market)
     sums.pnl -= share.pnl
+    sums.notional -= share.notional
     sums.requirement -= share.requirement
     sums.initial -= share.initial
     share.lots = lots
@@ -79,6 +81,7 @@ cdef inline void margin_share_renew(State* state, Unit* unit, MarginSums* sums, 
     if market.price_stale_ms and holding_at(&state.accounts, share.holding).position_lots:
         sums.known_until_ms = min64(sums.known_until_ms, market.mark_ms + market.price_stale_ms)
     sums.pnl += share.pnl
+    sums.notional += share.notional
     sums.requirement += share.requirement
     sums.initial += share.initial
 
@@ -154,7 +157,7 @@ cdef inline uint32_t shares_needed(State* state, Unit* unit) noexcept nogil:
 
 
 cdef inline void sums_clear(MarginSums* sums) noexcept nogil:
-    sums.pnl = sums.requirement = sums.initial = 0
+    sums.pnl = sums.notional = sums.requirement = sums.initial = 0
     sums.count = 0
     sums.known_until_ms = <int64_t>1 << 62
     sums.is_kept = 1
@@ -172,7 +175,7 @@ cdef inline void sums_count(State* state, Unit* unit, MarginSums* sums) noexcept
         holding = holding_at(&state.accounts, slot)
         if is_share(state, unit, holding):
             share = margin_share_at(state, sums.first + sums.count)
-            share.pnl = share.requirement = share.initial = 0
+            share.pnl = share.notional = share.requirement = share.initial = 0
             share.holding = slot
             share.market = holding.market
             margin_share_renew(state, unit, sums, share, lots_with_orders(state, holding))
@@ -202,8 +205,9 @@ cdef inline outlined_int sums_keep(State* state, slot_t slot) noexcept nogil:
 
 # ---- asking ----
 
-# Bring the shares of all markets with another mark than before up to date, and that of `market` with its orders of now. O(markets of the
-# account) if a mark has been published since the last time, a few cycles each; else O(log markets). 0 if the sums are not known.
+# Bring the shares of all markets with another mark than before up to date, and that of `market` with its orders of now (NIL: of none).
+# O(markets of the account) if a mark has been published since the last time, a few cycles each; else O(log markets). 0 if the sums are not
+# known.
 cdef inline bint sums_renew(State* state, Unit* unit, MarginSums* sums, uint32_t market) noexcept nogil:
     cdef uint32_t i
     cdef MarginShare* share
@@ -215,11 +219,12 @@ cdef inline bint sums_renew(State* state, Unit* unit, MarginSums* sums, uint32_t
             share = margin_share_at(state, i)
             if share.ticks != series_mark(state, share.market):
                 margin_share_renew(state, unit, sums, share, share.lots)
-    share = margin_share_find(state, sums, market)
-    if share == NULL:
-        return 0
-    margin_share_renew(state, unit, sums, share, lots_with_orders(state, holding_at(&state.accounts, share.holding)))
-    return sums.is_kept and abs64(sums.pnl) <= SUMS_MOST and sums.requirement <= SUMS_MOST and sums.initial <= SUMS_MOST
+    if market != NIL:
+        share = margin_share_find(state, sums, market)
+        if share == NULL:
+            return 0
+        margin_share_renew(state, unit, sums, share, lots_with_orders(state, holding_at(&state.accounts, share.holding)))
+    return sums.is_kept and abs64(sums.pnl) <= SUMS_MOST and sums.notional <= SUMS_MOST and sums.initial <= SUMS_MOST
 
 
 # Health of a unified account of which all positions settle in the unit of account, from its sums. O(collateral of the venue).
@@ -245,25 +250,50 @@ cdef inline void sums_unified(State* state, Unit* unit, MarginSums* sums, Health
         slot = row.next
 
 
-# Whether a unit's sums say that it affords what rests with it, and this loss beside (C-6). 0: they do not, or are not known. O(markets of
-# the account), a few cycles each.
-cdef inline outlined_int sums_afford(State* state, slot_t slot, uint32_t market, atoms_t loss) noexcept nogil:
+# Equity and notional of a unit as an evaluation finds them, and what it must have or more (C-9). 0: its sums do not say. O(markets of the account),
+# a few cycles each.
+cdef inline bint sums_health(State* state, slot_t slot, uint32_t market, Health* out) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
     cdef MarginSums* sums
-    cdef Health health
     if unit.sums == NIL:
         return 0
     sums = sums_at(state, unit.sums)
     if not sums_renew(state, unit, sums, market):
         return 0
-    health_begin(state, &health)
+    health_begin(state, out)
     if account_at(&state.accounts, unit.account).mode == MODE_UNIFIED:
-        sums_unified(state, unit, sums, &health)
+        sums_unified(state, unit, sums, out)
     else:
-        health.equity = balance_at(&state.ledger, unit.account, unit.asset).atoms + sums.pnl
-        health.requirement = sums.requirement
-        health.initial = sums.initial
-    return health.is_known and health.equity - loss >= max64(health.initial, health.requirement)
+        out.equity = balance_at(&state.ledger, unit.account, unit.asset).atoms + sums.pnl
+        out.requirement = sums.requirement
+        out.initial = sums.initial
+    out.notional = sums.notional
+    out.initial = max64(out.initial, out.requirement)
+    return 1
+
+
+# Whether a unit's sums say that it affords what rests with it, and this loss beside (C-6). 0: they do not say so. O(markets of the account), a few
+# cycles each.
+cdef inline outlined_int sums_afford(State* state, slot_t slot, uint32_t market, atoms_t loss) noexcept nogil:
+    cdef Health health
+    return sums_health(state, slot, market, &health) and health.is_known and health.equity - loss >= health.initial
+
+
+# Equity and notional of all of an account's positions that settle in an asset, as account_health finds them; of what it has to evaluate it
+# keeps the sums. Not within a command of this account. O(markets of the account), a few cycles each where they are kept.
+cdef inline outlined_int account_standing(State* state, uint32_t account, uint32_t asset, Health* out) noexcept nogil:
+    cdef slot_t slot = unit_find(state, account, asset)
+    cdef Health whole
+    if slot != NIL and sums_health(state, slot, NIL, out):
+        if IS_DEBUG:
+            account_health(state, account, asset, &whole)
+            if whole.equity != out.equity or whole.notional != out.notional or whole.is_known != out.is_known:
+                state.fault = FAULT_MARGIN
+        return 0
+    account_health(state, account, asset, out)
+    if slot != NIL:
+        sums_keep(state, slot)
+    return 0
 
 
 # ---- checking ----
@@ -276,7 +306,7 @@ cdef inline bint sums_hold(State* state, slot_t slot) noexcept nogil:
     cdef MarginShare* share
     cdef Holding* holding
     cdef Market* market
-    cdef atoms_t pnl = 0, requirement = 0, initial = 0, value
+    cdef atoms_t pnl = 0, notional = 0, requirement = 0, initial = 0, value
     if unit.sums == NIL or not sums_at(state, unit.sums).is_kept:
         return 1
     sums = sums_at(state, unit.sums)
@@ -295,7 +325,8 @@ cdef inline bint sums_hold(State* state, slot_t slot) noexcept nogil:
             return 0
         value = notional_atoms(market, holding.position_lots, max64(0, share.ticks))
         pnl += value - holding.cost_atoms
+        notional += abs64(value)
         requirement += schedule_ceil(&state.risk.schedules, market.maintenance, abs64(value))
         if is_gated(market, unit) and share.ticks >= 0:
             initial += initial_at(state, market, unit, share.lots, share.ticks)
-    return pnl == sums.pnl and requirement == sums.requirement and initial == sums.initial
+    return pnl == sums.pnl and notional == sums.notional and requirement == sums.requirement and initial == sums.initial

@@ -123,13 +123,13 @@ cdef struct Account:
     slot_t loans                 # its first Loan, NIL none (loans.pxd)
 
 cdef enum:
-    RECENT_BITS = 12
+    RECENT_BITS = 14
 
 cdef struct Accounts:
     Slab accounts                # Account, same rows as the ledger's
     Slab holdings                # Holding
     Slab desks                   # Desk
-    slot_t recent[1 << 12]       # holdings that were looked for behind an account's first one, by a hash: a maker of 1,000 markets is found at once
+    slot_t recent[1 << 14]       # holdings that were looked for behind an account's first one, by a hash: a maker of 1,000 markets is found at once
 
 
 cdef inline void accounts_init(Accounts* accounts) noexcept nogil:

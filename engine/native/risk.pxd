@@ -28,6 +28,7 @@ cdef enum MarginAction:
 cdef enum:
     LADDER_MOST = 8              # boundaries of a venue
     UNIT_STAMPED = 1             # flags of a unit: it stands on the list of this round
+    UNIT_LATER = 2               # it is looked at when all opening trades of a call are booked
     UNIT_WRITE = 4               # counts writes since a price last made it due, up to three: then it gets an allowance (E-7)
     UNIT_WRITES = 12
     SERIES_MARK = 0              # series of a market: 2 * market + SERIES_*
@@ -84,6 +85,7 @@ cdef struct Unit:
 # What a market adds to the sums of a unit (C-9).
 cdef struct MarginShare:
     atoms_t pnl
+    atoms_t notional             # of the position
     atoms_t requirement
     atoms_t initial              # of `lots`
     qty_t lots                   # worst case lots with the resting orders, or more
@@ -94,6 +96,7 @@ cdef struct MarginShare:
 
 cdef struct MarginSums:
     atoms_t pnl                  # of all shares
+    atoms_t notional
     atoms_t requirement
     atoms_t initial
     time_ms_t known_until_ms     # later some mark may be stale (C-5)
@@ -142,6 +145,7 @@ cdef struct Risk:
     Slab shares                  # MarginShare
     Slab terms                   # Term: of the evaluation that is running
     Slab due                     # uint32: units whose trigger has fired, or that a write has put beyond a boundary
+    Slab later                   # uint32: units to be looked at when a call's opening trades are booked
     uint32_t terms_first         # terms of the last evaluation: terms_first .. terms_end - 1
     uint32_t terms_end
     uint32_t terms_kept          # terms below it belong to evaluations whose changes are still to be made
@@ -163,6 +167,7 @@ cdef inline void risk_init(Risk* risk) noexcept nogil:
     slab_init(&risk.shares, sizeof(MarginShare), 0)
     slab_init(&risk.terms, sizeof(Term), 0)
     slab_init(&risk.due, 4, 0)
+    slab_init(&risk.later, 4, 0)
     risk.marks = risk.stamp = risk.evaluation_count = risk.arm_count = risk.spare_count = 0
     risk.check_is_queued = 0
     risk.terms_first = risk.terms_end = risk.terms_kept = 0
