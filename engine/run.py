@@ -19,6 +19,7 @@ from engine.errors import InputError
 from engine.figures import part_figures, timeline_of
 from engine.part import Part, Recorded
 from engine.scenarios import load, story_of
+from engine.size import EARLY_MS, Gauge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,6 +61,7 @@ class RunResult(Recorded):
     timeline: list[tuple[float, str]] = field(default_factory=list)
     timeline_part: str = ""
     interrupted: bool = False
+    sizes: dict[str, dict[str, Any]] = field(default_factory=dict)  # of each part that has run: `engine.size`
     written: dict[str, list[str]] = field(default_factory=dict)  # tables in the run folder, by part
     scorecard: list[dict[str, Any]] = field(default_factory=list)  # rows for the report, where somebody scored the run
     counterfactuals: list[dict[str, Any]] = field(default_factory=list)  # likewise, of switches
@@ -124,6 +126,7 @@ class RunResult(Recorded):
             "interrupted": self.interrupted,
             **self.story_figures,
             "figures": figures,
+            "sizes": self.sizes,
             "tables": self.written,
             "timeline": [{"time_s": time_s, "what": what} for time_s, what in self.timeline],
             "versions": versions(),
@@ -233,11 +236,18 @@ def carry_out(
     for part_name, scenario in result.variants.items():
         if progress is not None:
             progress(part_name)
+        gauge = Gauge(scenario)
         part = Part(part_name, scenario.simulation(), scenario.duration, scenario.record.spill)
+        gauge.built()
         result.parts[part_name] = part
         if built is not None:
             built(part_name, part)
-        run_part(part, watch)
+        try:
+            run_part(part, watch, gauge)
+        except KeyboardInterrupt:
+            result.sizes[part_name] = gauge.read(part)
+            raise
+        result.sizes[part_name] = gauge.read(part)
         if finished is not None:
             finished(part_name, part)
     story = story_of(result.source.story)
@@ -249,16 +259,21 @@ def carry_out(
     result.timeline = timeline_of(result.parts[told])
 
 
-def run_part(part: Part, watch: Callable[[Part], None] | None = None) -> None:
-    """Run a part to its end, with pauses for somebody who watches: they change no byte of it."""
-    if watch is None:
-        part.simulation.run(until_ms=part.until_ms)
-    else:
+def run_part(part: Part, watch: Callable[[Part], None] | None = None, gauge: Gauge | None = None) -> None:
+    """Run a part to its end, with pauses for a gauge and for somebody who watches: they change no byte of it."""
+    world = part.simulation.world
+    if watch is not None:
         watch(part)
-        while part.simulation.world.run(part.until_ms, events=WATCHED_EVENTS) == WATCHED_EVENTS:
+    for until_ms in sorted({min(EARLY_MS, part.until_ms), part.until_ms}):
+        if watch is None:
+            part.simulation.run(until_ms=until_ms)
+        else:
+            while world.run(until_ms, events=WATCHED_EVENTS) == WATCHED_EVENTS:
+                watch(part)
             watch(part)
-        watch(part)
-    part.simulation.world.finish()  # Python agents are told that the run has ended
+        if gauge is not None:
+            gauge.passes(part)
+    world.finish()  # Python agents are told that the run has ended
 
 
 def run_scenario(
