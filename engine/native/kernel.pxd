@@ -144,12 +144,12 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[77] = &state.issuers.listed
     slabs[78] = &state.chains
     slabs[79] = &state.actions
-        slabs[80] = &state.risk.sums
-        slabs[81] = &state.risk.shares
-        slabs[82] = &state.risk.later
-        slabs[83] = &state.breakers
-        for behaviour in range(BEHAVIOURS):
-            slabs[84 + behaviour] = &state.rows[behaviour]
+    slabs[80] = &state.risk.sums
+    slabs[81] = &state.risk.shares
+    slabs[82] = &state.risk.later
+    slabs[83] = &state.breakers
+    for behaviour in range(BEHAVIOURS):
+        slabs[84 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 

@@ -27,13 +27,10 @@ def add_treasury(draft: Draft) -> None:
     draft.add("populations", "treasury", kind="account", venue="binance", brings={"USDT": "200bn"})
     draft.add("populations", "vault", kind="account", venue="dex", brings={"USDT": money((1 if draft.has("ring-fenced") else 10) * draft["vault"] * 1e6, "")})
     for venue in ("binance", "bybit", "dex"):
+        count = max(20, min(200, draft.size.accounts // 100))
+        equity = _interest(draft, venue) * draft["shorts_equity"] / count
         draft.add(
-            "populations",
-            f"shorts {venue}",
-            kind="account",
-            venue=venue,
-            count=max(20, draft.size.accounts // 100),
-            brings={"USDT": money(_interest(draft, venue) * draft["shorts_equity"] / max(20, draft.size.accounts // 100), "")},
+            "populations", f"shorts {venue}", kind="account", venue=venue, count=count, brings={"USDT": money(equity, "")}
         )
 
 

@@ -39,7 +39,10 @@ def _windows(draft: Draft) -> list[tuple[float, float, float]]:
 
 
 def add_shock(draft: Draft) -> None:
-    """Sell at the first venue, each asset's perpetual and its spot by their depths."""
+    """Sell at the first venue, each asset's perpetual and its spot by their depths; in the popular story USDe alone."""
+    if not draft.has("risk-off-first"):
+        _sell_usde(draft)
+        return
     for coin in draft.coins:
         whole = sold_of(draft, coin)
         if coin in draft.listed("binance"):
@@ -60,6 +63,22 @@ def add_shock(draft: Draft) -> None:
         draft.add("populations", f"spot seller {coin.name}", kind="account", venue="binance", brings=brings)
         _sell(draft, coin, spot_name(coin.name), f"spot seller {coin.name}", SPOT_PART * whole)
     sell_pegged(draft)
+
+
+def _sell_usde(draft: Draft) -> None:
+    """Sell USDe from the headline on: 90 M are cited (RULEBOOK 6)."""
+    draft.add("populations", "seller USDe", kind="account", venue="binance", brings={"USDe": "100M"})
+    draft.add(
+        "events",
+        "unwind USDe",
+        kind="shock",
+        market=spot_name("USDe"),
+        account="seller USDe",
+        at=f"{round(HEADLINE * 60000) + 1700}ms",
+        over="20min",
+        slices=240,
+        sell="90M USDe",
+    )
 
 
 def sell_pegged(draft: Draft) -> None:

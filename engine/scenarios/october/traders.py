@@ -132,7 +132,7 @@ def _makers(draft: Draft, venue: str, number: int, group: list[Any], form: str) 
     assert least > 0
     leaves = _leaves(draft) if form != "small" else None  # nobody watches these, and they are always there
     if leaves is not None:
-        leaves["within"] = f"{max(1000, 3 * pace_ms)}ms"
+        leaves["within"] = f"{min(max(1000, 3 * pace_ms), round(12 * pace_ms))}ms"
     for place, (size, markets) in enumerate(sizes.items()):
         draft.add(
             "populations",
@@ -143,6 +143,7 @@ def _makers(draft: Draft, venue: str, number: int, group: list[Any], form: str) 
             margin="unified" if form == "unified" else "cross",
             on=markets,
             levels=LEVELS,
+            tolerance=draft.size.tolerance,
             size=money(size),
             half_spread={"major": "2bps", "large": "4bps", "alt": "8bps"}[kind],
             spacing={"major": "18bps", "large": "19bps", "alt": "20bps"}[kind],
