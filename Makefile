@@ -40,9 +40,9 @@ $(VENV)/installed-%: pyproject.toml constraints.txt $(BIN)/python
 	@FIRESALE_NO_CORE=1 $(PIP) --no-build-isolation -e '.[$*]'
 	@touch $@
 
-RUN_EXTRAS  := $(VENV)/installed-data,plot
-TEST_EXTRAS := $(VENV)/installed-data,plot,test
-LINT_EXTRAS := $(VENV)/installed-data,lint,plot,test
+RUN_EXTRAS  := $(VENV)/installed-data,report
+TEST_EXTRAS := $(VENV)/installed-data,report,test
+LINT_EXTRAS := $(VENV)/installed-data,lint,report,test
 
 build: $(RUN_EXTRAS)
 	@$(RELEASE)
@@ -89,4 +89,4 @@ annotate: $(RUN_EXTRAS)
 
 clean:
 	rm -rf build dist *.egg-info engine/*.so engine/*.html .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
-	find engine tests benchmarks examples tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find engine tests benchmarks calibration examples tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -533,6 +533,7 @@ class _Counts(TypedDict):
     mass_quotes: int
     notices: int
     trades: int
+    forced: int
     pending: int
     rejects: dict[int, int]
 
@@ -550,6 +551,8 @@ class _MarketState(TypedDict):
     trades: int
     traded_lots: int
     orders: int
+    arrived: int
+    cancelled: int
     quote_asset: int
     atoms_per_tick_lot: int
 

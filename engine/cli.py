@@ -1,9 +1,9 @@
 """The command `firesale`.
 
 Stands on click; the bodies are in `engine.commands`. `--json` puts one object on stdout; everything for people goes to
-stderr. Exit codes: 0 good, 1 an invariant or a bar failed, 2 usage or scenario error, 4 an extra is missing (named),
-130 interrupted after writing what there was. numpy, pydantic and all that stands on them are imported inside the
-commands only, so `--help` is quick.
+stderr. Exit codes: 0 good, 1 an invariant or a bar failed, 2 usage or scenario error, 3 some runs of several failed,
+4 an extra is missing (named), 130 interrupted after writing what there was. numpy, pydantic and all that stands on them
+are imported inside the commands only, so `--help` is quick.
 
 Ctrl-C: while libraries load it ends the process at once, while the scenario runs it is a `KeyboardInterrupt`, and while
 the rest is written it waits.
@@ -15,7 +15,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -24,11 +24,14 @@ from engine._build import VERSION
 from engine.commands import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from engine.commands import say as _say
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class _Process(click.Group):
     """The commands; called as a process (not by a test), one that was interrupted ends at once.
 
-    Taking matplotlib, pyarrow and a world down again would take twice the time that Ctrl-C has.
+    Taking pyarrow and a world down again would take twice the time that Ctrl-C has.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -75,6 +78,23 @@ class _VariantName(click.ParamType[str]):
         return [CompletionItem(name) for name in known if name.startswith(incomplete)]
 
 
+_SHAPE = (
+    click.option("--scale", default=None, metavar="SCALE", help="Size of a generated scenario; its first by default."),
+    click.option("--off", multiple=True, metavar="SWITCH", help="Take this link away; repeatable."),
+    click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter; repeatable."),
+)
+_workers_option = click.option(
+    "--workers", type=click.IntRange(min=1), default=None, help="Processes; one for each processor by default."
+)
+
+
+def _shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a generated scenario."""
+    for option in reversed(_SHAPE):
+        command = option(command)
+    return command
+
+
 @click.group(cls=_Process)
 @click.version_option(VERSION, prog_name="firesale")
 def main() -> None:
@@ -119,6 +139,15 @@ def check(source: str, as_json: bool) -> None:
     help="Run folder; runs/NAME by default.",
 )
 @click.option("--no-out", is_flag=True, help="Write no run folder.")
+@_shape_options
+@click.option(
+    "--counterfactuals",
+    "apart",
+    is_flag=True,
+    help="Then run it over paired seeds without each link: what changes, and which link carries what.",
+)
+@click.option("--seeds", type=click.IntRange(min=1), default=None, help="Paired seeds of the counterfactuals; 32.")
+@_workers_option
 @click.option("--json", "as_json", is_flag=True, help="Print run.json to stdout.")
 def run(
     source: str,
@@ -127,16 +156,112 @@ def run(
     variants: tuple[str, ...],
     out: Path | None,
     no_out: bool,
+    scale: str | None,
+    off: tuple[str, ...],
+    parameters: tuple[str, ...],
+    apart: bool,
+    seeds: int | None,
+    workers: int | None,
     as_json: bool,
 ) -> None:
     """Run a scenario, print its story, and write a run folder."""
+    from engine.commands.apart import Apart
+    from engine.commands.generated import Shape
     from engine.commands.run import Wish
     from engine.commands.run import run as run_wish
     from engine.commands.scenario import folder_name
 
-    folder = None if no_out else out or Path("runs") / folder_name(source)
-    wish = Wish(source, seed=seed, settings=settings, variants=variants, folder=folder, as_json=as_json)
+    if not apart and (seeds is not None or workers is not None):
+        raise click.UsageError("--seeds and --workers go with --counterfactuals")
+    if apart and off:
+        raise click.UsageError("--counterfactuals takes each link away itself; --off is for a run without it")
+    wish = Wish(
+        source,
+        seed=seed,
+        settings=settings,
+        variants=variants,
+        folder=None if no_out else out or Path("runs") / folder_name(source),
+        as_json=as_json,
+        shape=Shape(scale, off, parameters),
+        apart=Apart(seeds, seed, workers) if apart else None,
+    )
     sys.exit(run_wish(wish))
+
+
+@main.command()
+@click.argument("source", type=_Source(), metavar="NAME|FILE.toml|RUNFOLDER")
+@_shape_options
+@click.option("--seed", type=int, default=None, help="Key of every random draw; the scenario's own by default.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Set a value of the scenario; repeatable.")
+@click.option("--part", type=_VariantName(), default=None, metavar="NAME", help="Part to tell; the story's by default.")
+@click.option("--market", "markets", multiple=True, metavar="NAME", help="Show this market; repeatable.")
+@click.option("--landmark", type=int, default=None, metavar="N", help="Tell the chain that leads to this landmark.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="The file; NAME.html by default."
+)
+def report(
+    source: str,
+    scale: str | None,
+    off: tuple[str, ...],
+    parameters: tuple[str, ...],
+    seed: int | None,
+    settings: tuple[str, ...],
+    part: str | None,
+    markets: tuple[str, ...],
+    landmark: int | None,
+    out: Path | None,
+) -> None:
+    """Run a scenario, or a run folder's again, and write its page only: one HTML file that opens offline.
+
+    A run folder's run must come out with the digest in its run.json; else the exit code is 1.
+    """
+    from engine.commands.generated import Shape
+    from engine.commands.report import Wish
+    from engine.commands.report import report as report_source
+
+    shape = Shape(scale, off, parameters)
+    sys.exit(report_source(Wish(source, seed, settings, shape, part, markets, landmark, out)))
+
+
+@main.command()
+@click.argument("source", type=_Source(), metavar="NAME")
+@_shape_options
+@click.option("--seeds", type=click.IntRange(min=1), default=8, show_default=True, help="How many seeds are run.")
+@click.option("--seed", type=int, default=None, help="The first of them; the others follow it.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Set a value of the scenario; repeatable.")
+@_workers_option
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=None, help="Write score.json there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
+def score(
+    source: str,
+    scale: str | None,
+    off: tuple[str, ...],
+    parameters: tuple[str, ...],
+    seeds: int,
+    seed: int | None,
+    settings: tuple[str, ...],
+    workers: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Hold a generated scenario against what was measured, over seeds.
+
+    Exits with 0 however many statistics are inside their bands, with 3 if a run failed.
+    """
+    from engine.commands.generated import Shape
+    from engine.commands.score import score as score_source
+
+    code = score_source(
+        source,
+        Shape(scale, off, parameters),
+        seeds=seeds,
+        first_seed=seed,
+        settings=settings,
+        workers=workers,
+        folder=out,
+        as_json=as_json,
+    )
+    sys.exit(code)
 
 
 @main.command()

@@ -5,8 +5,9 @@ Stands on `engine.lineage`. Reads only.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from engine.errors import InvariantError
 from engine.lineage import LandmarkKind
@@ -26,11 +27,14 @@ def part_figures(part: Part, *, lows: bool = True) -> dict[str, Any]:
     """
     world = part.simulation.world
     table = world.landmarks()
-    kinds = Counter(zip(table["kind"].tolist()[1:], table["generation"].tolist()[1:], strict=True))
-    of_kind = {kind: sum(n for (k, _), n in kinds.items() if k == kind) for kind in LandmarkKind}
-    generations = sorted((generation, n) for (k, generation), n in kinds.items() if k == LandmarkKind.LIQUIDATION)
+    kinds = table["kind"]
+    of_kind = dict(
+        zip(LandmarkKind, np.bincount(kinds[1:].astype(np.intp), minlength=len(LandmarkKind)).tolist(), strict=True)
+    )
+    generations = np.unique(table["generation"][kinds == LandmarkKind.LIQUIDATION], return_counts=True)
+    debtors = [first + 2 for first in part.simulation.own_accounts.values()]  # V-8: each venue has its bad-debt account
     bad_debts = {
-        name: float(asset.grid.value(-world.balance(2, asset.number)[0]))
+        name: float(asset.grid.value(-sum(world.balance(debtor, asset.number)[0] for debtor in debtors)))
         for name, asset in part.simulation.assets.items()
     }
     low_of = part.lows if lows else dict.fromkeys(part.simulation.markets)
@@ -43,7 +47,9 @@ def part_figures(part: Part, *, lows: bool = True) -> dict[str, Any]:
         "withdrawals": of_kind[LandmarkKind.WITHDRAWAL],
         "returns": of_kind[LandmarkKind.RETURN],
         "liquidations": of_kind[LandmarkKind.LIQUIDATION],
-        "liquidations_by_generation": {str(generation): n for generation, n in generations},
+        "liquidations_by_generation": {
+            str(generation): count for generation, count in zip(*(each.tolist() for each in generations), strict=True)
+        },
         "liquidation_steps": of_kind[LandmarkKind.STEP],
         "bad_debt": bad_debts[part.market.quote.name],
         "bad_debts": {name: worth for name, worth in bad_debts.items() if worth},
@@ -80,38 +86,51 @@ def _float(price: Decimal | None) -> float | None:
     return None if price is None else float(price)
 
 
+_MOMENTS = {
+    LandmarkKind.SHOCK: "shock: outside selling starts",
+    LandmarkKind.WITHDRAWAL: "withdrawal: a maker cancels its bids on every market",
+    LandmarkKind.HALT: "halt: a market's breaker refuses orders for a while",
+    LandmarkKind.LIQUIDATION: "liquidation: an account falls below maintenance",
+    LandmarkKind.MARGIN_CALL: "margin call: a centralised loan must bring more",
+    LandmarkKind.UNWIND: "unwind: a looper leaves",
+    LandmarkKind.TAKEOVER: "takeover: a backstop takes an account's positions",
+    LandmarkKind.ADL: "ADL: a position is closed against those who hold the other side",
+    LandmarkKind.SHARED_LOSS: "shared loss: winners pay for what is lacking",
+    LandmarkKind.BAD_DEBT: "bad debt: an account ends under water",
+    LandmarkKind.RETURN: "recovery: a maker comes back",
+}
+
+
 def timeline_of(part: Part) -> list[tuple[float, str]]:
     """Return the moments of a cascade, in order: shock, withdrawals, liquidations, low, recovery."""
-    lineage = part.lineage
-    trades = part.simulation.world.trades()
-    on_market = trades["market"] == part.market.number
-    times, prices = trades["time_ms"][on_market], trades["price_ticks"][on_market]
+    table = part.simulation.world.landmarks()
+    kinds, times_ms = table["kind"], table["time_ms"]
     rows: list[tuple[float, str]] = []
-    names = {
-        LandmarkKind.SHOCK: "shock: outside selling starts",
-        LandmarkKind.WITHDRAWAL: "withdrawal: a maker cancels its bids on every market",
-        LandmarkKind.HALT: "halt: a market's breaker refuses orders for a while",
-        LandmarkKind.LIQUIDATION: "liquidation: an account falls below maintenance",
-        LandmarkKind.MARGIN_CALL: "margin call: a centralised loan must bring more",
-        LandmarkKind.UNWIND: "unwind: a looper leaves",
-        LandmarkKind.TAKEOVER: "takeover: a backstop takes an account's positions",
-        LandmarkKind.ADL: "ADL: a position is closed against those who hold the other side",
-        LandmarkKind.SHARED_LOSS: "shared loss: winners pay for what is lacking",
-        LandmarkKind.BAD_DEBT: "bad debt: an account ends under water",
-        LandmarkKind.RETURN: "recovery: a maker comes back",
-    }
-    for kind, text in names.items():
-        found = lineage.of_kind(kind)
-        if found:
-            rows.append((found[0].time_ms / 1000, f"first {text}"))
-            if found[-1].time_ms > found[0].time_ms:
-                rows.append((found[-1].time_ms / 1000, f"last of {len(found)} ({kind.name.lower()})"))
-    for generation, count in lineage.generations().items():
-        first = next(row for row in lineage.of_kind(LandmarkKind.LIQUIDATION) if row.generation == generation)
-        rows.append((first.time_ms / 1000, f"liquidations of generation {generation} begin ({count} in all)"))
-    if len(prices):
-        at = int(prices.argmin())
-        low, last = part.market.price.value(int(prices[at])), part.market.price.value(int(prices[-1]))
-        rows.append((float(times[at]) / 1000, f"LOW {low} ({part.market.name})"))
-        rows.append((float(times[-1]) / 1000, f"last trade {last}"))
-    return sorted(rows)
+    for kind, text in _MOMENTS.items():
+        found = np.flatnonzero(kinds == kind)
+        if len(found):
+            first_ms, last_ms = int(times_ms[found[0]]), int(times_ms[found[-1]])
+            rows.append((first_ms / 1000, f"first {text}"))
+            if last_ms > first_ms:
+                rows.append((last_ms / 1000, f"last of {len(found)} ({kind.name.lower()})"))
+    own = np.flatnonzero(kinds == LandmarkKind.LIQUIDATION)
+    columns = np.unique(table["generation"][own], return_index=True, return_counts=True)
+    for generation, place, count in zip(*(column.tolist() for column in columns), strict=True):
+        time_s = int(times_ms[own[place]]) / 1000
+        rows.append((time_s, f"liquidations of generation {generation} begin ({count} in all)"))
+    return sorted(rows + _extremes(part))
+
+
+def _extremes(part: Part) -> list[tuple[float, str]]:
+    """Return the low of the part's own market and its last trade."""
+    trades = part.simulation.world.trades()
+    own = np.flatnonzero(trades["market"] == part.market.number)
+    if not len(own):
+        return []
+    times_ms, prices = trades["time_ms"][own], trades["price_ticks"][own]
+    at = int(prices.argmin())
+    low, last = part.market.price.value(int(prices[at])), part.market.price.value(int(prices[-1]))
+    return [
+        (float(times_ms[at]) / 1000, f"LOW {low} ({part.market.name})"),
+        (float(times_ms[-1]) / 1000, f"last trade {last}"),
+    ]

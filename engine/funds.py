@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Funds", "LiquidationMap", "Margin", "account_mode"]
 
+WIDE_ASSETS = 16  # with more of them an account has a row only for what it ever had
 PPM = 10**6
 _RATIO_PLACES = Decimal("0.000001")
 _SHARE = Grid("0.000001")
@@ -166,7 +167,8 @@ class Funds(Venues):
             if not 1 <= atoms <= asset.supply_atoms - self.world.net_deposits(asset.number):
                 raise InputError(asset_name, "a positive amount that the asset's supply has left", amount)
             brought.append((asset, atoms))
-        number = self.world.add_accounts(1, venue=venue, mode=int(chosen))
+        narrow = len(self.assets) > WIDE_ASSETS
+        number = self.world.add_accounts(1, venue=venue, narrow=narrow, mode=int(chosen))
         self.accounts.add(number, name)
         for asset, atoms in brought:
             self.world.deposit(number, asset.number, atoms)

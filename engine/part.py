@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
+    from os import PathLike
 
     from engine._core import ColumnTable
     from engine.lineage import Lineage
@@ -152,13 +154,26 @@ class Part(Recorded):
 
     @property
     def lows(self) -> dict[str, Decimal | None]:
-        """Lowest trade price of every market by its name, in its quote asset."""
-        trades, found = self.simulation.world.trades(), {}
-        markets, prices = trades["market"], trades["price_ticks"]
-        for name, market in self.simulation.markets.items():
-            own = prices[markets == market.number]
-            found[name] = market.price.value(int(own.min())) if len(own) else None
-        return found
+        """Lowest trade price of every market by its name, in its quote asset. O(trades + markets)."""
+        import numpy as np
+
+        trades, markets = self.simulation.world.trades(), self.simulation.markets
+        none = np.iinfo(np.int64).max
+        lows = np.full(max(market.number for market in markets.values()) + 1, none)
+        for numbers, prices in zip(trades.chunks("market"), trades.chunks("price_ticks"), strict=True):
+            np.minimum.at(lows, numbers.astype(np.intp), prices.astype(np.int64))  # ten times as fast as with a cast
+        return {
+            name: None if lows[market.number] == none else market.price.value(int(lows[market.number]))
+            for name, market in markets.items()
+        }
+
+    def report(
+        self, path: str | PathLike[str], *, markets: Sequence[str] | None = None, landmark: int | None = None
+    ) -> None:
+        """Write the part as one HTML file that opens without a network; parameters as for `RunResult.report`."""
+        from engine.report import write
+
+        write(path, self, markets=markets, landmark=landmark)
 
 
 def build_part(scenario: Scenario, name: str) -> Part:

@@ -19,15 +19,17 @@ from engine.errors import InputError
 from engine.figures import part_figures, timeline_of
 from engine.part import Part, Recorded
 from engine.scenarios import load, story_of
+from engine.size import EARLY_MS, Gauge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from os import PathLike
 
     from engine.lineage import Lineage
     from engine.scenario import Scenario
     from engine.tables import Tables
 
-__all__ = ["RunResult", "carry_out", "new_result", "run_scenario"]
+__all__ = ["RunResult", "carry_out", "new_result", "run_part", "run_scenario"]
 
 NO_PRICE = 2**40
 MASK64 = 2**64 - 1
@@ -59,7 +61,13 @@ class RunResult(Recorded):
     timeline: list[tuple[float, str]] = field(default_factory=list)
     timeline_part: str = ""
     interrupted: bool = False
+    sizes: dict[str, dict[str, Any]] = field(default_factory=dict)  # of each part that has run: `engine.size`
     written: dict[str, list[str]] = field(default_factory=dict)  # tables in the run folder, by part
+    scorecard: list[dict[str, Any]] = field(default_factory=list)  # rows for the report, where somebody scored the run
+    counterfactuals: list[dict[str, Any]] = field(default_factory=list)  # likewise, of switches
+    attribution: list[dict[str, Any]] = field(default_factory=list)  # and what each link carries
+    verdict: list[str] = field(default_factory=list)  # and what follows, in sentences
+    command: str = ""  # which started it, for the report
     _measured: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, name: str) -> Part:
@@ -118,15 +126,47 @@ class RunResult(Recorded):
             "interrupted": self.interrupted,
             **self.story_figures,
             "figures": figures,
+            "sizes": self.sizes,
             "tables": self.written,
             "timeline": [{"time_s": time_s, "what": what} for time_s, what in self.timeline],
-            "versions": {
-                "firesale": VERSION,
-                "python": platform.python_version(),
-                "build": _core.build_flags(),
-                "platform": sys.platform,
-            },
+            "versions": versions(),
         }
+
+    def report(
+        self, path: str | PathLike[str], *, markets: Sequence[str] | None = None, landmark: int | None = None
+    ) -> None:
+        """Write the run as one HTML file that opens without a network: the part that the timeline is told of.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        markets : sequence of str, optional
+            Which markets to show; else the story's, and those that fell furthest.
+        landmark : int, optional
+            Which liquidation to tell from its shock on; else of the deepest generation the one that lost most.
+
+        Raises
+        ------
+        ImportError
+            The extra ``report`` is not installed.
+        InputError
+            No part has run, or there is no such market or landmark.
+        """
+        from engine.report import write
+
+        told = self.timeline_part if self.timeline_part in self.parts else next(iter(self.parts), "")
+        write(path, self[told], self, markets=markets, landmark=landmark)
+
+
+def versions() -> dict[str, Any]:
+    """Return what a run was made with."""
+    return {
+        "firesale": VERSION,
+        "python": platform.python_version(),
+        "build": _core.build_flags(),
+        "platform": sys.platform,
+    }
 
 
 def scenario_digest(scenario: Scenario | None) -> str | None:
@@ -157,8 +197,8 @@ def new_result(scenario: str | Scenario, seed: int | None = None, *, parts: Sequ
     InputError
         No such scenario or variant, or a seed that is no integer.
     """
-    source = load(scenario) if isinstance(scenario, str) else scenario.check()
-    if seed is not None:
+    source = load(scenario, seed=seed) if isinstance(scenario, str) else scenario.check()
+    if seed is not None and not isinstance(scenario, str):
         source = source.but({"seed": seed})
     wanted = list(source.parts if parts is None else parts)
     if not wanted or len(set(wanted)) < len(wanted):
@@ -196,11 +236,18 @@ def carry_out(
     for part_name, scenario in result.variants.items():
         if progress is not None:
             progress(part_name)
+        gauge = Gauge(scenario)
         part = Part(part_name, scenario.simulation(), scenario.duration, scenario.record.spill)
+        gauge.built()
         result.parts[part_name] = part
         if built is not None:
             built(part_name, part)
-        _run_part(part, watch)
+        try:
+            run_part(part, watch, gauge)
+        except KeyboardInterrupt:
+            result.sizes[part_name] = gauge.read(part)
+            raise
+        result.sizes[part_name] = gauge.read(part)
         if finished is not None:
             finished(part_name, part)
     story = story_of(result.source.story)
@@ -212,16 +259,21 @@ def carry_out(
     result.timeline = timeline_of(result.parts[told])
 
 
-def _run_part(part: Part, watch: Callable[[Part], None] | None) -> None:
-    """Run a part to its end, with pauses for somebody who watches: they change no byte of it."""
-    if watch is None:
-        part.simulation.run(until_ms=part.until_ms)
-    else:
+def run_part(part: Part, watch: Callable[[Part], None] | None = None, gauge: Gauge | None = None) -> None:
+    """Run a part to its end, with pauses for a gauge and for somebody who watches: they change no byte of it."""
+    world = part.simulation.world
+    if watch is not None:
         watch(part)
-        while part.simulation.world.run(part.until_ms, events=WATCHED_EVENTS) == WATCHED_EVENTS:
+    for until_ms in sorted({min(EARLY_MS, part.until_ms), part.until_ms}):
+        if watch is None:
+            part.simulation.run(until_ms=until_ms)
+        else:
+            while world.run(until_ms, events=WATCHED_EVENTS) == WATCHED_EVENTS:
+                watch(part)
             watch(part)
-        watch(part)
-    part.simulation.world.finish()  # Python agents are told that the run has ended
+        if gauge is not None:
+            gauge.passes(part)
+    world.finish()  # Python agents are told that the run has ended
 
 
 def run_scenario(

@@ -43,7 +43,7 @@ FLOORS = [
     "state",
     "rows unit published verify_issuers",
     "health loan verify_pools",
-    "arming isolated bankruptcy waterfall payment loan_arming",
+    "arming isolated bankruptcy waterfall payment loan_arming margin_sums",
     "allowance running stage ranking",
     "gate verify_margin verify_lending world_extras whatif clearance",
     "settle publish link",

@@ -17,6 +17,8 @@ cdef dict market_state(Market* row):
     result["trades"] = row.book.trade_count
     result["traded_lots"] = row.book.traded_lots
     result["orders"] = row.book.ladder[0].order_count + row.book.ladder[1].order_count
+    result["arrived"] = row.order_count
+    result["cancelled"] = row.cancel_count
     result["quote_asset"] = row.quote_asset
     result["atoms_per_tick_lot"] = row.atoms_per_tick_lot
     return result

@@ -145,6 +145,7 @@ cdef class _WorldColumns(_WorldMargin):
                     break
                 opening_make(state, market_[i], <uint32_t>buyer_[i], <uint32_t>seller_[i], lots_[i], price_[i])
                 done += 1
+            openings_end(state)
         if state.fault:
             self.raise_fault()
         if fault:

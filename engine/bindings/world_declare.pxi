@@ -333,6 +333,7 @@ cdef class _WorldDeclaring(_WorldTables):
         if fault:
             raise self.opening_error(fault, market_, seller_is_wrong, (market, buyer, seller, qty_lots, price_ticks))
         opening_make(state, market_, buyer_, seller_, qty, price)
+        openings_end(state)
         if state.fault:
             self.raise_fault()
 

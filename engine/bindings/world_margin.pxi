@@ -209,6 +209,7 @@ cdef class _WorldMargin(_WorldPricing):
         while slot != NIL:
             if only == NIL or slot == only:
                 unit_of_state(state, slot).leverage_ppm = <uint32_t>(ceil_div(1000000, chosen) if chosen else 0)
+                sums_forget(state, slot)
                 if unit_of_state(state, slot).holding != NIL:    # it decides what money moves (L-11); of others only what is refused
                     venue_journal(state, JOURNAL_LEVERAGE, holding_at(&state.accounts, unit_of_state(state, slot).holding).market,
                                   <int32_t>account_, 0, 0, 0, 0, 0, unit_of_state(state, slot).leverage_ppm)

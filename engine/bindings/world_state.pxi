@@ -142,7 +142,7 @@ cdef class _WorldState:
         Returns
         -------
         dict
-            ``events, orders, cancels, cancel_misses, mass_quotes, notices, trades, pending`` and ``rejects`` by reason number.
+            ``events, orders, cancels, cancel_misses, mass_quotes, notices, trades, forced, pending``; `forced` are the orders of liquidations. And ``rejects`` by reason number.
         """
         cdef State* state = &self.world.state
         cdef uint32_t m
@@ -152,6 +152,6 @@ cdef class _WorldState:
         return {
             "events": state.event_count, "orders": state.order_count, "cancels": state.cancel_count,
             "cancel_misses": state.cancel_miss_count, "mass_quotes": state.mass_quote_count, "notices": state.notice_count,
-            "trades": trades, "pending": state.queue.pending_count,
+            "trades": trades, "forced": state.forced_count, "pending": state.queue.pending_count,
             "rejects": {reason: state.reject_count[reason] for reason in range(64) if state.reject_count[reason]},
         }

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import click
 
-__all__ = ["EXIT_EXTRA", "EXIT_FAILED", "EXIT_INTERRUPTED", "EXIT_USAGE", "say", "say_error"]
+__all__ = ["EXIT_EXTRA", "EXIT_FAILED", "EXIT_INTERRUPTED", "EXIT_RUNS_FAILED", "EXIT_USAGE", "say", "say_error"]
 
-EXIT_FAILED, EXIT_USAGE, EXIT_EXTRA, EXIT_INTERRUPTED = 1, 2, 4, 130
+EXIT_FAILED, EXIT_USAGE, EXIT_RUNS_FAILED, EXIT_EXTRA, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 
 
 def say(text: str = "") -> None:

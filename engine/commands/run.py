@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 from contextlib import nullcontext
@@ -10,15 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.commands import EXIT_EXTRA, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, say, say_error
+from engine.commands import (
+    EXIT_EXTRA,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_RUNS_FAILED,
+    EXIT_USAGE,
+    say,
+    say_error,
+)
+from engine.commands.apart import Apart, take_apart, tell_counterfactuals
 from engine.commands.interrupt import CtrlC, interrupted_before, on_ctrl_c
-from engine.commands.scenario import folder_name, open_scenario, source_path
+from engine.commands.scenario import WHOLE, changes_of, folder_name, open_scenario, source_path
 from engine.errors import AgentError, InputError, InvariantError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from engine.commands.generated import Shape
     from engine.run import RunResult
     from engine.runfolder import RunFolder
 
@@ -37,6 +48,8 @@ class Wish:
         variants: tuple[str, ...] = (),
         folder: Path | None = None,
         as_json: bool = False,
+        shape: Shape = WHOLE,
+        apart: Apart | None = None,
     ) -> None:
         self.source = source
         self.seed = seed
@@ -44,6 +57,23 @@ class Wish:
         self.variants = variants
         self.folder = folder
         self.as_json = as_json
+        self.shape = shape
+        self.apart = apart
+
+    @property
+    def command(self) -> str:
+        """The command that makes the same run."""
+        words = ["firesale", "run", self.source]
+        single = {"--scale": self.shape.scale, "--seed": self.seed}
+        words += [str(word) for option, value in single.items() if value is not None for word in (option, value)]
+        lists = {
+            "--off": self.shape.off,
+            "--parameter": self.shape.parameters,
+            "--set": self.settings,
+            "--variant": self.variants,
+        }
+        words += [word for option, values in lists.items() for value in values for word in (option, value)]
+        return shlex.join(words)
 
 
 def run(wish: Wish) -> int:
@@ -69,7 +99,11 @@ def carry_out_wish(wish: Wish) -> int:
 
     folder: RunFolder | None = None
     try:
-        result = new_result(open_scenario(wish.source, wish.settings, wish.seed), parts=wish.variants or None)
+        scenario = open_scenario(wish.source, wish.settings, wish.seed, wish.shape)
+        result = new_result(scenario, parts=wish.variants or None)
+        result.command = wish.command
+        if wish.apart is not None:
+            wish.apart.check(wish.source)
         if wish.folder is not None:
             if missing_extras():
                 extras = ",".join(missing_extras())
@@ -83,11 +117,11 @@ def carry_out_wish(wish: Wish) -> int:
                     write, spill = (None, None) if folder is None else (folder.write_part, folder.spill_part)
                     carry_out(result, progress=ticker.begin, built=spill, finished=write, watch=ticker.watch)
                     if folder is not None:
-                        ticker.say("drawing")
-                        folder.write_picture(result)
+                        ticker.say("writing the report")
+                        folder.write_report(result)
             except KeyboardInterrupt:
                 result.interrupted = True
-        return _close(result, folder, as_json=wish.as_json)
+        return _close(result, folder, wish)
     except InputError as error:
         say_error(error)
         return EXIT_USAGE
@@ -100,6 +134,8 @@ def carry_out_wish(wish: Wish) -> int:
     except InvariantError as error:
         say(str(error))
         return EXIT_FAILED
+    except KeyboardInterrupt:  # between two pools of runs
+        return EXIT_INTERRUPTED
 
 
 class _Lines:
@@ -123,20 +159,33 @@ def _ticker(result: RunResult) -> AbstractContextManager[Any]:
     return Ticker(list(result.variants))
 
 
-def _close(result: RunResult, folder: RunFolder | None, *, as_json: bool) -> int:
-    """Write and print what there is, and return the exit code."""
+def _close(result: RunResult, folder: RunFolder | None, wish: Wish) -> int:
+    """Write and print what there is, take the scenario apart if that is wished, and return the exit code."""
     if folder is not None:
         folder.close(result)
         say(f"run folder: {folder.path}")
-    if as_json:
-        click.echo(json.dumps(result.to_json()))
+    data = result.to_json() if wish.as_json else {}
     if result.interrupted:
+        if wish.as_json:
+            click.echo(json.dumps(data))
         say("interrupted; what had been done is written" if folder else "interrupted")
         return EXIT_INTERRUPTED
     for line in told(result):
         say(line)
     held = all(part["invariants"] == "hold" for part in result.measured().values())
-    return 0 if held else EXIT_FAILED
+    code = 0 if held else EXIT_FAILED
+    if wish.apart is not None:
+        table = take_apart(wish.source, wish.apart, wish.shape, changes_of(wish.settings), wish.folder)
+        data |= {"counterfactuals": table.to_json()}
+        if folder is not None:
+            tell_counterfactuals(result, table)
+            folder.write_report(result)
+        if table.interrupted:
+            say(f"interrupted; {len(table.seeds)} seeds were whole")
+        code = EXIT_INTERRUPTED if table.interrupted else code or (EXIT_RUNS_FAILED if table.failures else 0)
+    if wish.as_json:
+        click.echo(json.dumps(data))
+    return code
 
 
 def told(result: RunResult) -> list[str]:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.commands import EXIT_USAGE, say, say_error
+from engine.commands.generated import Shape
 from engine.errors import InputError
-from engine.scenarios import names, path_of, summary_of
+from engine.scenarios import generator_of, load, names, path_of, refuse_shape, summary_of
 
 if TYPE_CHECKING:
     from engine.scenario import Scenario
 
-__all__ = ["check", "folder_name", "list_scenarios", "open_scenario", "source_path"]
+__all__ = ["changes_of", "check", "folder_name", "list_scenarios", "open_scenario", "source_path"]
+
+WHOLE = Shape()  # a scenario as it is
 
 
 def source_path(source: str) -> Path:
@@ -39,8 +42,10 @@ def folder_name(source: str) -> str:
     return source if source in names() else Path(source).stem
 
 
-def open_scenario(source: str, settings: tuple[str, ...] = (), seed: int | None = None) -> Scenario:
-    """Read a scenario and set what the command line sets, in order.
+def open_scenario(
+    source: str, settings: tuple[str, ...] = (), seed: int | None = None, shape: Shape = WHOLE
+) -> Scenario:
+    """Read or generate a scenario and set what the command line sets, in order.
 
     Raises
     ------
@@ -48,18 +53,35 @@ def open_scenario(source: str, settings: tuple[str, ...] = (), seed: int | None 
         With everything that is wrong.
     """
     path = source_path(source)
-    from engine.scenario import Scenario
+    changes = changes_of(settings)
+    if source in names() and generator_of(source) is not None:
+        scenario = load(source, shape.scale, seed=seed, off=shape.off, parameters=shape.values)
+    else:
+        from engine.scenario import Scenario
+
+        refuse_shape(source, shape.scale, shape.off, shape.parameters)
+        scenario = Scenario.from_toml(path)
+        if seed is not None:
+            changes["seed"] = seed
+    return scenario.but(changes) if changes else scenario
+
+
+def changes_of(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Return what ``PATH=VALUE`` sets, by path, in order; the last value of a path counts, and comes last.
+
+    Raises
+    ------
+    InputError
+        One is not of that form.
+    """
     from engine.scenario.paths import parse_setting
 
     changes: dict[str, Any] = {}
     for setting in settings:
         key, value = parse_setting(setting)
-        changes.pop(key, None)  # the last one counts, and comes last
+        changes.pop(key, None)
         changes[key] = value
-    if seed is not None:
-        changes["seed"] = seed
-    scenario = Scenario.from_toml(path)
-    return scenario.but(changes) if changes else scenario
+    return changes
 
 
 def list_scenarios(name: str | None) -> int:

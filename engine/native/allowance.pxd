@@ -11,6 +11,7 @@ from engine.native.arith cimport *
 from engine.native.arming cimport *
 from engine.native.book cimport NO_PRICE
 from engine.native.health cimport *
+from engine.native.margin_sums cimport sums_traded
 from engine.native.market cimport *
 from engine.native.risk cimport *
 from engine.native.schedule cimport *
@@ -112,12 +113,28 @@ cdef inline outlined_int allowance_pays(State* state, slot_t slot, qty_t before,
     return 1
 
 
+cdef inline outlined_int unit_later(State* state, slot_t slot) noexcept nogil:
+    """A unit is looked at when all opening trades of the call are booked; at once without memory for that."""
+    cdef Slab* later = &state.risk.later
+    if slab_reserve(later, 1):
+        return unit_wrote(state, slot)
+    (<uint32_t*>(later.base))[slab_take(later)] = slot
+    unit_of_state(state, slot).flags |= UNIT_LATER
+    return 0
+
+
 # A position has traded from `before` lots to what it is now: pay from the allowance, or look at the unit. O(markets of the account) then.
 cdef inline void unit_traded(State* state, slot_t slot, qty_t before, int64_t price, int64_t fee_ppm) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, holding_at(&state.accounts, slot).unit)
+    if unit.sums != NIL:
+        sums_traded(state, unit, holding_at(&state.accounts, slot))
     if unit.liquidation:
+        return
+    if unit.flags & UNIT_LATER:
         return
     if allowance_pays(state, slot, before, price, fee_ppm):
         state.risk.spare_count += 1
+    elif state.recorder.is_opening:
+        unit_later(state, holding_at(&state.accounts, slot).unit)
     else:
         unit_wrote(state, holding_at(&state.accounts, slot).unit)

@@ -10,6 +10,7 @@
 from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.health cimport *
+from engine.native.ledger cimport *
 from engine.native.market cimport *
 from engine.native.planted cimport *
 from engine.native.risk cimport *
@@ -26,6 +27,7 @@ cdef extern from *:
     const int64_t BUDGET_MOST "ENGINE_BUDGET_MOST"      # a larger one is cut, which is safe: 8 x it fits
 
 cdef enum:
+    UNITS_AHEAD = 8              # units fetched ahead: an evaluation is two misses long
     PULL_ONE = 8                 # weight of a term with one price, in eighths
     PULL_PRODUCT = 9             # with two
     WEIGHT_LEAST = 2             # of a series that has not moved that way of late
@@ -313,6 +315,37 @@ cdef inline void unit_due(State* state, slot_t slot) noexcept nogil:
         return
     (<uint32_t*>(due.base))[slab_take(due)] = slot
     check_queue(state)
+
+
+cdef inline void units_ahead(State* state, uint32_t* due, uint32_t i, uint32_t count) noexcept nogil:
+    """Fetch what the evaluations after this one of a list read: units two stages before their holdings."""
+    cdef Unit* unit
+    cdef slot_t slot
+    cdef Holding* holding
+    cdef int side
+    if i + 4 * UNITS_AHEAD < count:
+        prefetch(unit_of_state(state, due[i + 4 * UNITS_AHEAD]))
+    if i + 3 * UNITS_AHEAD < count:
+        unit = unit_of_state(state, due[i + 3 * UNITS_AHEAD])
+        prefetch(account_at(&state.accounts, unit.account))
+        prefetch(purse_at(&state.ledger, unit.account))
+    if i + 2 * UNITS_AHEAD < count:
+        unit = unit_of_state(state, due[i + 2 * UNITS_AHEAD])
+        slot = account_at(&state.accounts, unit.account).holdings
+        prefetch(balance_row(&state.ledger, purse_at(&state.ledger, unit.account).first))
+        if slot != NIL:
+            prefetch(holding_at(&state.accounts, slot))
+    if i + UNITS_AHEAD < count:
+        unit = unit_of_state(state, due[i + UNITS_AHEAD])
+        slot = account_at(&state.accounts, unit.account).holdings
+        if slot != NIL:
+            holding = holding_at(&state.accounts, slot)
+            for side in range(2):
+                if holding.trigger[side] != NIL:
+                    prefetch(trigger_at(&state.risk.triggers, holding.trigger[side]))
+            if holding.next_of_account != NIL:
+                prefetch(holding_at(&state.accounts, holding.next_of_account))
+    keep()
 
 
 # Something has changed what a unit has or must have: look at it, and set its triggers, in the same event (E-4). One that has come

@@ -1,6 +1,7 @@
 # Gate: may an account send this order? Initial margin, reduce-only (C-1, C-6, C-7).
 #
-# Stands on: isolated. Reads only. What adds no risk always passes: its market's lots, with every order of one side filled, do not grow.
+# Stands on: isolated, margin_sums. Changes nothing but what is kept of the sums. What adds no risk always passes: its market's lots,
+# with every order of one side filled, do not grow.
 
 from engine.native.types cimport *
 from engine.native.arith cimport *
@@ -8,6 +9,7 @@ from engine.native.book cimport NO_PRICE
 from engine.native.health cimport *
 from engine.native.isolated cimport *
 from engine.native.ledger cimport *
+from engine.native.margin_sums cimport *
 from engine.native.market cimport *
 from engine.native.risk cimport *
 from engine.native.slab cimport *
@@ -40,14 +42,22 @@ cdef inline atoms_t open_loss_worth(State* state, Market* market, PlaceCommand* 
     return worth_ceil(state, collateral_at(&state.risk, market.settles), loss)
 
 
-# Whether a unit affords an order: as if it rested, equity less its open loss covers the initial requirement. O(markets of the account).
+# Whether a unit affords the orders that rest with it, and this loss beside. O(markets of the account).
+cdef inline bint unit_affords(State* state, slot_t slot, atoms_t loss) noexcept nogil:
+    cdef Health health
+    unit_health(state, slot, &health)
+    return health.is_known and health.equity - loss >= health.initial
+
+
+# Whether a unit affords an order: as if it rested, equity less its open loss covers the initial requirement. What the kept sums do not let
+# pass is evaluated (C-9). O(markets of the account).
 cdef inline bint is_affordable(State* state, Market* market, Holding* holding, PlaceCommand* command) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, holding.unit)
     cdef Desk* desk = desk_at(&state.accounts, holding.desk)         # it has sent this order
     cdef qty_t* lots = &desk.bid_lots if command.side == SIDE_BUY else &desk.ask_lots
     cdef qty_t before = lots_with_orders(state, holding)
-    cdef Health health
-    cdef atoms_t free
+    cdef atoms_t loss
+    cdef bint affords
     if not is_gated(market, unit):
         return 1
     lots[0] += command.qty_lots
@@ -58,12 +68,19 @@ cdef inline bint is_affordable(State* state, Market* market, Holding* holding, P
         lots[0] -= command.qty_lots
         return 0
     if unit.holding != NIL:
-        free = funds_free(state, unit.account, unit.asset)
+        affords = funds_free(state, unit.account, unit.asset) >= open_loss(market, command)
         lots[0] -= command.qty_lots
-        return free >= open_loss(market, command)
-    unit_health(state, holding.unit, &health)
+        return affords
+    loss = open_loss_worth(state, market, command)
+    affords = sums_afford(state, holding.unit, holding.market, loss)
+    if IS_DEBUG and affords and not unit_affords(state, holding.unit, loss):
+        state.fault = FAULT_MARGIN           # what is kept is never in favour of the account
+    if not affords:
+        affords = unit_affords(state, holding.unit, loss)
+        if affords:
+            sums_keep(state, holding.unit)
     lots[0] -= command.qty_lots
-    return health.is_known and health.equity - open_loss_worth(state, market, command) >= health.initial
+    return affords
 
 
 # Why an account may not send this order to a perpetual, REJECT_NONE if it may (C-1, C-4, C-6). O(markets of the account).

@@ -309,17 +309,22 @@ cdef inline void unified_health(State* state, Unit* unit, Health* out) noexcept 
 
 # ---- a unit ----
 
-# Evaluate a unit at all published values (C-2, C-3). The terms stand in state.risk.terms until the next evaluation.
-# O(markets of the account).
-cdef inline outlined_int unit_health(State* state, slot_t slot, Health* out) noexcept nogil:
-    cdef Unit* unit = unit_of_state(state, slot)
-    state.risk.terms.count = state.risk.terms_first = state.risk.terms_kept
-    state.risk.evaluation_count += 1
+cdef inline void health_begin(State* state, Health* out) noexcept nogil:
+    """An evaluation without anything in it yet; the terms of the last one are gone."""
+    state.risk.terms.count = state.risk.terms_first = state.risk.terms_end = state.risk.terms_kept
     out.equity = out.requirement = out.initial = out.notional = 0
     out.equity_rounds = out.requirement_rounds = 0
     out.largest = NIL
     out.is_flat = out.is_known = 1
     out.has_products = 0
+
+
+# Evaluate a unit at all published values (C-2, C-3). The terms stand in state.risk.terms until the next evaluation.
+# O(markets of the account).
+cdef inline outlined_int unit_health(State* state, slot_t slot, Health* out) noexcept nogil:
+    cdef Unit* unit = unit_of_state(state, slot)
+    health_begin(state, out)
+    state.risk.evaluation_count += 1
     if account_at(&state.accounts, unit.account).mode == MODE_UNIFIED:
         unified_health(state, unit, out)
     else:

@@ -27,7 +27,6 @@ from engine.native.venue cimport *
 
 cdef enum:
     CHECK_FEW = 16               # terms of a unit that loses its allowance when a price makes it due
-    CHECK_AHEAD = 8              # units fetched ahead: an evaluation is two misses long
     CHANGE_AHEAD = 4             # changes fetched ahead
     CAUSES_MOST = 64             # publications named by one change: those that weigh most come first in the terms
 
@@ -192,38 +191,6 @@ cdef inline bint check_unit(State* state, slot_t slot, Slab* changes) noexcept n
     return 0
 
 
-cdef inline void check_ahead(State* state, uint32_t i, uint32_t count) noexcept nogil:
-    """Fetch what the evaluations after this one read: units two stages before their holdings."""
-    cdef uint32_t* due = <uint32_t*>state.risk.due.base
-    cdef Unit* unit
-    cdef slot_t slot
-    cdef Holding* holding
-    cdef int side
-    if i + 4 * CHECK_AHEAD < count:
-        prefetch(unit_of_state(state, due[i + 4 * CHECK_AHEAD]))
-    if i + 3 * CHECK_AHEAD < count:
-        unit = unit_of_state(state, due[i + 3 * CHECK_AHEAD])
-        prefetch(account_at(&state.accounts, unit.account))
-        prefetch(purse_at(&state.ledger, unit.account))
-    if i + 2 * CHECK_AHEAD < count:
-        unit = unit_of_state(state, due[i + 2 * CHECK_AHEAD])
-        slot = account_at(&state.accounts, unit.account).holdings
-        prefetch(balance_row(&state.ledger, purse_at(&state.ledger, unit.account).first))
-        if slot != NIL:
-            prefetch(holding_at(&state.accounts, slot))
-    if i + CHECK_AHEAD < count:
-        unit = unit_of_state(state, due[i + CHECK_AHEAD])
-        slot = account_at(&state.accounts, unit.account).holdings
-        if slot != NIL:
-            holding = holding_at(&state.accounts, slot)
-            for side in range(2):
-                if holding.trigger[side] != NIL:
-                    prefetch(trigger_at(&state.risk.triggers, holding.trigger[side]))
-            if holding.next_of_account != NIL:
-                prefetch(holding_at(&state.accounts, holding.next_of_account))
-    keep()
-
-
 # Holders act on marks that have reached their plans, in the order of the plans (H-2). O(fired, and the markets of their accounts).
 cdef inline void plans_fire(State* state) noexcept nogil:
     cdef uint32_t i
@@ -265,7 +232,7 @@ cdef inline outlined_int margin_check(State* state) noexcept nogil:
     slab_init(&changes, sizeof(Change), 0)
     # invariant: each unit before i that fired has been evaluated once
     for i in range(count):
-        check_ahead(state, i, count)
+        units_ahead(state, <uint32_t*>state.risk.due.base, i, count)
         unit = unit_of_state(state, due[i])
         if unit.flags & UNIT_STAMPED:
             continue

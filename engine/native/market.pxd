@@ -65,6 +65,8 @@ cdef struct Market:
     int64_t funding_ppb          # perpetual: rate of the last settlement
     time_ms_t funding_next_ms    # its next settlement
     time_ms_t funding_every_ms   # its funding interval, 0 = none
+    int64_t order_count          # orders that arrived
+    int64_t cancel_count         # orders cancelled
     int64_t maker_fee_ppm
     int64_t taker_fee_ppm
     uint32_t base_asset          # spot
@@ -123,13 +125,13 @@ cdef struct Account:
     slot_t loans                 # its first Loan, NIL none (loans.pxd)
 
 cdef enum:
-    RECENT_BITS = 12
+    RECENT_BITS = 14
 
 cdef struct Accounts:
     Slab accounts                # Account, same rows as the ledger's
     Slab holdings                # Holding
     Slab desks                   # Desk
-    slot_t recent[1 << 12]       # holdings that were looked for behind an account's first one, by a hash: a maker of 1,000 markets is found at once
+    slot_t recent[1 << 14]       # holdings that were looked for behind an account's first one, by a hash: a maker of 1,000 markets is found at once
 
 
 cdef inline void accounts_init(Accounts* accounts) noexcept nogil:

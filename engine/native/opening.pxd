@@ -4,6 +4,7 @@
 
 from engine.native.types cimport *
 from engine.native.arith cimport *
+from engine.native.arming cimport *
 from engine.native.book cimport *
 from engine.native.market cimport *
 from engine.native.risk cimport *
@@ -85,7 +86,7 @@ cdef inline outlined_int opening_fault(State* state, uint32_t market_id, uint32_
     return fault
 
 
-# Open a trade that opening_fault has found good. Without memory the fault is latched. O(markets of both accounts).
+# Open a trade that opening_fault has found good; openings_end ends the call. Without memory the fault is latched. O(markets of both accounts).
 cdef inline outlined_int opening_make(State* state, uint32_t market_id, uint32_t buyer, uint32_t seller, qty_t lots, int64_t price) noexcept nogil:
     cdef Market* market = market_at(state, market_id)
     if holding_open(state, buyer, market_id) == NIL or holding_open(state, seller, market_id) == NIL:
@@ -100,4 +101,18 @@ cdef inline outlined_int opening_make(State* state, uint32_t market_id, uint32_t
     account_defund(state, seller, market.quote_asset, market_id, 0)
     venue_trim(state, buyer, market_id, 0)
     venue_trim(state, seller, market_id, 0)
+    return 0
+
+
+# All opening trades of a call are booked: look at the units of both sides, each once (E-4). O(units and their markets).
+cdef inline outlined_int openings_end(State* state) noexcept nogil:
+    cdef uint32_t* later = <uint32_t*>state.risk.later.base
+    cdef uint32_t i, count = state.risk.later.count
+    state.recorder.is_opening = 1
+    for i in range(count):
+        units_ahead(state, later, i, count)
+        unit_of_state(state, later[i]).flags &= ~UNIT_LATER
+        unit_wrote(state, later[i])
+    state.recorder.is_opening = 0
+    state.risk.later.count = 0
     return 0

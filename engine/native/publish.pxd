@@ -95,6 +95,7 @@ cdef inline void venue_publish(State* state, slot_t slot) noexcept nogil:
         market.oracle_mover = publication.mover
         market.oracle_landmark = 0
     else:
+        state.risk.marks += 1
         market.mark_ticks = publication.price_ticks
         market.mark_ms = state.now_ms
         market.mark_mover = publication.mover

@@ -28,6 +28,7 @@ cdef enum MarginAction:
 cdef enum:
     LADDER_MOST = 8              # boundaries of a venue
     UNIT_STAMPED = 1             # flags of a unit: it stands on the list of this round
+    UNIT_LATER = 2               # it is looked at when all opening trades of a call are booked
     UNIT_WRITE = 4               # counts writes since a price last made it due, up to three: then it gets an allowance (E-7)
     UNIT_WRITES = 12
     SERIES_MARK = 0              # series of a market: 2 * market + SERIES_*
@@ -78,6 +79,32 @@ cdef struct Unit:
     uint8_t state                # boundaries that it is beyond, 0 = free
     uint8_t flags                # UNIT_*
     uint32_t leverage_ppm        # initial requirement is at least this share of the notional: 1 / chosen leverage; 0 none
+    slot_t sums                  # what its orders are tested with (C-9), NIL none
+    uint32_t pad
+
+# What a market adds to the sums of a unit (C-9).
+cdef struct MarginShare:
+    atoms_t pnl
+    atoms_t notional             # of the position
+    atoms_t requirement
+    atoms_t initial              # of `lots`
+    qty_t lots                   # worst case lots with the resting orders, or more
+    slot_t holding
+    uint32_t market
+    int32_t ticks                # mark at which they are, -1 none
+    uint32_t pad
+
+cdef struct MarginSums:
+    atoms_t pnl                  # of all shares
+    atoms_t notional
+    atoms_t requirement
+    atoms_t initial
+    time_ms_t known_until_ms     # later some mark may be stale (C-5)
+    int64_t marks_seen           # Risk.marks when marks were compared last
+    uint32_t first               # its shares, ascending by market: a stretch of Risk.shares
+    uint32_t count
+    uint32_t room
+    uint32_t is_kept             # 0: an evaluation is needed
 
 cdef enum TermKind:
     TERM_LONG = 1
@@ -114,11 +141,15 @@ cdef struct Risk:
     Slab units                   # Unit
     Slab rules                   # MarginRules, a row a venue
     Slab collateral              # Collateral
+    Slab sums                    # MarginSums
+    Slab shares                  # MarginShare
     Slab terms                   # Term: of the evaluation that is running
     Slab due                     # uint32: units whose trigger has fired, or that a write has put beyond a boundary
+    Slab later                   # uint32: units to be looked at when a call's opening trades are booked
     uint32_t terms_first         # terms of the last evaluation: terms_first .. terms_end - 1
     uint32_t terms_end
     uint32_t terms_kept          # terms below it belong to evaluations whose changes are still to be made
+    int64_t marks                # marks published
     int64_t stamp                # evaluations begun: marks what they touch
     int64_t evaluation_count
     int64_t arm_count            # units whose triggers were set
@@ -132,9 +163,12 @@ cdef inline void risk_init(Risk* risk) noexcept nogil:
     slab_init(&risk.units, sizeof(Unit), 24)
     slab_init(&risk.rules, sizeof(MarginRules), 0)
     slab_init(&risk.collateral, sizeof(Collateral), 0)
+    slab_init(&risk.sums, sizeof(MarginSums), 0)
+    slab_init(&risk.shares, sizeof(MarginShare), 0)
     slab_init(&risk.terms, sizeof(Term), 0)
     slab_init(&risk.due, 4, 0)
-    risk.stamp = risk.evaluation_count = risk.arm_count = risk.spare_count = 0
+    slab_init(&risk.later, 4, 0)
+    risk.marks = risk.stamp = risk.evaluation_count = risk.arm_count = risk.spare_count = 0
     risk.check_is_queued = 0
     risk.terms_first = risk.terms_end = risk.terms_kept = 0
 

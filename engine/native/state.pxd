@@ -350,6 +350,7 @@ cdef struct State:
     time_ms_t now_ms
     int64_t event_count
     int64_t order_count          # orders that arrived
+    int64_t forced_count         # of which venues sent in liquidations
     int64_t cancel_count         # orders cancelled
     int64_t notice_count         # notices sent
     int64_t mass_quote_count     # events that carried several messages

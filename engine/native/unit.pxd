@@ -53,6 +53,7 @@ cdef inline slot_t unit_make(State* state, uint32_t account, uint32_t asset, slo
     unit.asset = <uint16_t>asset
     unit.state = unit.flags = 0
     unit.leverage_ppm = 0
+    unit.sums = NIL
     account_at(&state.accounts, account).units = slot
     return slot
 

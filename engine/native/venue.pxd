@@ -229,6 +229,7 @@ cdef inline void venue_remove(State* state, slot_t slot, uint32_t cause, uint32_
          order.leaves_lots, 0, cause, 0)
     book_end(&state.pools, &market.book, slot, number)
     state.cancel_count += 1
+    market.cancel_count += 1
     touch_follows(state, market, MOVER_CANCEL, account, number, cause, bid, ask)
     note_book(state, market_id, cause)
 
@@ -393,6 +394,8 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
     market = market_at(state, market_id)
     order_to_command(state, slot, &command)
     state.order_count += 1
+    market.order_count += 1
+    state.forced_count += (flags & ORDER_OF_ENGINE) != 0
     reason = arrival_check(state, market, market_id, flags, &command)
     bid = market.book.ladder[0].best_key
     ask = market.book.ladder[1].best_key

@@ -7,6 +7,7 @@ from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport NO_PRICE
 from engine.native.health cimport *
+from engine.native.margin_sums cimport sums_hold
 from engine.native.market cimport *
 from engine.native.risk cimport *
 from engine.native.slab cimport *
@@ -86,6 +87,8 @@ cdef inline int verify_unit(State* state, slot_t slot) noexcept nogil:
     cdef Health health
     cdef uint32_t terms
     cdef uint64_t corner, against
+    if not sums_hold(state, slot):
+        return FAULT_MARGIN
     if unit.liquidation:
         return FAULT_NONE
     unit_health(state, slot, &health)

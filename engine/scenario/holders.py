@@ -272,14 +272,19 @@ def _trades(
 
 
 def _open(building: Building, markets: Sequence[Market], trades: list[tuple[int, Array, Array, Array, int]]) -> None:
-    for place, buyers, sellers, lots, price in trades:
-        building.sim.world.open_trades(
-            np.full(len(lots), markets[place].number, dtype=np.uint16),
-            np.ascontiguousarray(buyers, dtype=np.int32),
-            np.ascontiguousarray(sellers, dtype=np.int32),
-            np.ascontiguousarray(lots, dtype=np.int64),
-            np.full(len(lots), price, dtype=np.int64),
-        )
+    """Open all trades in one call, so that each account is looked at once."""
+    if not trades:
+        return
+    places, buyers, sellers, lots, prices = zip(*trades, strict=True)
+    counts = [len(each) for each in lots]
+    numbers = np.array([markets[place].number for place in places], dtype=np.uint16)
+    building.sim.world.open_trades(
+        np.repeat(numbers, counts),
+        np.concatenate(buyers).astype(np.int32, copy=False),
+        np.concatenate(sellers).astype(np.int32, copy=False),
+        np.concatenate(lots).astype(np.int64, copy=False),
+        np.repeat(np.array(prices, dtype=np.int64), counts),
+    )
 
 
 def _settles(markets: Sequence[Market]) -> dict[int, tuple[Asset, list[int]]]:

@@ -1,7 +1,8 @@
 """The shipped scenarios, by name: one TOML file each, beside this one.
 
 A scenario with a `story` has a module of that name here: further figures, what people are told of them, and which parts
-the picture shows. Nothing is loaded before it is asked for; the list alone needs no pydantic.
+the picture shows. A module with `SCALES` generates its scenario (`engine.scenarios.generated`); the file beside it is
+its first scale, written. Nothing is loaded before it is asked for; the list alone needs no pydantic.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from types import ModuleType
 
     from engine.scenario import Scenario
 
-__all__ = ["check_name", "load", "names", "path_of", "story_of", "summary_of"]
+__all__ = ["check_name", "generator_of", "load", "names", "path_of", "refuse_shape", "story_of", "summary_of"]
 
 _FOLDER = Path(__file__).resolve().parent
 
@@ -50,13 +52,37 @@ def summary_of(name: str) -> str:
     return str(head_of(name).get("summary", ""))
 
 
-def load(name: str) -> Scenario:
+def load(
+    name: str,
+    scale: str | None = None,
+    *,
+    seed: int | None = None,
+    off: Iterable[str] = (),
+    parameters: Mapping[str, float] | None = None,
+) -> Scenario:
     """Return a shipped scenario.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    scale : str, optional
+        Of a generated scenario one of its scales; the first, which its file holds, by default.
+    seed : int, optional
+        Else the scenario's own.
+    off : iterable of str
+        Of a generated scenario: switches that are off.
+    parameters : mapping of str to float, optional
+        Of a generated scenario: values over the defaults, in the parameters' units.
+
+    Returns
+    -------
+    Scenario
 
     Raises
     ------
     InputError
-        There is no scenario of that name.
+        There is no scenario of that name, it has no such scale, switch or parameter, or none at all.
 
     Examples
     --------
@@ -65,7 +91,36 @@ def load(name: str) -> Scenario:
     """
     from engine.scenario import Scenario
 
-    return Scenario.from_toml(path_of(name))
+    gone, given = list(off), dict(parameters or {})
+    module = generator_of(name)
+    if module is None:
+        refuse_shape(name, scale, gone, given)
+        scenario = Scenario.from_toml(path_of(name))
+        return scenario if seed is None else scenario.but({"seed": seed})
+    if scale is None and seed is None and not gone and not given:
+        return Scenario.from_toml(path_of(name))
+    from engine.scenarios.generated import checked_scale
+
+    # A seed goes to the module, not over its file: the module may draw markets and sizes with it.
+    keyed = {} if seed is None else {"seed": seed}
+    generated: Scenario = module.scenario(checked_scale(module, scale), off=gone, parameters=given or None, **keyed)
+    return generated
+
+
+def refuse_shape(name: str, scale: str | None, off: object, parameters: object) -> None:
+    """Raise InputError if a scenario that is not generated is asked for a scale, a switch or a parameter."""
+    for field, said in (("scale", scale), ("off", off), ("parameters", parameters)):
+        if said:
+            raise InputError(field, f"nothing: {name} is a file, not generated", said)
+
+
+def generator_of(name: str) -> ModuleType | None:
+    """Return the module that generates a shipped scenario; None if its file is all there is."""
+    check_name(name)
+    if not (_FOLDER / f"{name.replace('-', '_')}.py").is_file():
+        return None
+    module = story_of(name)
+    return module if hasattr(module, "SCALES") else None
 
 
 def story_of(name: str | None) -> ModuleType | None:

@@ -91,7 +91,15 @@ class Walk:
         Its numbers.
     accounts : int
         How many, of all modes.
+
+    Attributes
+    ----------
+    tickets : list of int
+        Of the orders of accounts, in order.
     """
+
+    SETTLES = (USD, USD, USD, COIN, OTHER)  # of each perpetual, in what it settles
+    STALE_MS = (0, 0, 0, 9)  # to choose from
 
     def __init__(self, seed: int, shape: Shape, accounts: int = 24) -> None:
         self.rng = rng = random.Random(seed)
@@ -100,11 +108,12 @@ class Walk:
         self.native = world.native
         for _ in range(3):
             world.asset(2**61)
+        self.tickets: list[int] = []
         self.spots = [
             world.spot(coin, USD, worth=rng.randint(*shape.coin_worth), base_atoms_per_lot=rng.choice(shape.coin_lots))
             for coin in (COIN, OTHER)
         ]
-        self.perpetuals = [self._perpetual(asset) for asset in (USD, USD, USD, COIN, OTHER)]
+        self.perpetuals = [self._perpetual(asset) for asset in self.SETTLES]
         self.house = world.account(2**50, 2**50, 2**50)
         loans = (0, 30_000, 50_000, 333_333)
         for asset, spot in ((USD, None), (COIN, self.spots[0]), (OTHER, self.spots[1])):
@@ -136,7 +145,7 @@ class Walk:
             maintenance=self.world.schedule(floors, rates),
             initial=initial,
             taker_fee_ppm=rng.choice((0, 500)),
-            price_stale_ms=rng.choice((0, 0, 0, 9)),
+            price_stale_ms=rng.choice(self.STALE_MS),
         )
 
     def _endow(self, account: int) -> None:
@@ -286,7 +295,9 @@ class Walk:
         order = NewOrder(rng.choice((Side.BUY, Side.SELL)), rng.randint(*self.shape.lots), price)
         wanted = world.verdict(row, unit, market, order)
         before = native.counts()["rejects"]
-        native.send_order(unit.account, market, Side(order.side), price, order.qty_lots, at_ms=native.now_ms + 1)
+        at_ms = native.now_ms + 1
+        ticket = native.send_order(unit.account, market, Side(order.side), price, order.qty_lots, at_ms=at_ms)
+        self.tickets.append(ticket)
         native.run(native.now_ms + 1, check=True)
         after = native.counts()["rejects"]
         seen = [reason for reason in _GATES if after.get(reason, 0) > before.get(reason, 0)]

@@ -17,6 +17,7 @@ from engine.native.fmath cimport fexp, flog
 from engine.native.health cimport *
 from engine.native.lineage cimport *
 from engine.native.link cimport *
+from engine.native.margin_sums cimport account_standing
 from engine.native.market cimport *
 from engine.native.mass_quote cimport *
 from engine.native.orders cimport *
@@ -183,7 +184,7 @@ cdef inline bint maker_is_pressed(State* state, Agent* agent, Maker* maker) noex
         return 1
     if maker.margin_ratio == 0.0:
         return 0
-    account_health(state, <uint32_t>agent.account, market_at(state, quote_at(state, maker.quotes).market).quote_asset, &health)
+    account_standing(state, <uint32_t>agent.account, market_at(state, quote_at(state, maker.quotes).market).quote_asset, &health)
     return health.is_known and health.notional > 0 and <double>health.equity < maker.margin_ratio * <double>health.notional
 
 

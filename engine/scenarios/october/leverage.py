@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from engine.scenarios.october.draft import money
 from engine.scenarios.october.markets import pegged_price, perp_name, spot_name
+from engine.scenarios.october.shock import sold_of
+from engine.scenarios.october.traders import buyers_interest
 
 if TYPE_CHECKING:
     from engine.scenarios.october.draft import Draft
@@ -23,20 +25,29 @@ TAIL, WORTH_MOST = 1.4, 60.0  # largest position of a crowd, of its least: Paret
 def add_treasury(draft: Draft) -> None:
     """Add who lends at the first venue, the vault, and those who are short."""
     draft.add("populations", "treasury", kind="account", venue="binance", brings={"USDT": "200bn"})
-    draft.add("populations", "vault", kind="account", venue="dex", brings={"USDT": money(draft["vault"] * 1e6, "")})
+    draft.add("populations", "vault", kind="account", venue="dex", brings={"USDT": money((1 if draft.has("ring-fenced") else 10) * draft["vault"] * 1e6, "")})
     for venue in ("binance", "bybit", "dex"):
+        count = max(20, min(200, draft.size.accounts // 100))
+        equity = _interest(draft, venue) * draft["shorts_equity"] / count
         draft.add(
-            "populations",
-            f"shorts {venue}",
-            kind="account",
-            venue=venue,
-            count=max(20, draft.size.accounts // 100),
-            brings={"USDT": money(_interest(draft, venue) * draft["shorts_equity"] / max(20, draft.size.accounts // 100), "")},
+            "populations", f"shorts {venue}", kind="account", venue=venue, count=count, brings={"USDT": money(equity, "")}
         )
 
 
+def _levered(draft: Draft, venue: str) -> dict[str, float]:
+    """Return the open interest of each perpetual that is the crowd's: less what sellers and buyers of the dip have."""
+    found = {}
+    for coin in draft.listed(venue):
+        market, share = perp_name(coin.name, venue), draft.share(venue)
+        others = buyers_interest(draft, market, venue, share * coin.depth)
+        if venue == "binance":
+            others += 1.05 * sold_of(draft, coin)
+        found[market] = max(0.1 * share * coin.interest, share * coin.interest - others)
+    return found
+
+
 def _interest(draft: Draft, venue: str) -> float:
-    return draft.share(venue) * sum(coin.interest for coin in draft.listed(venue))
+    return sum(_levered(draft, venue).values())
 
 
 def _pareto_mean(alpha: float, most: float) -> float:
@@ -52,7 +63,7 @@ def add_crowds(draft: Draft) -> None:
         interest = _interest(draft, venue)
         count = max(50, round(draft.size.accounts * interest / whole))
         # Of the positions a share is short and meets longs of the same crowd; what longs are more, `shorts` take.
-        mean = interest / draft["crowd_long"] / (count * 1.5)
+        mean = interest / draft["crowd_long"] / (count * 2.0)
         least = mean / _pareto_mean(TAIL, WORTH_MOST)
         draft.add(
             "populations",
@@ -60,8 +71,8 @@ def add_crowds(draft: Draft) -> None:
             kind="crowd",
             venue=venue,
             count=count,
-            on={perp_name(coin.name, venue): coin.interest for coin in draft.listed(venue)},
-            positions="integers(1, 2)",
+            on=_levered(draft, venue),
+            positions="integers(1, 3)",
             long=f"{draft['crowd_long']:.4f}",
             notional=f"pareto({least:.2f}, {TAIL}, max={least * WORTH_MOST:.2f})",
             leverage=f"lognormal({draft['leverage_' + venue]:.3f}, {draft['leverage_sigma']:.3f}, max=50)",
@@ -98,46 +109,87 @@ def add_unified(draft: Draft) -> None:
 def add_lending(draft: Draft) -> None:
     """Add the centralised lender, the protocol, the pool, and who borrows and liquidates there."""
     _desk(draft)
+    _exchange_loops(draft)
     _margin_loans(draft)
     _protocol(draft)
 
 
 def _desk(draft: Draft) -> None:
-    """Loans at the first venue against WBETH, BNSOL and USDe at its own index, called and sold in its own books."""
+    """Loans at the first venue against WBETH, BNSOL and USDe at its own index, called and sold in its own books.
+
+    Those against one staking token stand with one lender, those against USDe and WBETH together with another.
+    """
     assets = [name for name in ("USDe", "WBETH", "BNSOL") if name in draft.sections["assets"]]
-    draft.add(
-        "lenders",
-        "desk",
-        form="loan",
-        venue="binance",
-        collateral={name: {"ltv": "78%", "threshold": "91%"} for name in assets},
-        borrow={"USDT": "free"},
-        oracle={name: {"market": spot_name(name), "series": "index"} for name in assets} | {"USDT": "1"},
-        sells_on={name: spot_name(name) for name in assets},
-        call="85%",
-        liquidation="91%",
-        sale=f"{draft['sale_part']:.3f}",
-        sale_every=f"{draft['sale_every']:.0f}s",
-        supplied={"treasury": "10bn USDT"},
-    )
+    for name, pace in (("desk", draft["sale_every"]), ("desk of USDe", draft["usde_sale_every"])):
+        draft.add(
+            "lenders",
+            name,
+            form="loan",
+            venue="binance",
+            collateral={asset: {"ltv": "86%", "threshold": "91%"} for asset in assets},
+            borrow={"USDT": "free"},
+            oracle={asset: {"market": spot_name(asset), "series": "index"} for asset in assets} | {"USDT": "1"},
+            sells_on={asset: spot_name(asset) for asset in assets},
+            call="88%",
+            liquidation="91%",
+            sale=f"{draft['sale_part']:.3f}",
+            sale_every=f"{1000 * pace:.0f}ms",
+            supplied={"treasury": "10bn USDT"},
+        )
     count = max(20, min(400, draft.size.accounts // 500))
-    total = draft["desk_loans"] * 1e6
-    for asset, part in (("USDe", draft["desk_usde"]), ("WBETH", 0.6), ("BNSOL", 0.3)):
-        if asset in assets:
-            worth = total * part / count
-            price = float(pegged_price(draft, asset))
-            loops = asset == "USDe" and not draft.has("loops")
-            draft.add(
-                "populations",
-                f"borrowers {asset}",
-                kind="borrowers",
-                venue="binance",
-                count=count,
-                lender="desk",
-                borrow="USDT",
-                ltv=f"uniform({draft['desk_ltv_low']:.3f}, 0.78)" if not loops else "uniform(0.05, 0.2)",
-                brings={asset: f"uniform({0.5 * worth / price:.3f}, {1.5 * worth / price:.3f})"},
-            )
+    usde = 0.0 if draft.has("loops") else 0.9  # without loops few have USDe behind a loan
+    mixed = {"USDe": draft["desk_usde"] * (1 - usde), "WBETH": 0.4}
+    for name, lender, parts in (
+        ("WBETH", "desk", {"WBETH": 1.0}),
+        ("BNSOL", "desk", {"BNSOL": 0.5}),
+        ("mixed", "desk of USDe", mixed),
+    ):
+        if not all(asset in assets for asset in parts):
+            continue
+        each = {
+            asset: draft["desk_loans"] * 1e6 * part / count / float(pegged_price(draft, asset))
+            for asset, part in parts.items()
+        }
+        draft.add(
+            "populations",
+            f"borrowers {name}",
+            kind="borrowers",
+            venue="binance",
+            count=count,
+            lender=lender,
+            borrow="USDT",
+            ltv=f"uniform({draft['desk_ltv_low']:.3f}, 0.86)",
+            brings={asset: f"uniform({0.5 * worth:.3f}, {1.5 * worth:.3f})" for asset, worth in each.items()},
+        )
+
+
+def _exchange_loops(draft: Draft) -> None:
+    """Loops at the first venue's lender: once their token has fallen too far they leave, a little at a time."""
+    count = max(10, min(200, draft.size.accounts // 1000))
+    for asset, part, flee in (("WBETH", 1.0, 0.972), ("BNSOL", 0.5, 0.972), ("USDe", draft["desk_usde"], 0.985)):
+        if asset not in draft.sections["assets"] or not draft.has("loops"):
+            continue
+        price = float(pegged_price(draft, asset))
+        digits = 4 if asset == "USDe" else 1
+        each = draft["exchange_loops"] * 1e6 * part / count / price
+        draft.add(
+            "populations",
+            f"loops {asset}",
+            kind="loopers",
+            venue="binance",
+            count=count,
+            lender="desk",
+            on=spot_name(asset),
+            loops="integers(1, 3)",
+            ltv="uniform(50%, 70%)",
+            slippage="50%",
+            every=f"uniform({draft['loops_pause']:.0f}s, {3 * draft['loops_pause']:.0f}s)",
+            flee_price=f"{flee * price:.{digits}f}",
+            share="10%",
+            link={"base": f"{draft['loops_pause']:.0f}s", "jitter": f"exponential({draft['loops_pause']:.0f}s)"},
+            built=True,
+            brings={asset: f"uniform({0.5 * each:.4f}, {1.5 * each:.4f})"},
+        )
 
 
 def _margin_loans(draft: Draft) -> None:

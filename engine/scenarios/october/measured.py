@@ -45,7 +45,7 @@ STATISTICS: tuple[Statistic, ...] = (
     _time("low_alts", "median minute of the altcoins' lows", 35.5, "RULEBOOK 9 row 10: 21:19 to 21:21", fitted=True),
     _order("alts_before_pegged", "altcoins' lows before the lows of USDe, WBETH, BNSOL", "RULEBOOK 12.1"),
     # ---- depth within 1 % at the first venue's perpetuals, usual by least --------------------------------------------
-    Statistic("depth_eth", "ETH: usual depth by the least", "", 206.0, factor(3), "RULEBOOK 8", "V", False),
+    Statistic("depth_eth", "ETH: usual depth by the least", "", 206.0, factor(3), "RULEBOOK 8", "V", True),
     Statistic("depth_sol", "SOL: usual depth by the least", "", 561.0, factor(3), "RULEBOOK 8", "V", False),
     Statistic("depth_xrp", "XRP: usual depth by the least", "", 199.0, factor(3), "RULEBOOK 8", "V", False),
     Statistic("depth_doge", "DOGE: usual depth by the least", "", 20.0, factor(3), "RULEBOOK 8", "V", False),
@@ -75,7 +75,7 @@ STATISTICS: tuple[Statistic, ...] = (
     _fall("wbeth_fall", "WBETH, day's high to low", 90.9, "RULEBOOK 9 row 14", fitted=True),
     _fall("bnsol_fall", "BNSOL, day's high to low", 85.5, "RULEBOOK 9 row 14"),
     _time("wbeth_low", "minute of WBETH's low", 55.0, "RULEBOOK 9 row 14: 21:40", fitted=True),
-    _time("deviation_begins", "minute from which an index is 5 % off", 51.0, "RULEBOOK 9 row 15: 21:36"),
+    _time("deviation_begins", "minute from which a token's index is 5 % too low", 51.0, "RULEBOOK 9 row 15: 21:36"),
     _time("deviation_ends", "minute until which it is", 91.0, "RULEBOOK 9 row 15: 22:16"),
     # ---- lending -----------------------------------------------------------------------------------------------------
     _amount("aave", "liquidated at the protocol", 180.0, "RULEBOOK 9 row 33", fitted=True),

@@ -1,0 +1,59 @@
+"""What counterfactuals compare: lows, forced volume, bad debt, who bore it, and how the cascade fed itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.scenarios.october.markets import spot_name
+from engine.scenarios.october.measure import ADL, TAKEOVER
+
+if TYPE_CHECKING:
+    from engine.part import Part
+    from engine.scenarios.october.measure import Day
+
+__all__ = ["outcomes_of"]
+
+WINDOW, HORIZON = "1min", "5min"
+LEAST_COHORT = 20  # liquidations of a window below which its R says nothing
+
+
+def outcomes_of(part: Part, day: Day) -> dict[str, float | None]:
+    """Return every outcome; falls in %, times in minutes after 20:45, money in M USD."""
+    found: dict[str, float | None] = {}
+    by_name = {coin.name: coin for coin in day.coins}
+    for name in ("BTC", "ETH"):
+        low = day.low(spot_name(name))
+        found[f"fall {name}"] = None if low is None else 100 * (1 - low[0] / float(by_name[name].opening))
+    lows = [(coin, day.low(spot_name(coin.name))) for coin in day.coins if coin.kind != "major"]
+    told = [(100 * (1 - low[0] / float(coin.opening)), low[1]) for coin, low in lows if low is not None]
+    if told:
+        found["fall alts"] = float(np.median([fall for fall, _ in told]))
+        found["low alts"] = float(np.median([minute for _, minute in told]))
+    for name in ("USDe", "WBETH"):
+        low = day.low(spot_name(name))
+        if low is not None:
+            opening = day.simulation.markets[spot_name(name)]
+            first = day.series(spot_name(name), "last")[1] * float(opening.price.step)
+            found[f"fall {name}"], found[f"low {name}"] = 100 * (1 - low[0] / first), low[1]
+    found["forced"] = float(day.liquidated["usd"].sum()) / 1e6
+    found["takeovers"], found["adl"] = (float(day.moved(kind)["usd"].sum()) / 1e6 for kind in (TAKEOVER, ADL))
+    found["bad debt"] = -day.world.balance(2, day.simulation.assets["USDT"].number)[0] / 1e12
+    found["lending"] = sum(float(day.simulation.lender(name).repaid_value) for name in day.simulation.lenders) / 1e6
+    found["withdrawals"] = float((day.world.landmarks()["kind"] == _withdrawal()).sum())
+    found["peak R"] = _peak(part)
+    return found
+
+
+def _withdrawal() -> int:
+    from engine.lineage import LandmarkKind
+
+    return int(LandmarkKind.WITHDRAWAL)
+
+
+def _peak(part: Part) -> float | None:
+    """Return the largest cohort reproduction of a minute with enough liquidations (G-10)."""
+    rows = part.lineage.reproduction(window=WINDOW, horizon=HORIZON)
+    enough = rows.liquidations >= LEAST_COHORT
+    return float(rows.ratio[enough].max()) if enough.any() else None
