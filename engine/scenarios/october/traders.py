@@ -392,7 +392,7 @@ def add_buyers(draft: Draft) -> None:
         quick = (_band(2, 8, beta), 8) if kind == "majors" else (_band(10, 50), 6)
         capital = depth * draft[f"buyers_{kind}"] * coin.following**2  # the quick follow the crowd even more
         _buyers(draft, market, venue, "buyers", capital, draft[f"pause_{kind}"], *quick, least)
-        low, high = (9 * draft["floor_majors"], 14 * draft["floor_majors"]) if kind == "majors" else (45, 90)
+        low, high = (8 * draft["floor_majors"], 14 * draft["floor_majors"]) if kind == "majors" else (45, 90)
         deep = (_band(low, high, beta), 48 if kind == "majors" else 8)
         capital = deep_capital(draft, market, venue)
         _buyers(draft, market, venue, "deep buyers", capital, draft[f"pause_{kind}"], *deep, least)
