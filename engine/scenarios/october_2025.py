@@ -16,6 +16,7 @@ from engine.scenarios.october.draft import ACCOUNTS_OF_THE_DAY, SIZES, Draft
 from engine.scenarios.october.measure import Day
 from engine.scenarios.october.measure import statistics as measured_of
 from engine.scenarios.october.measured import STATISTICS
+from engine.errors import InputError
 from engine.scenarios.parameters import read_parameters, settled
 from engine.switches import Switch, checked_off
 from engine.verdict import Rule
@@ -67,6 +68,8 @@ LINKS = ("makers-withdraw", "unified", "own-book", "all-at-once", "stale-bids", 
 
 def draft_of(scale: str, off: Collection[str], parameters: Mapping[str, float] | None) -> Draft:
     """Return the sections of a scale, with what the switches take away."""
+    if scale not in SCALES:
+        raise InputError("scale", f"one of {', '.join(SCALES)}", scale)
     values = settled(PARAMETERS, dict(parameters or {}))
     size = SIZES[scale]
     draft = Draft(size, coins(size.coins, values), values, frozenset(checked_off(SWITCHES, off)))

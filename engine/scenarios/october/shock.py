@@ -105,6 +105,6 @@ def _sell(draft: Draft, coin: Coin, market: str, account: str, whole: float) -> 
             account=account,
             at=f"{round(begin * 60000) + 1700}ms",  # not in step with the clocks of oracles and samples
             over=f"{round((end - begin) * 60)}s",
-            slices=max(1, round((end - begin) * 12)),
+            slices=max(1, round((end - begin) * 240)),
             sell=money(whole * share),
         )

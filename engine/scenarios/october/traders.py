@@ -140,7 +140,7 @@ def _makers(draft: Draft, venue: str, number: int, group: list[Any], form: str) 
             kind="market-maker",
             count=count,
             venue=venue,
-            margin="unified" if form == "unified" else "cross",
+            margin="unified" if form == "unified" and draft.has("unified") else "cross",
             on=markets,
             levels=LEVELS,
             tolerance=draft.size.tolerance,
@@ -237,6 +237,8 @@ def add_stale(draft: Draft) -> None:
             _walls(draft, market, venue, price, depth, "walls", "uniform(2.5%, 18%)", 16)
         elif draft.has("stale-bids") and market in ("USDe/USDT", "USDe-BYBIT"):
             _walls(draft, market, venue, price, depth, "usde_bids", "uniform(5%, 45%)", 24)
+        elif draft.has("stale-bids") and asset_of(market) in ("WBETH", "BNSOL"):
+            _walls(draft, market, venue, price, depth, "token_bids", "uniform(55%, 93%)", 24)
         elif draft.has("stale-bids") and not market.startswith("USDe"):
             _walls(draft, market, venue, price, depth, "deep_bids", "uniform(55%, 93%)", 24)
         brings = {said.get("quote", "USDT"): money(3 * each * count, "")}
@@ -357,7 +359,7 @@ def _pegged_arbitrage(draft: Draft, here: str, there: str, capital: float, rate:
     """Arbitrage of a token: what it can hold while transfers are down, and more once they work again."""
     first = draft.sections["markets"][here]
     worth = float(first["price"]) * float(first["lot"])
-    for name, start, times in (("arbitrage", None, 1.0), ("transfers", OUTAGE[1], later)):
+    for name, start, times, count in (("arbitrage", None, 1.0, 2), ("transfers", OUTAGE[1], later, 10)):
         brings: dict[str, str] = {}
         for market in (here, there):
             said = draft.sections["markets"][market]
@@ -368,13 +370,13 @@ def _pegged_arbitrage(draft: Draft, here: str, there: str, capital: float, rate:
             f"{name} {here} {there}",
             kind="arbitrageur",
             on=[here, there],
-            count=2,
+            count=count,
             start=start,
             threshold="30bps",
             qty=max(1, round(times * capital * 1e6 * 0.05 / worth)),
-            inventory_max=f"{max(10, round(times * capital * 1e6 / 2 / worth))} lots",
+            inventory_max=f"{max(10, round(times * capital * 1e6 / count / worth))} lots",
             rate=rate,
-            wake_every="uniform(1s, 3s)",
+            wake_every="uniform(1s, 3s)" if start is None else "uniform(200ms, 600ms)",
             link={"base": "5ms", "jitter": "lognormal(10ms, 0.6)"},
             brings=brings,
         )
@@ -383,13 +385,15 @@ def _pegged_arbitrage(draft: Draft, here: str, there: str, capital: float, rate:
 def add_buyers(draft: Draft) -> None:
     """Add buyers of the dip: they believe in the price before the fall, and have so much. Some are quick, most are slow."""
     for market, venue, price, depth, asset in books(draft):
-        kind = "majors" if next(each for each in draft.coins if each.name == asset).kind == "major" else "alts"
+        coin = next(each for each in draft.coins if each.name == asset)
+        kind = "majors" if coin.kind == "major" else "alts"
         least = price * float(draft.sections["markets"][market]["lot"])
         beta = BETAS.get(asset, 1.0)
         quick = (_band(2, 8, beta), 8) if kind == "majors" else (_band(10, 50), 6)
-        _buyers(draft, market, venue, "buyers", depth * draft[f"buyers_{kind}"], draft[f"pause_{kind}"], *quick, least)
-        low, high = (9 * draft["floor_majors"], 14 * draft["floor_majors"]) if kind == "majors" else (45, 90)
-        deep = (_band(low, high, beta), 16 if kind == "majors" else 8)
+        capital = depth * draft[f"buyers_{kind}"] * coin.following**2  # the quick follow the crowd even more
+        _buyers(draft, market, venue, "buyers", capital, draft[f"pause_{kind}"], *quick, least)
+        low, high = (8 * draft["floor_majors"], 14 * draft["floor_majors"]) if kind == "majors" else (45, 90)
+        deep = (_band(low, high, beta), 48 if kind == "majors" else 8)
         capital = deep_capital(draft, market, venue)
         _buyers(draft, market, venue, "deep buyers", capital, draft[f"pause_{kind}"], *deep, least)
         slow = ("uniform(1%, 8%)", 8) if kind == "majors" else ("uniform(5%, 40%)", 6)
@@ -408,7 +412,7 @@ def deep_capital(draft: Draft, market: str, venue: str) -> float:
     """What buyers far below have, USD: by what risk-off selling sells of the asset there."""
     coin = next(each for each in draft.coins if each.name == asset_of(market))
     part = SPOT_PART if market.endswith("/USDT") else draft.share(venue)
-    return draft["deep_majors" if coin.kind == "major" else "deep_alts"] * part * sold_of(draft, coin)
+    return draft["deep_majors" if coin.kind == "major" else "deep_alts"] * coin.following * part * sold_of(draft, coin)
 
 
 def add_unlevered(draft: Draft) -> None:
