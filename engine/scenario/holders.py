@@ -189,6 +189,7 @@ def _initial_tables(building: Building, crowd: Crowd, markets: Sequence[Market])
     rows = []
     for name, market in zip(crowd.on, markets, strict=True):
         said = building.scenario.markets[name]
+        assert said.kind == "perp"
         if said.tiers is not None:
             table = tiers_of(said.tiers)
             rows.append((table.atoms(market.quote.decimals), table.initial_ppm))

@@ -10,13 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import InputError
 from engine.scenarios.october import books, buyers, crowds, lending, makers, markets, resting, shock, traders
 from engine.scenarios.october.assets import coins
 from engine.scenarios.october.draft import ACCOUNTS_OF_THE_DAY, SIZES, Draft
 from engine.scenarios.october.measure import Day
 from engine.scenarios.october.measure import statistics as measured_of
 from engine.scenarios.october.measured import STATISTICS
-from engine.errors import InputError
 from engine.scenarios.parameters import read_parameters, settled
 from engine.switches import Switch, checked_off
 from engine.verdict import Rule
