@@ -40,9 +40,9 @@ $(VENV)/installed-%: pyproject.toml constraints.txt $(BIN)/python
 	@FIRESALE_NO_CORE=1 $(PIP) --no-build-isolation -e '.[$*]'
 	@touch $@
 
-RUN_EXTRAS  := $(VENV)/installed-data,plot
-TEST_EXTRAS := $(VENV)/installed-data,plot,test
-LINT_EXTRAS := $(VENV)/installed-data,lint,plot,test
+RUN_EXTRAS  := $(VENV)/installed-data,report
+TEST_EXTRAS := $(VENV)/installed-data,report,test
+LINT_EXTRAS := $(VENV)/installed-data,lint,report,test
 
 build: $(RUN_EXTRAS)
 	@$(RELEASE)

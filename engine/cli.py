@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class _Process(click.Group):
     """The commands; called as a process (not by a test), one that was interrupted ends at once.
 
-    Taking matplotlib, pyarrow and a world down again would take twice the time that Ctrl-C has.
+    Taking pyarrow and a world down again would take twice the time that Ctrl-C has.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -186,6 +186,41 @@ def run(
         apart=Apart(seeds, seed, workers) if apart else None,
     )
     sys.exit(run_wish(wish))
+
+
+@main.command()
+@click.argument("source", type=_Source(), metavar="NAME|FILE.toml|RUNFOLDER")
+@_shape_options
+@click.option("--seed", type=int, default=None, help="Key of every random draw; the scenario's own by default.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Set a value of the scenario; repeatable.")
+@click.option("--part", type=_VariantName(), default=None, metavar="NAME", help="Part to tell; the story's by default.")
+@click.option("--market", "markets", multiple=True, metavar="NAME", help="Show this market; repeatable.")
+@click.option("--landmark", type=int, default=None, metavar="N", help="Tell the chain that leads to this landmark.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="The file; NAME.html by default."
+)
+def report(
+    source: str,
+    scale: str | None,
+    off: tuple[str, ...],
+    parameters: tuple[str, ...],
+    seed: int | None,
+    settings: tuple[str, ...],
+    part: str | None,
+    markets: tuple[str, ...],
+    landmark: int | None,
+    out: Path | None,
+) -> None:
+    """Run a scenario, or a run folder's again, and write its page only: one HTML file that opens offline.
+
+    A run folder's run must come out with the digest in its run.json; else the exit code is 1.
+    """
+    from engine.commands.generated import Shape
+    from engine.commands.report import Wish
+    from engine.commands.report import report as report_source
+
+    shape = Shape(scale, off, parameters)
+    sys.exit(report_source(Wish(source, seed, settings, shape, part, markets, landmark, out)))
 
 
 @main.command()

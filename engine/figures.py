@@ -32,8 +32,9 @@ def part_figures(part: Part, *, lows: bool = True) -> dict[str, Any]:
         zip(LandmarkKind, np.bincount(kinds[1:].astype(np.intp), minlength=len(LandmarkKind)).tolist(), strict=True)
     )
     generations = np.unique(table["generation"][kinds == LandmarkKind.LIQUIDATION], return_counts=True)
+    debtors = [first + 2 for first in part.simulation.own_accounts.values()]  # V-8: each venue has its bad-debt account
     bad_debts = {
-        name: float(asset.grid.value(-world.balance(2, asset.number)[0]))
+        name: float(asset.grid.value(-sum(world.balance(debtor, asset.number)[0] for debtor in debtors)))
         for name, asset in part.simulation.assets.items()
     }
     low_of = part.lows if lows else dict.fromkeys(part.simulation.markets)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
+    from os import PathLike
 
     from engine._core import ColumnTable
     from engine.lineage import Lineage
@@ -164,6 +166,14 @@ class Part(Recorded):
             name: None if lows[market.number] == none else market.price.value(int(lows[market.number]))
             for name, market in markets.items()
         }
+
+    def report(
+        self, path: str | PathLike[str], *, markets: Sequence[str] | None = None, landmark: int | None = None
+    ) -> None:
+        """Write the part as one HTML file that opens without a network; parameters as for `RunResult.report`."""
+        from engine.report import write
+
+        write(path, self, markets=markets, landmark=landmark)
 
 
 def build_part(scenario: Scenario, name: str) -> Part:

@@ -23,6 +23,7 @@ from engine.size import EARLY_MS, Gauge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from os import PathLike
 
     from engine.lineage import Lineage
     from engine.scenario import Scenario
@@ -62,6 +63,11 @@ class RunResult(Recorded):
     interrupted: bool = False
     sizes: dict[str, dict[str, Any]] = field(default_factory=dict)  # of each part that has run: `engine.size`
     written: dict[str, list[str]] = field(default_factory=dict)  # tables in the run folder, by part
+    scorecard: list[dict[str, Any]] = field(default_factory=list)  # rows for the report, where somebody scored the run
+    counterfactuals: list[dict[str, Any]] = field(default_factory=list)  # likewise, of switches
+    attribution: list[dict[str, Any]] = field(default_factory=list)  # and what each link carries
+    verdict: list[str] = field(default_factory=list)  # and what follows, in sentences
+    command: str = ""  # which started it, for the report
     _measured: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, name: str) -> Part:
@@ -123,13 +129,44 @@ class RunResult(Recorded):
             "sizes": self.sizes,
             "tables": self.written,
             "timeline": [{"time_s": time_s, "what": what} for time_s, what in self.timeline],
-            "versions": {
-                "firesale": VERSION,
-                "python": platform.python_version(),
-                "build": _core.build_flags(),
-                "platform": sys.platform,
-            },
+            "versions": versions(),
         }
+
+    def report(
+        self, path: str | PathLike[str], *, markets: Sequence[str] | None = None, landmark: int | None = None
+    ) -> None:
+        """Write the run as one HTML file that opens without a network: the part that the timeline is told of.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        markets : sequence of str, optional
+            Which markets to show; else the story's, and those that fell furthest.
+        landmark : int, optional
+            Which liquidation to tell from its shock on; else of the deepest generation the one that lost most.
+
+        Raises
+        ------
+        ImportError
+            The extra ``report`` is not installed.
+        InputError
+            No part has run, or there is no such market or landmark.
+        """
+        from engine.report import write
+
+        told = self.timeline_part if self.timeline_part in self.parts else next(iter(self.parts), "")
+        write(path, self[told], self, markets=markets, landmark=landmark)
+
+
+def versions() -> dict[str, Any]:
+    """Return what a run was made with."""
+    return {
+        "firesale": VERSION,
+        "python": platform.python_version(),
+        "build": _core.build_flags(),
+        "platform": sys.platform,
+    }
 
 
 def scenario_digest(scenario: Scenario | None) -> str | None:

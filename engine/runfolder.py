@@ -1,6 +1,7 @@
-"""Run folder: `run.json`, tables as Parquet, and a picture that opens offline.
+"""Run folder: `run.json`, tables as Parquet, and `report.html`, which opens offline.
 
-Stands on `engine.run`; pyarrow (extra ``data``) and matplotlib (extra ``plot``) are imported here only. Promises: each
+Stands on `engine.run` and `engine.report`; pyarrow (extra ``data``) and plotly (extra ``report``) are asked for
+here only. Promises: each
 file is written under a temporary name and renamed, so a killed run leaves the old file or the new one, never half;
 nothing is written outside the folder. A part's tables are written when it has run, so that little is left to write
 after Ctrl-C.
@@ -19,8 +20,6 @@ import numpy as np
 from engine.frames import parquet_writer
 from engine.frames import write_whole as _write_whole
 from engine.lineage import MOVER_COLUMNS, LandmarkKind, MoverKind
-from engine.run import NO_PRICE
-from engine.scenarios import story_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,15 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = ["RunFolder", "load_libraries", "missing_extras"]
 
-BINS_MAX = 2_000  # of the histogram of liquidations
 EVENTS_AFTER_CTRL_C = 50_000  # the tables of a part of that size take some 50 ms, of the 100 ms that Ctrl-C has
 TABLES = ("trades", "prices", "samples", "journal")  # always written; the others if they are recorded
-PRICE_COLUMNS = ("best_bid", "best_ask", "last", "index", "mark")
 
 
 def missing_extras() -> list[str]:
     """Return the extras that a run folder needs and this environment lacks."""
-    needed = {"data": "pyarrow", "plot": "matplotlib"}
+    needed = {"data": "pyarrow", "report": "plotly"}
     return [extra for extra, module in needed.items() if importlib.util.find_spec(module) is None]
 
 
@@ -49,7 +46,8 @@ def load_libraries() -> None:
     """Import what the run folder needs; an import that Ctrl-C cuts short could not be told from a broken library."""
     importlib.import_module("pyarrow.parquet")
     importlib.import_module("pyarrow.compute")  # reads spilled rows back
-    importlib.import_module("matplotlib.pyplot")
+    importlib.import_module("engine.report.page")
+    importlib.import_module("plotly.offline")
 
 
 def _write_table(path: Path, columns: dict[str, Any]) -> None:
@@ -98,66 +96,6 @@ def _names(kinds: type[LandmarkKind | MoverKind], numbers: np.ndarray[Any, Any])
 def _cause_columns(world: World) -> dict[str, Any]:
     table = world.causes()
     return {name: table[name] for name in table.names}
-
-
-def _series(part: Part) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the depth table of a part's market as floats in units, missing prices as NaN."""
-    table = part.simulation.world.samples()
-    on_market = table["market"] == part.market.number
-    tick, lot = float(part.market.price.step), float(part.market.quantity.step)
-    series = {"time_s": table["time_ms"][on_market] / 1000}
-    for name in PRICE_COLUMNS:
-        values = table[name][on_market]
-        series[name] = np.where(values == NO_PRICE, np.nan, values * tick)
-    for name in ("bid_lots_1pct", "ask_lots_1pct"):
-        series[name] = table[name][on_market] * lot
-    return series
-
-
-def _draw(target: Path, part: Part, stayed: Part | None, exact_low: float | None, title: str) -> None:
-    """Draw price, depth and liquidations of a part; beside it its calm twin and a real low, if there are any."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "firesale"  # the same picture has the same bytes
-    import matplotlib.pyplot as plt
-
-    quote = part.market.quote.name
-    seen, calm = _series(part), None if stayed is None else _series(stayed)
-    figure, (price, depth, forced) = plt.subplots(3, 1, figsize=(10, 9), sharex=True, height_ratios=(3, 2, 2))
-    names = [part.name, "" if stayed is None else stayed.name]
-    if calm is not None:
-        price.plot(calm["time_s"], calm["last"], color="#4c9f70", lw=1.2, label=f"last, {names[1]}")
-    price.plot(seen["time_s"], seen["mark"], color="#d98c21", lw=1.0, label=f"mark, {names[0]}")
-    price.plot(seen["time_s"], seen["last"], color="#b3261e", lw=1.2, label=f"last, {names[0]}")
-    if exact_low is not None:
-        price.axhline(exact_low, color="#555555", ls=":", lw=1.0, label=f"low of the real sell, {exact_low}")
-    price.set_ylabel(f"{part.market.name}, {quote}")
-    price.set_ylim(bottom=0)
-    price.legend(loc="lower right", fontsize=8)
-    price.set_title(title, loc="left", fontsize=10)
-    for series, color, width, label in ((seen, "#1f5fa8", 1.2, names[0]), (calm, "#9bbce0", 1.0, names[1])):
-        if series is not None:
-            worth = series["bid_lots_1pct"] * series["last"] + 1
-            depth.plot(series["time_s"], worth, color=color, lw=width, label=f"bids, {label}")
-    depth.set_yscale("log")
-    depth.set_ylabel(f"bids within 1 %, {quote} + 1")
-    depth.legend(loc="lower right", fontsize=8)
-    table = part.simulation.world.landmarks()
-    own = np.flatnonzero(table["kind"] == LandmarkKind.LIQUIDATION)
-    times_s, of_generation = table["time_ms"][own] / 1000, table["generation"][own]
-    seconds = part.until_ms / 1000
-    edges = np.linspace(0.0, seconds, min(BINS_MAX, int(np.ceil(seconds))) + 1)
-    generations = np.unique(of_generation).tolist()
-    counts = [times_s[of_generation == generation] for generation in generations]
-    if len(own):
-        forced.hist(counts, bins=edges, stacked=True, label=[f"generation {g}" for g in generations])
-        forced.legend(loc="upper right", fontsize=8)
-    forced.set_ylabel("liquidations")
-    forced.set_xlabel("seconds since the start")
-    figure.tight_layout()
-    figure.savefig(target, format="svg", metadata={"Date": None})
-    plt.close(figure)
 
 
 class RunFolder:
@@ -209,14 +147,9 @@ class RunFolder:
     def _has_spilled(self, name: str) -> bool:
         return name in self._spills and any(self._spills[name].rows.values())
 
-    def write_picture(self, result: RunResult) -> None:
-        """Draw a finished run's picture."""
-        title = f"{result.scenario}, seed {result.seed}, digest {result.digest}"
-        story = None if result.source is None else story_of(result.source.story)
-        pair = (result.timeline_part, "") if story is None else story.PICTURE_PARTS
-        part = result.parts.get(pair[0]) or result.parts[result.timeline_part]
-        stayed, low = result.parts.get(pair[1]), result.story_figures.get("low", {}).get("exact")
-        _write_whole(self.path / "picture.svg", lambda target: _draw(target, part, stayed, low, title))
+    def write_report(self, result: RunResult) -> None:
+        """Write a finished run's page."""
+        result.report(self.path / "report.html")
 
     def close(self, result: RunResult) -> None:
         """Write the tables that are missing still and, last, `run.json`, which names the tables there are.

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.counterfactuals import Counterfactuals
+    from engine.run import RunResult
 
-__all__ = ["Apart", "take_apart"]
+__all__ = ["Apart", "take_apart", "tell_counterfactuals"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,14 @@ def take_apart(
     if folder is not None:
         write_json(folder / "counterfactuals.json", table.to_json())
     return table
+
+
+def tell_counterfactuals(result: RunResult, table: Counterfactuals) -> None:
+    """Give a run's result the table's rows, for its report."""
+    result.counterfactuals = table.rows()
+    result.attribution = [
+        {"outcome": outcome, "link": link, **told}
+        for outcome, each in table.attribution.items()
+        for link, told in each.to_json()["links"].items()
+    ]
+    result.verdict = [] if table.verdict is None else list(table.verdict.words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 from contextlib import nullcontext
@@ -19,7 +20,7 @@ from engine.commands import (
     say,
     say_error,
 )
-from engine.commands.apart import Apart, take_apart
+from engine.commands.apart import Apart, take_apart, tell_counterfactuals
 from engine.commands.interrupt import CtrlC, interrupted_before, on_ctrl_c
 from engine.commands.scenario import WHOLE, changes_of, folder_name, open_scenario, source_path
 from engine.errors import AgentError, InputError, InvariantError
@@ -59,6 +60,21 @@ class Wish:
         self.shape = shape
         self.apart = apart
 
+    @property
+    def command(self) -> str:
+        """The command that makes the same run."""
+        words = ["firesale", "run", self.source]
+        single = {"--scale": self.shape.scale, "--seed": self.seed}
+        words += [str(word) for option, value in single.items() if value is not None for word in (option, value)]
+        lists = {
+            "--off": self.shape.off,
+            "--parameter": self.shape.parameters,
+            "--set": self.settings,
+            "--variant": self.variants,
+        }
+        words += [word for option, values in lists.items() for value in values for word in (option, value)]
+        return shlex.join(words)
+
 
 def run(wish: Wish) -> int:
     """Run as wished, with Ctrl-C as it should be at each stage; returns the exit code."""
@@ -85,6 +101,7 @@ def carry_out_wish(wish: Wish) -> int:
     try:
         scenario = open_scenario(wish.source, wish.settings, wish.seed, wish.shape)
         result = new_result(scenario, parts=wish.variants or None)
+        result.command = wish.command
         if wish.apart is not None:
             wish.apart.check(wish.source)
         if wish.folder is not None:
@@ -100,8 +117,8 @@ def carry_out_wish(wish: Wish) -> int:
                     write, spill = (None, None) if folder is None else (folder.write_part, folder.spill_part)
                     carry_out(result, progress=ticker.begin, built=spill, finished=write, watch=ticker.watch)
                     if folder is not None:
-                        ticker.say("drawing")
-                        folder.write_picture(result)
+                        ticker.say("writing the report")
+                        folder.write_report(result)
             except KeyboardInterrupt:
                 result.interrupted = True
         return _close(result, folder, wish)
@@ -160,6 +177,9 @@ def _close(result: RunResult, folder: RunFolder | None, wish: Wish) -> int:
     if wish.apart is not None:
         table = take_apart(wish.source, wish.apart, wish.shape, changes_of(wish.settings), wish.folder)
         data |= {"counterfactuals": table.to_json()}
+        if folder is not None:
+            tell_counterfactuals(result, table)
+            folder.write_report(result)
         if table.interrupted:
             say(f"interrupted; {len(table.seeds)} seeds were whole")
         code = EXIT_INTERRUPTED if table.interrupted else code or (EXIT_RUNS_FAILED if table.failures else 0)

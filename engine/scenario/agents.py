@@ -266,6 +266,9 @@ class Arbitrageur(PopulationBase):
     qty: DrawnQty = Field(description="qty, lots or a law of lots")
     wake_every: DrawnCadence = Field(100, description="mean time between looks")
     inventory_max: Annotated[Amount, QTY] | None = Field(None, description="the most that it is long or short")
+    rate: Annotated[Decimal, PRICE] = Field(
+        Decimal(1), description="what one of the first is worth of the second, such as a conversion rate"
+    )
 
     def markets(self) -> list[str]:
         """Names of the markets on which its members trade."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.scenarios.october import leverage, markets, shock, traders
 from engine.scenarios.october.assets import coins
-from engine.scenarios.october.draft import SIZES, Draft
+from engine.scenarios.october.draft import ACCOUNTS_OF_THE_DAY, SIZES, Draft
 from engine.scenarios.october.measure import Day
 from engine.scenarios.october.measure import statistics as measured_of
 from engine.scenarios.october.measured import STATISTICS
@@ -65,6 +65,7 @@ def draft_of(scale: str, off: Collection[str], parameters: Mapping[str, float] |
     leverage.add_treasury(draft)
     traders.add_stale(draft)
     traders.add_makers(draft)
+    traders.add_unlevered(draft)
     leverage.add_crowds(draft)
     leverage.add_unified(draft)
     leverage.add_lending(draft)
@@ -131,7 +132,8 @@ def day_of(part: Part) -> Day:
     """Return a run's tables by name; the assets that it has are the first of the law."""
     values = settled(PARAMETERS, {})
     count = sum(1 for name in part.simulation.markets if name.endswith("/USDT")) - len(markets.PEGGED)
-    return Day(part, coins(count, values))
+    size = next((size for size in SIZES.values() if size.coins == count), SIZES["full"])
+    return Day(part, coins(count, values), ACCOUNTS_OF_THE_DAY / size.accounts)
 
 
 def statistics(part: Part) -> dict[str, float | None]:

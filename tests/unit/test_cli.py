@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -129,20 +128,16 @@ class TestRun:
         assert None in marks
         assert max(mark for mark in marks if mark is not None) < 10_000
 
-    def test_the_picture_is_whole_and_needs_no_network(self, whole):
+    def test_the_report_tells_the_run(self, whole, result):
         folder, _, _ = whole
-        root = ET.parse(folder / "picture.svg").getroot()
-        assert root.tag == "{http://www.w3.org/2000/svg}svg"
-        for element in root.iter():
-            for name, value in element.attrib.items():
-                if name.endswith("href") or name == "src":
-                    assert value.startswith(("#", "data:"))
-        assert "@import" not in (folder / "picture.svg").read_text(encoding="utf-8")
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        assert result["endogenous"].digest in page
+        assert f"firesale run {NAME}" in page
 
     def test_nothing_else_is_left(self, whole):
         folder, _, _ = whole
         assert sorted(path.name for path in folder.iterdir()) == sorted(
-            ["picture.svg", "run.json", "scenario.toml", *PARTS]
+            ["report.html", "run.json", "scenario.toml", *PARTS]
         )
         assert leftovers(folder) == []
 
@@ -189,7 +184,7 @@ class TestUsage:
     def test_bad_usage_exits_2(self, args):
         assert invoked(*args).exit_code == 2
 
-    @pytest.mark.parametrize("extras", [["plot"], ["data", "plot"]])
+    @pytest.mark.parametrize("extras", [["report"], ["data", "report"]])
     def test_a_missing_extra_exits_4_and_is_named(self, monkeypatch, tmp_path, extras):
         monkeypatch.setattr(runfolder, "missing_extras", lambda: extras)
         done = invoked("run", NAME, "--out", tmp_path / "out")
@@ -201,7 +196,7 @@ class TestUsage:
     def test_a_missing_module_is_a_missing_extra(self, monkeypatch):
         assert runfolder.missing_extras() == []
         monkeypatch.setattr(runfolder.importlib.util, "find_spec", lambda module: None)
-        assert runfolder.missing_extras() == ["data", "plot"]
+        assert runfolder.missing_extras() == ["data", "report"]
 
     def test_a_folder_that_cannot_be_made_exits_2(self, tmp_path):
         (tmp_path / "file").write_text("here")
@@ -219,7 +214,9 @@ class TestUsage:
     def test_version(self):
         assert invoked("--version").output.strip().endswith(__version__)
 
-    @pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["check", "--help"], ["bench", "--help"]])
+    @pytest.mark.parametrize(
+        "args", [["--help"], ["run", "--help"], ["check", "--help"], ["report", "--help"], ["bench", "--help"]]
+    )
     def test_help_loads_no_library(self, args):
         program = (
             "import sys\n"
@@ -235,9 +232,7 @@ class TestUsage:
         )
         assert done.stdout.startswith("Usage: ")
         loaded = set(eval(done.stderr))
-        assert (
-            loaded & {"numpy", "pydantic", "rich", "pyarrow", "matplotlib", "engine.run", "engine.simulation"} == set()
-        )
+        assert loaded & {"numpy", "pydantic", "rich", "pyarrow", "plotly", "engine.run", "engine.simulation"} == set()
 
     def test_the_handler_is_put_back(self):
         before = signal.getsignal(signal.SIGINT)
@@ -285,16 +280,18 @@ class TestInterrupt:
         assert on_disk == {(name, table) for name, tables in told["tables"].items() for table in tables}
         return told
 
-    @pytest.mark.parametrize("stage", ["running exact", "running endogenous", "running makers-stayed", "drawing"])
+    @pytest.mark.parametrize(
+        "stage", ["running exact", "running endogenous", "running makers-stayed", "writing the report"]
+    )
     def test_the_folder_is_valid_whatever_was_going_on(self, tmp_path, stage):
         process = firesale("run", NAME, "--json", "--out", tmp_path)
         code, out, err = interrupted(process, stage)
         assert (code, "Traceback" in err) == (130, False), err
         told = self.check_folder(tmp_path, out)
         assert list(told["figures"]) == PARTS[: len(told["figures"])]
-        if stage == "drawing":
+        if stage == "writing the report":
             assert list(told["figures"]) == PARTS
-            assert not (tmp_path / "picture.svg").exists()
+            assert not (tmp_path / "report.html").exists()
 
     def test_a_long_part_stops_between_two_events(self, tmp_path):
         shown = firesale("scenarios", NAME)

@@ -154,7 +154,8 @@ class TestFigures:
         stub = BrokenWorld()
 
         class Broken:
-            simulation = type("Simulation", (), {"world": stub, "assets": real.simulation.assets, "lenders": {}})
+            known = {"assets": real.simulation.assets, "lenders": {}, "own_accounts": {0: 0}}
+            simulation = type("Simulation", (), {"world": stub, **known})
             market, lows = real.market, {real.market.name: None}
 
         some = RunResult(NAME, 1, parts={"broken": Broken()})

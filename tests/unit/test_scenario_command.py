@@ -53,7 +53,7 @@ class TestRunFile:
             assert words in done.stderr
         trades = pq.read_table(tmp_path / "out" / "base" / "trades.parquet").num_rows
         assert trades == told["figures"]["base"]["counts"]["trades"] > 0
-        assert (tmp_path / "out" / "picture.svg").stat().st_size > 1_000
+        assert (tmp_path / "out" / "report.html").stat().st_size > 1_000
 
     def test_the_folder_holds_the_scenario_that_was_run(self, mine, tmp_path):
         invoked("run", mine, "--set", "duration=2s", "--seed", 9, "--out", tmp_path / "out")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NAMED", "Coin", "coins"]
+__all__ = ["BETAS", "NAMED", "Coin", "coins"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ class Coin:
         """Price at 20:45 on the grid of ticks."""
         return (Decimal(repr(self.price)) / self.tick).to_integral_value() * self.tick
 
+
+BETAS = {"BTC": 1.0, "ETH": 1.25, "SOL": 1.5}
+"""How much more than BTC the majors move with the risk factor: unverified."""
 
 # name, high of the day, usual depth within 1 % (M USD), open interest at the first venue (M USD), kind. Highs follow from
 # the lows and falls of RULEBOOK 9 rows 4 to 7; depth of five of them from section 8. The other depths, and all open

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from engine.scenarios.october.draft import money
 from engine.scenarios.october.markets import pegged_price, perp_name, spot_name
+from engine.scenarios.october.shock import sold_of
+from engine.scenarios.october.traders import buyers_interest
 
 if TYPE_CHECKING:
     from engine.scenarios.october.draft import Draft
@@ -35,8 +37,20 @@ def add_treasury(draft: Draft) -> None:
         )
 
 
+def _levered(draft: Draft, venue: str) -> dict[str, float]:
+    """Return the open interest of each perpetual that is the crowd's: less what sellers and buyers of the dip have."""
+    found = {}
+    for coin in draft.listed(venue):
+        market, share = perp_name(coin.name, venue), draft.share(venue)
+        others = buyers_interest(draft, market, venue, share * coin.depth)
+        if venue == "binance":
+            others += 1.05 * sold_of(draft, coin)
+        found[market] = max(0.1 * share * coin.interest, share * coin.interest - others)
+    return found
+
+
 def _interest(draft: Draft, venue: str) -> float:
-    return draft.share(venue) * sum(coin.interest for coin in draft.listed(venue))
+    return sum(_levered(draft, venue).values())
 
 
 def _pareto_mean(alpha: float, most: float) -> float:
@@ -52,7 +66,7 @@ def add_crowds(draft: Draft) -> None:
         interest = _interest(draft, venue)
         count = max(50, round(draft.size.accounts * interest / whole))
         # Of the positions a share is short and meets longs of the same crowd; what longs are more, `shorts` take.
-        mean = interest / draft["crowd_long"] / (count * 1.5)
+        mean = interest / draft["crowd_long"] / (count * 2.0)
         least = mean / _pareto_mean(TAIL, WORTH_MOST)
         draft.add(
             "populations",
@@ -60,8 +74,8 @@ def add_crowds(draft: Draft) -> None:
             kind="crowd",
             venue=venue,
             count=count,
-            on={perp_name(coin.name, venue): coin.interest for coin in draft.listed(venue)},
-            positions="integers(1, 2)",
+            on=_levered(draft, venue),
+            positions="integers(1, 3)",
             long=f"{draft['crowd_long']:.4f}",
             notional=f"pareto({least:.2f}, {TAIL}, max={least * WORTH_MOST:.2f})",
             leverage=f"lognormal({draft['leverage_' + venue]:.3f}, {draft['leverage_sigma']:.3f}, max=50)",
@@ -121,23 +135,26 @@ def _desk(draft: Draft) -> None:
         supplied={"treasury": "10bn USDT"},
     )
     count = max(20, min(400, draft.size.accounts // 500))
-    total = draft["desk_loans"] * 1e6
-    for asset, part in (("USDe", draft["desk_usde"]), ("WBETH", 0.6), ("BNSOL", 0.3)):
-        if asset in assets:
-            worth = total * part / count
-            price = float(pegged_price(draft, asset))
-            loops = asset == "USDe" and not draft.has("loops")
-            draft.add(
-                "populations",
-                f"borrowers {asset}",
-                kind="borrowers",
-                venue="binance",
-                count=count,
-                lender="desk",
-                borrow="USDT",
-                ltv=f"uniform({draft['desk_ltv_low']:.3f}, 0.78)" if not loops else "uniform(0.05, 0.2)",
-                brings={asset: f"uniform({0.5 * worth / price:.3f}, {1.5 * worth / price:.3f})"},
-            )
+    usde = 0.0 if draft.has("loops") else 0.9  # without loops few have USDe behind a loan
+    groups = {"WBETH": {"WBETH": 1.0}, "BNSOL": {"BNSOL": 0.5}, "mixed": {"USDe": draft["desk_usde"] * (1 - usde), "WBETH": 0.4}}
+    for name, parts in groups.items():
+        if not all(asset in assets for asset in parts):
+            continue
+        each = {
+            asset: draft["desk_loans"] * 1e6 * part / count / float(pegged_price(draft, asset))
+            for asset, part in parts.items()
+        }
+        draft.add(
+            "populations",
+            f"borrowers {name}",
+            kind="borrowers",
+            venue="binance",
+            count=count,
+            lender="desk",
+            borrow="USDT",
+            ltv=f"uniform({draft['desk_ltv_low']:.3f}, 0.78)",
+            brings={asset: f"uniform({0.5 * worth:.3f}, {1.5 * worth:.3f})" for asset, worth in each.items()},
+        )
 
 
 def _margin_loans(draft: Draft) -> None:

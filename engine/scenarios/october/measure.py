@@ -25,9 +25,10 @@ __all__ = ["Day", "statistics"]
 
 MINUTE = 60_000
 QUIET_MS = 600_000
-STEP_FILL, TAKEOVER, ADL = 2, 3, 4  # kinds of the waterfall (docs/tables.md)
-OF_ORDERS = 1
+TAKEOVER, ADL = 3, 4  # kinds of the waterfall (docs/tables.md)
+VENUES = ("binance", "bybit", "dex", "chain")  # in the order in which they are declared
 NO_MARKET = 65_535
+FUND = 1_230.0  # of the first venue before, M USD (RULEBOOK 9 row 28)
 NO_PRICE = 2**40
 
 
@@ -40,11 +41,15 @@ def clock(text: str) -> int:
 class Day:
     """A run's tables, each read once, by market's name."""
 
-    def __init__(self, part: Part, coins: list[Coin]) -> None:
-        self.simulation, self.coins = part.simulation, coins
+    def __init__(self, part: Part, coins: list[Coin], grain: float) -> None:
+        self.simulation, self.coins, self.grain = part.simulation, coins, grain
         self.world = part.simulation.world
         self.numbers = {name: market.number for name, market in self.simulation.markets.items()}
-        self.venue = {market.number: self.simulation.venues[market.venue] for market in self.simulation.markets.values()}
+        listed = self.simulation.markets.values()  # in the order of their numbers
+        names = [*VENUES][: len(self.simulation.venues)]
+        self.venues = np.array([names[market.venue] for market in listed])
+        self.is_perpetual = np.array([market.base is None for market in listed])
+        self.worth = np.array([float(market.atoms_per_tick_lot) for market in listed])
 
     @cached_property
     def trades(self) -> dict[int, Array]:
@@ -83,27 +88,49 @@ class Day:
         return self.samples["time_ms"][:, 0]
 
     @cached_property
-    def forced(self) -> dict[str, Array]:
-        """The fills of liquidations' orders: time, USD, venue, whether a long was closed."""
+    def liquidated(self) -> dict[str, Array]:
+        """What liquidations closed: fills of their orders, and positions taken over; time, USD, venue, side, account.
+
+        A venue reports both as liquidations.
+        """
+        trades, marks = self.world.trades(), self.world.landmarks()
+        cause = trades["cause"]
+        rows = np.flatnonzero(
+            (marks["kind"][cause] == LandmarkKind.STEP)
+            & (marks["account"][cause] == trades["taker_account"])
+            & self.is_perpetual[trades["market"]]
+        )
+        market = trades["market"][rows]
+        filled = {
+            "time_ms": trades["time_ms"][rows],
+            "usd": trades["qty_lots"][rows] * trades["price_ticks"][rows] * self.worth[market] / 1e6,
+            "market": market,
+            "venue": self.venues[market],
+            "is_long": trades["aggressor_side"][rows] < 0,
+            "account": trades["taker_account"][rows],
+        }
+        taken = self.moved(TAKEOVER)
+        return {name: np.concatenate([filled[name], taken[name]]) for name in filled}
+
+    def moved(self, kind: int) -> dict[str, Array]:
+        """Positions that were taken over or deleveraged: time, USD at mark, venue, side, account."""
         table = self.world.table("waterfall")
-        rows = np.flatnonzero(table["kind"] == STEP_FILL)
+        rows = np.flatnonzero((table["kind"] == kind) & (table["market"] != NO_MARKET))
         market = table["market"][rows]
         return {
             "time_ms": table["time_ms"][rows],
-            "usd": np.abs(table["atoms"][rows]) / 1e6,
-            "venue": np.array([self.venue[int(number)] for number in market], dtype=object),
-            "is_long": table["atoms"][rows] > 0,
+            "usd": np.abs(table["qty_lots"][rows]) * table["mark_ticks"][rows] * self.worth[market] / 1e6,
+            "market": market,
+            "venue": self.venues[market],
+            "is_long": table["qty_lots"][rows] > 0,
             "account": table["account"][rows],
         }
 
-    def moved(self, kind: int, venue: str) -> tuple[Array, Array, Array]:
-        """Positions that were taken over or deleveraged at a venue: time, USD at mark, account."""
-        table = self.world.table("waterfall")
-        rows = np.flatnonzero((table["kind"] == kind) & (table["market"] != NO_MARKET))
-        rows = rows[[self.venue[int(number)] == venue for number in table["market"][rows]]]
-        worth = np.array([self.simulation.world.market(int(n))["atoms_per_tick_lot"] for n in range(len(self.numbers))])
-        usd = np.abs(table["qty_lots"][rows]) * table["mark_ticks"][rows] * worth[table["market"][rows]] / 1e6
-        return table["time_ms"][rows], usd, table["account"][rows]
+    def moved_at(self, kind: int, venue: str) -> tuple[Array, float]:
+        """Times of such moves at a venue, and their sum, M USD."""
+        rows = self.moved(kind)
+        here = rows["venue"] == venue
+        return rows["time_ms"][here], float(rows["usd"][here].sum()) / 1e6
 
 
 def statistics(day: Day) -> dict[str, float | None]:
@@ -183,14 +210,28 @@ def _depth(day: Day) -> dict[str, float | None]:
 # ---- forced volume ---------------------------------------------------------------------------------------------------
 
 
+def _reported(day: Day) -> Array:
+    """What feeds show of each liquidation, USD: the first venue's has one a symbol and second (RULEBOOK 9 row 21).
+
+    An account stands for `grain` real ones, so of the n that are liquidated in a second a real one is 1 / (n * grain).
+    """
+    rows = day.liquidated
+    key = rows["market"].astype(np.int64) * 10**7 + rows["time_ms"] // 1000
+    _, place, count = np.unique(key, return_inverse=True, return_counts=True)
+    shown = 1.0 / (count[place] * day.grain)
+    return rows["usd"] * np.where(rows["venue"] == "binance", np.minimum(1.0, shown), 1.0)
+
+
 def _forced(day: Day) -> dict[str, float | None]:
-    rows = day.forced
-    usd, times, total = rows["usd"], rows["time_ms"], float(rows["usd"].sum())
+    rows = day.liquidated
+    usd, times = _reported(day), rows["time_ms"]
+    total = float(usd.sum())
     if not total:
         return {}
     early = (times >= clock("20:50")) & (times < clock("21:30"))
     dex, first = rows["venue"] == "dex", rows["venue"] == "binance"
     by_minute = np.bincount(times // MINUTE, weights=usd, minlength=106)
+    largest = np.bincount(rows["account"][dex], weights=usd[dex]) if dex.any() else np.zeros(1)
     return {
         "forced": total / 1e6,
         "forced_long": 100 * _part(usd[early], rows["is_long"][early]),
@@ -199,12 +240,13 @@ def _forced(day: Day) -> dict[str, float | None]:
         "peak_minute": float(by_minute.argmax()),
         "peak_share": 100 * float(by_minute.max() / usd[early].sum()),
         "forced_before": 100 * _part(usd[first], times[first] < clock("21:36")),
-        "dex_largest": float(np.bincount(rows["account"][dex], weights=usd[dex]).max()) / 1e6 if dex.any() else None,
+        "dex_largest": float(largest.max()) / 1e6,
     }
 
 
 def _part(weights: Array, chosen: Array) -> float:
-    return float(weights[chosen].sum() / weights.sum())
+    whole = float(weights.sum())
+    return float(weights[chosen].sum()) / whole if whole else float("nan")
 
 
 def _interest(day: Day) -> dict[str, float | None]:
@@ -222,13 +264,12 @@ def _interest(day: Day) -> dict[str, float | None]:
 
 def _borne(day: Day) -> dict[str, float | None]:
     fund = day.world.balance(1, day.simulation.assets["USDT"].number)[0] / 1e12
-    times, taken, _ = day.moved(TAKEOVER, "dex")
-    adl_times, adl, _ = day.moved(ADL, "dex")
-    first_fund = 1_230.0
+    times, taken = day.moved_at(TAKEOVER, "dex")
+    adl_times, adl = day.moved_at(ADL, "dex")
     return {
-        "fund_used": first_fund - fund,
-        "dex_takeovers": float(taken.sum()) / 1e6,
-        "dex_adl": float(adl.sum()) / 1e6,
+        "fund_used": FUND - fund,
+        "dex_takeovers": taken,
+        "dex_adl": adl,
         "adl_after": float(times.min() <= adl_times.min()) if len(times) and len(adl_times) else None,
     }
 
@@ -319,4 +360,3 @@ _MEASURES: tuple[Callable[[Day], Mapping[str, float | None]], ...] = (
     _pegged,
     _lending,
 )
-assert LandmarkKind

@@ -45,7 +45,7 @@ STATISTICS: tuple[Statistic, ...] = (
     _time("low_alts", "median minute of the altcoins' lows", 35.5, "RULEBOOK 9 row 10: 21:19 to 21:21", fitted=True),
     _order("alts_before_pegged", "altcoins' lows before the lows of USDe, WBETH, BNSOL", "RULEBOOK 12.1"),
     # ---- depth within 1 % at the first venue's perpetuals, usual by least --------------------------------------------
-    Statistic("depth_eth", "ETH: usual depth by the least", "", 206.0, factor(3), "RULEBOOK 8", "V", False),
+    Statistic("depth_eth", "ETH: usual depth by the least", "", 206.0, factor(3), "RULEBOOK 8", "V", True),
     Statistic("depth_sol", "SOL: usual depth by the least", "", 561.0, factor(3), "RULEBOOK 8", "V", False),
     Statistic("depth_xrp", "XRP: usual depth by the least", "", 199.0, factor(3), "RULEBOOK 8", "V", False),
     Statistic("depth_doge", "DOGE: usual depth by the least", "", 20.0, factor(3), "RULEBOOK 8", "V", False),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.scenarios.october.markets import spot_name
+from engine.scenarios.october.measure import ADL, TAKEOVER
 
 if TYPE_CHECKING:
     from engine.part import Part
@@ -36,9 +37,8 @@ def outcomes_of(part: Part, day: Day) -> dict[str, float | None]:
             opening = day.simulation.markets[spot_name(name)]
             first = day.series(spot_name(name), "last")[1] * float(opening.price.step)
             found[f"fall {name}"], found[f"low {name}"] = 100 * (1 - low[0] / first), low[1]
-    found["forced"] = float(day.forced["usd"].sum()) / 1e6
-    found["takeovers"] = sum(float(day.moved(3, venue)[1].sum()) for venue in ("binance", "bybit", "dex")) / 1e6
-    found["adl"] = sum(float(day.moved(4, venue)[1].sum()) for venue in ("binance", "bybit", "dex")) / 1e6
+    found["forced"] = float(day.liquidated["usd"].sum()) / 1e6
+    found["takeovers"], found["adl"] = (float(day.moved(kind)["usd"].sum()) / 1e6 for kind in (TAKEOVER, ADL))
     found["bad debt"] = -day.world.balance(2, day.simulation.assets["USDT"].number)[0] / 1e12
     found["lending"] = sum(float(day.simulation.lender(name).repaid_value) for name in day.simulation.lenders) / 1e6
     found["withdrawals"] = float((day.world.landmarks()["kind"] == _withdrawal()).sum())

@@ -7,40 +7,70 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.scenarios.october.assets import BETAS
 from engine.scenarios.october.draft import money
-from engine.scenarios.october.markets import perp_name
+from engine.scenarios.october.markets import perp_name, spot_name
 
 if TYPE_CHECKING:
+    from engine.scenarios.october.assets import Coin
     from engine.scenarios.october.draft import Draft
 
-__all__ = ["WINDOWS", "add_shock"]
+__all__ = ["add_shock", "sold_of"]
 
-# from, to, share of the whole: the headline at 20:50 (RULEBOOK 9 row 3), the equity index's slide that gathers pace, and
-# its decay. The shares are chosen; their sum is 1.
-WINDOWS = (("20:50", "21:08", 0.25), ("21:08", "21:16", 0.45), ("21:16", "21:20", 0.20), ("21:20", "21:30", 0.10))
+HEADLINE = 5.0  # minutes after 20:45 (RULEBOOK 9 row 3)
+SPOT_PART = 0.3  # sold in spot, by what is sold of the perpetual: as the depths
+
+
+def sold_of(draft: Draft, coin: Coin) -> float:
+    """What is sold of an asset in all, USD."""
+    share = draft["risk_off_majors" if coin.kind == "major" else "risk_off_alts"]
+    return share * BETAS.get(coin.name, 1.0) * coin.interest
+
+
+def _windows(draft: Draft) -> list[tuple[float, float, float]]:
+    """Return begin and end, minutes after 20:45, and share: a drift from the headline on, then the slide."""
+    slide = draft["slide"]
+    return [
+        (HEADLINE, slide, 0.06),
+        (slide, slide + 5, 0.45),
+        (slide + 5, slide + 8, 0.43),
+        (slide + 8, slide + 18, 0.06),
+    ]
 
 
 def add_shock(draft: Draft) -> None:
-    """Sell every perpetual of the first venue by its open interest, and the dex's majors."""
-    for coin in draft.listed("binance"):
-        market = perp_name(coin.name, "binance")
-        whole = draft["risk_off_majors" if coin.kind == "major" else "risk_off_alts"] * coin.interest
-        draft.add("populations", f"seller {coin.name}", kind="account", venue="binance", brings={"USDT": money(3 * whole, "")})
-        for number, (begin, end, share) in enumerate(WINDOWS):
-            minutes = _minutes(end) - _minutes(begin)
+    """Sell at the first venue, each asset's perpetual and its spot by their depths."""
+    for coin in draft.coins:
+        whole = sold_of(draft, coin)
+        if coin in draft.listed("binance"):
+            # They close longs that the buyers of the dip are short of, so that open interest falls with it.
+            market = perp_name(coin.name, "binance")
             draft.add(
-                "events",
-                f"risk-off {coin.name} {number}",
-                kind="shock",
-                market=market,
-                account=f"seller {coin.name}",
-                at=begin,
-                over=f"{minutes}min",
-                slices=minutes * 12,
-                sell=money(whole * share),
+                "populations",
+                f"seller {coin.name}",
+                kind="holders",
+                venue="binance",
+                long=market,
+                notional=f"{whole * 1.05:.2f}",
+                leverage=1,
+                rest=f"deep buyers {market}",
             )
+            _sell(draft, coin, market, f"seller {coin.name}", whole)
+        brings = {coin.name: f"{2 * SPOT_PART * whole / coin.price:.3f}"}
+        draft.add("populations", f"spot seller {coin.name}", kind="account", venue="binance", brings=brings)
+        _sell(draft, coin, spot_name(coin.name), f"spot seller {coin.name}", SPOT_PART * whole)
 
 
-def _minutes(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return 60 * int(hours) + int(minutes)
+def _sell(draft: Draft, coin: Coin, market: str, account: str, whole: float) -> None:
+    for number, (begin, end, share) in enumerate(_windows(draft)):
+        draft.add(
+            "events",
+            f"risk-off {market} {number}",
+            kind="shock",
+            market=market,
+            account=account,
+            at=f"{round(begin * 60)}s",
+            over=f"{round((end - begin) * 60)}s",
+            slices=max(1, round((end - begin) * 12)),
+            sell=money(whole * share),
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.scenarios.october.assets import BETAS
 from engine.scenarios.october.draft import money
 from engine.scenarios.october.markets import PEGGED, pegged_price, perp_name, spot_name
 
@@ -20,6 +21,11 @@ __all__ = ["add_arbitrage", "add_buyers", "add_makers", "add_noise", "add_stale"
 LEVELS = 5
 SPOT_DEPTH = 0.3  # of the perpetual's: unverified
 OUTAGE = ("21:18", "21:51")  # internal transfers were down (RULEBOOK 9 row 30)
+
+
+def asset_of(market: str) -> str:
+    """Return the asset of a market's name."""
+    return market.partition("/")[0].partition("-")[0]
 
 
 def books(draft: Draft) -> list[tuple[str, str, float, float, str]]:
@@ -60,7 +66,7 @@ def add_makers(draft: Draft) -> None:
     for venue in ("binance", "bybit", "dex"):
         own = [book for book in books(draft) if book[1] == venue]
         for number, group in enumerate(_groups(draft, own)):
-            for form in ("unified", "plain") if venue == "binance" else ("plain",):
+            for form in ("unified", "plain", "small") if venue == "binance" else ("plain", "small"):
                 _makers(draft, venue, number, group, form)
     for market, venue, base, price, depth in _pegged_books(draft):
         _pegged_makers(draft, market, venue, base, price, depth)
@@ -111,19 +117,19 @@ def _returns(draft: Draft) -> dict[str, Any]:
 
 def _makers(draft: Draft, venue: str, number: int, group: list[Any], form: str) -> None:
     rank = next(coin.rank for coin in draft.coins if coin.name == group[0][4])
-    count = draft.size.makers
-    part = draft["unified_depth"] if form == "unified" else 1.0
-    if venue == "binance" and form == "plain":
-        part = 1.0 - draft["unified_depth"]
+    count = draft.size.makers if form != "small" else 1
+    part = {"unified": draft["unified_depth"], "plain": 1.0, "small": draft["small_depth"]}[form]
+    if form == "plain":
+        part -= draft["small_depth"] + (draft["unified_depth"] if venue == "binance" else 0.0)
     least = min(depth for _, _, _, depth, _ in group)
     total = sum(depth for _, _, _, depth, _ in group) * part / count
     kind = next(coin.kind for coin in draft.coins if coin.name == group[0][4])
-    pace_ms = _pace_ms(draft, rank)
-    sizes = {}
+    pace_ms = max(1, _pace_ms(draft, rank)) if form != "small" else 150 if kind == "major" else 300
+    sizes: dict[int, list[str]] = {}
     for market, _, _, depth, _ in group:
         sizes.setdefault(round(depth * part / count / LEVELS), []).append(market)
     assert least > 0
-    leaves = _leaves(draft)
+    leaves = _leaves(draft) if form != "small" else None  # nobody watches these, and they are always there
     if leaves is not None:
         leaves["within"] = f"{max(1000, 3 * pace_ms)}ms"
     for place, (size, markets) in enumerate(sizes.items()):
@@ -142,8 +148,8 @@ def _makers(draft: Draft, venue: str, number: int, group: list[Any], form: str) 
             skew="20bps",
             anchor="3%",
             fair_tau="45min",
-            wake_every=f"uniform({max(1, round(0.8 * pace_ms))}ms, {round(1.2 * pace_ms) + 1}ms)",
-            inventory_max=draft["maker_inventory"],
+            wake_every=f"uniform({round(0.8 * pace_ms)}ms, {round(1.2 * pace_ms) + 1}ms)",
+            inventory_max=draft["maker_inventory"] if form != "small" else 1000,
             mass_quotes=True,
             link={"base": "2ms", "jitter": "lognormal(6ms, 0.6)"},
             leaves=leaves,
@@ -160,7 +166,10 @@ def _capital(draft: Draft, form: str, markets: list[str], total: float, venue: s
         if said["kind"] == "spot":
             base = 10 * total / len(markets) / float(said["price"])
             brings[said["base"]] = f"{round(base)}" if base > 10 else f"{base:.3f}"
-    if form == "plain" or not draft.has("unified"):
+    if form == "small":
+        total *= 20
+        brings = {asset: f"{20 * float(amount):.3f}" for asset, amount in brings.items()}
+    if form != "unified" or not draft.has("unified"):
         brings["USDT"] = money(20 * total, "")
         return brings
     worth = draft["maker_equity"] * LEVELS * total
@@ -223,10 +232,12 @@ def add_stale(draft: Draft) -> None:
     for market, venue, price, depth in rows:
         said = draft.sections["markets"][market]
         count = draft.size.stale
-        major = market.partition("/")[0].partition("-")[0] in ("BTC", "ETH", "SOL")
+        major = asset_of(market) in ("BTC", "ETH", "SOL")
         each = depth * draft["stale_majors" if major else "stale_depth"] * 95 / count
         if major:
             _walls(draft, market, venue, price, depth, "walls", "uniform(2.5%, 18%)", 16)
+        elif draft.has("stale-bids") and market == "USDe/USDT":
+            _walls(draft, market, venue, price, depth, "usde_bids", "uniform(5%, 45%)", 24)
         elif draft.has("stale-bids") and not market.startswith("USDe"):
             _walls(draft, market, venue, price, depth, "deep_bids", "uniform(55%, 93%)", 24)
         brings = {said.get("quote", "USDT"): money(3 * each * count, "")}
@@ -312,6 +323,10 @@ def add_arbitrage(draft: Draft) -> None:
                 _arbitrage(draft, perp_name(coin.name, "binance"), perp_name(coin.name, venue), coin, "8bps")
     _pegged_arbitrage(draft, "USDe/USDT", "USDe-BYBIT", draft["usde_arbitrage"])
     _pegged_arbitrage(draft, "USDe-BYBIT", "USDe-CHAIN", draft["usde_arbitrage"])
+    for name in ("WBETH", "BNSOL"):
+        of, rate, _ = PEGGED[name]
+        if name in draft.sections["assets"]:
+            _pegged_arbitrage(draft, spot_name(name), spot_name(of), draft["staking_arbitrage"], rate)
     eth = next(coin for coin in draft.coins if coin.name == "ETH")
     _arbitrage(draft, spot_name("ETH"), "ETH-CHAIN", eth, "20bps", part=draft["chain_eth_depth"] * 1e6 / eth.depth)
 
@@ -339,24 +354,31 @@ def _arbitrage(draft: Draft, here: str, there: str, coin: Coin, threshold: str, 
     )
 
 
-def _pegged_arbitrage(draft: Draft, here: str, there: str, capital: float) -> None:
-    first, second = (draft.sections["markets"][market] for market in (here, there))
-    brings = {first["base"]: money(capital * 1e6, "")}
-    for said in (first, second):
-        brings[said["quote"]] = money(capital * 1e6, "")
-    draft.add(
-        "populations",
-        f"arbitrage {here} {there}",
-        kind="arbitrageur",
-        on=[here, there],
-        count=1,
-        threshold="30bps",
-        qty=round(capital * 1e6 * 0.02),
-        inventory_max=f"{round(capital * 1e6)} lots",
-        wake_every="uniform(2s, 6s)",
-        link={"base": "5ms", "jitter": "lognormal(10ms, 0.6)"},
-        brings=brings,
-    )
+def _pegged_arbitrage(draft: Draft, here: str, there: str, capital: float, rate: str = "1") -> None:
+    """Arbitrage of a token: what it can hold while transfers are down, and ten times that once they work again."""
+    first = draft.sections["markets"][here]
+    worth = float(first["price"]) * float(first["lot"])
+    for name, start, times in (("arbitrage", None, 1.0), ("transfers", OUTAGE[1], 10.0)):
+        brings: dict[str, str] = {}
+        for market in (here, there):
+            said = draft.sections["markets"][market]
+            for asset, price in ((said["base"], float(said["price"])), (said["quote"], 1.0)):
+                brings[asset] = f"{3 * times * capital * 1e6 / price:.3f}"
+        draft.add(
+            "populations",
+            f"{name} {here} {there}",
+            kind="arbitrageur",
+            on=[here, there],
+            count=2,
+            start=start,
+            threshold="30bps",
+            qty=max(1, round(times * capital * 1e6 * 0.05 / worth)),
+            inventory_max=f"{max(10, round(times * capital * 1e6 / 2 / worth))} lots",
+            rate=rate,
+            wake_every="uniform(1s, 3s)",
+            link={"base": "5ms", "jitter": "lognormal(10ms, 0.6)"},
+            brings=brings,
+        )
 
 
 def add_buyers(draft: Draft) -> None:
@@ -364,10 +386,47 @@ def add_buyers(draft: Draft) -> None:
     for market, venue, price, depth, asset in books(draft):
         kind = "majors" if next(each for each in draft.coins if each.name == asset).kind == "major" else "alts"
         least = price * float(draft.sections["markets"][market]["lot"])
-        quick = ("uniform(2%, 16%)", 12) if kind == "majors" else ("uniform(15%, 75%)", 6)
+        beta = BETAS.get(asset, 1.0)
+        quick = (_band(2, 8, beta), 8) if kind == "majors" else (_band(10, 50), 6)
         _buyers(draft, market, venue, "buyers", depth * draft[f"buyers_{kind}"], draft[f"pause_{kind}"], *quick, least)
+        low, high = (9 * draft["floor_majors"], 14 * draft["floor_majors"]) if kind == "majors" else (45, 90)
+        deep = (_band(low, high, beta), 16 if kind == "majors" else 8)
+        _buyers(draft, market, venue, "deep buyers", depth * draft[f"deep_{kind}"], draft[f"pause_{kind}"], *deep, least)
         slow = ("uniform(1%, 8%)", 8) if kind == "majors" else ("uniform(5%, 40%)", 6)
         _buyers(draft, market, venue, "late buyers", depth * draft[f"late_{kind}"], 30.0, *slow, least, f"{draft['late_calm']:.0f}s")
+
+
+def buyers_interest(draft: Draft, market: str, venue: str, depth: float) -> float:
+    """What late and deep buyers of a perpetual are short of before: they take their profit, so open interest falls."""
+    if market.endswith("/USDT"):
+        return 0.0
+    kind = "majors" if asset_of(market) in ("BTC", "ETH", "SOL") else "alts"
+    return depth * (draft[f"late_{kind}"] + draft[f"deep_{kind}"]) * draft["buyers_short"]
+
+
+def add_unlevered(draft: Draft) -> None:
+    """Add the longs without leverage on the other side of those shorts: they hold."""
+    for market, venue, _, depth, _ in books(draft):
+        if market.endswith("/USDT"):
+            continue
+        kind = "majors" if asset_of(market) in ("BTC", "ETH", "SOL") else "alts"
+        for name in ("late", "deep"):
+            whole = depth * draft[f"{name}_{kind}"] * draft["buyers_short"]
+            draft.add(
+                "populations",
+                f"holders {name} {market}",
+                kind="holders",
+                venue=venue,
+                count=8,
+                long=market,
+                notional=f"{whole / 8:.2f}",
+                leverage=1,
+                rest=f"{name} buyers {market}",
+            )
+
+
+def _band(low: float, high: float, beta: float = 1.0) -> str:
+    return f"uniform({low * beta:.2f}%, {high * beta:.2f}%)"
 
 
 def _buyers(
@@ -385,7 +444,7 @@ def _buyers(
         qty=money(max(capital / count / 4, 2 * least), "USDT"),
         inventory_max=money(max(capital / count, 4 * least), "USDT"),
         wake_every=f"lognormal({1000 * pause:.0f}ms, 0.5)",
-        brings={"USDT": money(4 * capital / count + 1000, "")},
+        brings={"USDT": money(20 * capital / count + 1000, "")},
         link={"base": "50ms"},
         rests=True,
         calm=calm,
