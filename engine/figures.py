@@ -56,6 +56,8 @@ def part_figures(part: Part, *, lows: bool = True) -> dict[str, Any]:
         "invariants": "hold",
         "digest": f"{world.digest():016x}",
     }
+    if of_kind[LandmarkKind.HALT]:
+        figures["halts"] = of_kind[LandmarkKind.HALT]
     if part.simulation.lenders:
         figures["margin_calls"], figures["unwinds"] = of_kind[LandmarkKind.MARGIN_CALL], of_kind[LandmarkKind.UNWIND]
         figures["lenders"] = {name: _lender(part, name) for name in part.simulation.lenders}
@@ -87,6 +89,7 @@ def _float(price: Decimal | None) -> float | None:
 _MOMENTS = {
     LandmarkKind.SHOCK: "shock: outside selling starts",
     LandmarkKind.WITHDRAWAL: "withdrawal: a maker cancels its bids on every market",
+    LandmarkKind.HALT: "halt: a market's breaker refuses orders for a while",
     LandmarkKind.LIQUIDATION: "liquidation: an account falls below maintenance",
     LandmarkKind.MARGIN_CALL: "margin call: a centralised loan must bring more",
     LandmarkKind.UNWIND: "unwind: a looper leaves",

@@ -46,6 +46,7 @@ class LandmarkKind(IntEnum):
     SHARED_LOSS = 11
     MARGIN_CALL = 12
     UNWIND = 13
+    HALT = 14
 
 
 @dataclass(frozen=True, eq=False)

@@ -303,7 +303,7 @@ class Lineage:
         if self._named is None:
             return f"market {row.market}, value {row.value}"
         market = next(market for market in self._named.markets.values() if market.number == row.market)
-        if row.kind in (LandmarkKind.PUBLICATION, LandmarkKind.WITHDRAWAL):
+        if row.kind in (LandmarkKind.PUBLICATION, LandmarkKind.WITHDRAWAL, LandmarkKind.HALT):
             return f"{market.name} at {market.price.value(row.value)}"
         lender = self._lender_of(row)
         if lender is not None:

@@ -135,6 +135,7 @@ class RejectReason(IntEnum):
     INSUFFICIENT_MARGIN = 33  # the initial requirement with this order in it (C-6)
     ACCOUNT_REDUCE_ONLY = 34  # the account may only reduce (C-4)
     CASH_ACCOUNT = 35  # spot only (C-1)
+    MARKET_HALTED = 36  # by its breaker (V-9)
 
 
 class PoolReason(IntEnum):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["LADDERS", "Venues", "ladder_named"]
 
 ATOMS_MAX = 2**61
+PPM = 10**6
 LADDERS: dict[str, Callable[[], Ladder]] = {
     "binance-futures": margin.binance_futures,
     "binance-portfolio-margin": margin.binance_portfolio_margin,
@@ -313,6 +314,40 @@ class Venues(VenuePolicies):
         self.settles.setdefault(venue, settle)
         self.markets[name] = Market(name, number, price, quantity, worth, settle, None, venue)
         return self.markets[name]
+
+    def breaker(self, market: Market, *, fall: Amount, within_ms: int, halt_ms: int) -> None:
+        """Let a market halt after a fall: it refuses orders for a while, and cancels pass (V-9).
+
+        Parameters
+        ----------
+        market : Market
+            Spot or perpetual, without a breaker.
+        fall : number
+            How far below the highest trade price of late a trade halts it, a share.
+        within_ms : int
+            How long a trade counts for that price, at least, ms; up to an eighth more.
+        halt_ms : int
+            How long a halt is, ms.
+
+        Raises
+        ------
+        InputError
+            Names the argument; nothing was declared.
+
+        Examples
+        --------
+        >>> from engine import Simulation
+        >>> sim = Simulation(seed=1)
+        >>> usdt = sim.asset("USDT", decimals=6, supply="1000000000")
+        >>> perp = sim.perpetual("ATOM-PERP", usdt, tick="0.001", lot="0.01", maintenance="0.02")
+        >>> sim.breaker(perp, fall="0.10", within_ms=300_000, halt_ms=300_000)
+        >>> sim.world.breaker(perp)  # the reference price, and until when it is halted
+        (None, None)
+        """
+        own, fall_ppm = self._own_market(market), share_ppm(fall, "fall")
+        if not 1 <= fall_ppm < PPM:
+            raise InputError("fall", "a share above 0 and below 1", fall)
+        self.world.add_breaker(own.number, fall_ppm=fall_ppm, within_ms=within_ms, halt_ms=halt_ms)
 
     def _rates(
         self, settle: Asset, maintenance: Amount | None, initial: Amount | None, tiers: TierTable | None

@@ -35,7 +35,7 @@ FLOORS = [
     "stops",
     "matcher",
     "batch verify_book",
-    "prices account risk amm crowd actions loans pools issuers",
+    "prices account risk amm crowd actions loans pools issuers breaker",
     "pool_price",
     "sources",
     "indexes",

@@ -8,6 +8,7 @@ from libc.string cimport memset
 
 from engine.native.adl cimport python_asked
 from engine.native.bankruptcy cimport *
+from engine.native.breaker cimport *
 from engine.native.crowd cimport *
 from engine.native.funding cimport *
 from engine.native.funds cimport *

@@ -1,6 +1,6 @@
 # World: the simulator by numbers; engine/simulation.py gives it names and units.
 #
-# One class in several files, each a floor: behaviours, columns <- state <- tables <- declaring <- pricing <- margin <- columns <- funding <- waterfall <- lending <- pools <- issuers <- what if <- agents <- replay <- callers (Python agents, with their
+# One class in several files, each a floor: behaviours, columns <- state <- tables <- declaring <- pricing <- margin <- columns <- funding <- breakers <- waterfall <- lending <- pools <- issuers <- what if <- agents <- replay <- callers (Python agents, with their
 # contexts) <- reading (with the tables of lineage) <- World: running, snapshot, fork.
 
 include "behaviours.pxi"
@@ -12,6 +12,7 @@ include "world_prices.pxi"
 include "world_margin.pxi"
 include "world_columns.pxi"
 include "world_funding.pxi"
+include "world_breakers.pxi"
 include "world_waterfall.pxi"
 include "world_lending.pxi"
 include "world_pools.pxi"

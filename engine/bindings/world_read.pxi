@@ -9,7 +9,7 @@ cdef tuple _SLAB_NAMES = (
     "units", "margin_rules", "collateral", "terms", "due", "sources", "cells", "points", "fundings", "crowds", "plans", "top_ups", "fired_plans", "policies", "runs", "sell_order", "roster",
     "protocols", "reserves", "loans", "loan_entries", "protocol_watchers", "loans_due", "priced_reserves", "loan_triggers", "loan_series", "loan_trigger_roots",
     "loan_trigger_pages", "pools", "product_pools", "stable_pools", "range_pools", "range_ticks", "pool_shares", "range_positions", "issuers", "routes",
-    "transits", "outages", "listed", "chains", "actions", "margin_sums", "margin_shares", "later", "shock", "noise", "maker", "flow", "point", "momentum", "arbitrage", "value", "python", "hedge",
+    "transits", "outages", "listed", "chains", "actions", "margin_sums", "margin_shares", "later", "breakers", "shock", "noise", "maker", "flow", "point", "momentum", "arbitrage", "value", "python", "hedge",
     "bot", "looper", "pool_arbitrage",
 )
 

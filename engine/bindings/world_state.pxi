@@ -72,6 +72,7 @@ cdef class _WorldState:
         issuers_begin(&state.issuers)
         slab_init(&state.chains, sizeof(Chain), 0)
         slab_init(&state.actions, sizeof(Action), <uint32_t><size_t>&(<Action*>NULL).next)
+        slab_init(&state.breakers, sizeof(Breaker), 0)
         slab_init(&state.agents, sizeof(Agent), 0)
         slab_init(&state.laws, sizeof(Law), 0)
         slab_init(&state.notices, sizeof(Notice), 0)

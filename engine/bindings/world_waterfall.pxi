@@ -12,7 +12,7 @@ cdef dict _SELL_ORDERS = {"haircut_liquidity": SELL_HAIRCUT_LIQUIDITY, "pro_rata
 cdef tuple CANDIDATE_COLUMNS = ("account", "position_lots", "cost_atoms", "pnl_atoms", "notional_atoms", "equity_atoms", "requirement_atoms")
 
 
-cdef class _WorldWaterfall(_WorldFunding):
+cdef class _WorldWaterfall(_WorldBreakers):
     """Declare how a venue liquidates."""
 
     cdef dict adl_functions      # by venue: a Python function that ranks

@@ -74,7 +74,7 @@ cdef inline outlined_int backstop_unwinds(State* state, uint32_t venue) noexcept
         venue_at(state, venue).unwinds = 0
         return 0
     venue_schedule(state, state.now_ms + policy.unwind_ms, PHASE_LIQUIDATION, EVENT_UNWIND, venue, 0, 0)
-    if slot == NIL:
+    if slot == NIL or is_halted(state, market_at(state, holding_at(&state.accounts, slot).market)):
         return 0
     holding = holding_at(&state.accounts, slot)
     sells = holding.position_lots > 0

@@ -16,6 +16,7 @@ from engine.native.actions cimport *
 from engine.native.arith cimport *
 from engine.native.agent cimport agent_send
 from engine.native.book cimport NO_PRICE
+from engine.native.breaker cimport *
 from engine.native.crowd cimport *
 from engine.native.funds cimport *
 from engine.native.health cimport *
@@ -87,7 +88,12 @@ cdef inline Agent member_of(State* state, Crowd* crowd, uint32_t account) noexce
     return member
 
 
-# Send a plan's market order; a stop's only reduces. O(markets of the account).
+cdef inline time_ms_t open_ms(State* state, Market* market) noexcept nogil:
+    """Now, or when the market's halt ends (V-9)."""
+    return breaker_at(state, market.breaker).until_ms if is_halted(state, market) else state.now_ms
+
+
+# Send a plan's market order, which leaves when its market is open; a stop's only reduces. O(markets of the account).
 cdef inline void plan_send(State* state, Plan* plan, qty_t lots, uint32_t cause) noexcept nogil:
     cdef Sender sender = sender_of(state, plan.account, plan.market)
     cdef Agent member = member_of(state, crowd_at(&state.crowds, plan.crowd), plan.account)
@@ -97,7 +103,7 @@ cdef inline void plan_send(State* state, Plan* plan, qty_t lots, uint32_t cause)
         return
     state.crowds.order_count += 1
     agent_send(state, &member, sender, SIDE_BUY if lots > 0 else SIDE_SELL, flags, 0,
-               min64(abs64(lots), market_at(state, plan.market).book.qty_max), state.now_ms, cause)
+               min64(abs64(lots), market_at(state, plan.market).book.qty_max), open_ms(state, market_at(state, plan.market)), cause)
 
 
 cdef inline void plans_sort(State* state) noexcept nogil:

@@ -51,7 +51,7 @@ cdef extern from *:
     const int64_t KERNEL_ALL "ENGINE_KERNEL_ALL"      # as many events as there are
 
 cdef enum:
-    WORLD_SLABS = 83 + 13        # the behaviours' rows last
+    WORLD_SLABS = 84 + 13        # the behaviours' rows last
 
 cdef struct WorldData:
     State state
@@ -147,8 +147,9 @@ cdef inline Slab* world_slab(WorldData* world, int i) noexcept nogil:
     slabs[80] = &state.risk.sums
     slabs[81] = &state.risk.shares
     slabs[82] = &state.risk.later
+    slabs[83] = &state.breakers
     for behaviour in range(BEHAVIOURS):
-        slabs[83 + behaviour] = &state.rows[behaviour]
+        slabs[84 + behaviour] = &state.rows[behaviour]
     return slabs[i]
 
 

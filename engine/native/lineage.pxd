@@ -23,6 +23,7 @@ cdef enum LandmarkKind:
     LANDMARK_SHARED_LOSS = 11    # a loss is shared (X-10); value: atoms
     LANDMARK_MARGIN_CALL = 12    # a loan is called (Y-21); value: collateral - debt, value atoms
     LANDMARK_UNWIND = 13         # a loop is left (A-12); value: debt, atoms
+    LANDMARK_HALT = 14           # a market's breaker halts it (V-9); value: the price, ticks
 
 cdef enum MoverKind:
     MOVER_NONE = 0

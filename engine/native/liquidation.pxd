@@ -68,9 +68,13 @@ cdef inline void stage_send(State* state, slot_t slot, Health* health) noexcept 
     cdef Market* market = market_at(state, holding.market)
     cdef atoms_t notional = abs64(notional_atoms(market, holding.position_lots, market.mark_ticks))
     cdef bint sells = holding.position_lots > 0
-    cdef qty_t lots = stage_lots(state, policy, run, holding, notional)
+    cdef qty_t lots
     cdef int64_t limit = 0
     cdef uint32_t step, flags = ORDER_IS_MARKET | ORDER_OF_ENGINE, market_id = holding.market
+    if is_halted(state, market):             # it waits (V-9)
+        return
+    run.whole_before_ms = run.whole_until_ms
+    lots = stage_lots(state, policy, run, holding, notional)
     if policy.order != STAGE_MARKET:
         limit = stage_limit(state, policy, unit, health.largest, notional, health)
         flags = ORDER_OF_ENGINE | (ORDER_IS_FOK if policy.is_fok else ORDER_IS_IOC)

@@ -77,6 +77,8 @@ cdef struct Market:
     slot_t watchers              # first Watcher of its touch, NIL none
     uint32_t reduces             # a reduce-only order has rested there (C-7)
     uint32_t is_backed           # its venue's backstop may have a position there (X-9)
+    slot_t breaker               # its Breaker (V-9), NIL none; every order looks, so it stands where `reduces` does
+    uint32_t pad
     slot_t rank_first[2]         # the ranking of its shorts, of its longs (X-12), NIL at its end
     time_ms_t ranked_ms[2]       # when it was made, -1 never
     uint32_t roster_first        # its holdings, one behind the other in State.roster (ranking.pxd)
@@ -253,6 +255,7 @@ cdef inline void market_init(Market* market, uint32_t id) noexcept nogil:
     market.rank_first[0] = market.rank_first[1] = NIL
     market.ranked_ms[0] = market.ranked_ms[1] = -1
     market.maintenance = market.initial = market.collateral = market.settles = NIL
+    market.breaker = NIL
 
 
 cdef inline void extremes_note(Extremes* extremes, Mover* mover, int64_t before, int64_t after) noexcept nogil:

@@ -69,6 +69,7 @@ cdef struct Policy:
 # A liquidation that is running; its unit says where (Unit.run).
 cdef struct Run:
     time_ms_t whole_until_ms     # X-5: steps are whole before it
+    time_ms_t whole_before_ms    # what that was before the last step, for one that does not count (V-9)
     atoms_t fund_paid            # of what the fund may pay for it
     uint32_t steps               # orders sent
     uint32_t is_begun            # the orders of the unit have been taken off

@@ -30,6 +30,17 @@ cdef inline void step_later(State* state, slot_t slot) noexcept nogil:
     venue_schedule(state, state.now_ms + policy_of(state, unit.account).interval_ms, PHASE_LIQUIDATION, EVENT_STEP, slot, 0, unit.liquidation)
 
 
+# The order of a unit's step has found its market halted: the step does not count (V-9). O(1).
+cdef inline void step_taken_back(State* state, slot_t slot, uint32_t cause) noexcept nogil:
+    cdef Unit* unit = unit_of_state(state, slot)
+    cdef Run* run
+    if unit.liquidation == 0 or unit.allowance_atoms == NO_RUN or landmark_at(&state.lineage, cause).parent != unit.liquidation:
+        return                       # that liquidation has ended
+    run = run_of(state, unit)
+    run.steps -= 1
+    run.whole_until_ms = run.whole_before_ms
+
+
 # A unit's liquidation begins: it leaves the index and takes its first step. A venue without stages only notes it. O(markets of the account).
 cdef inline outlined_int liquidation_begins(State* state, slot_t slot, uint32_t landmark) noexcept nogil:
     cdef Unit* unit = unit_of_state(state, slot)
@@ -46,7 +57,7 @@ cdef inline outlined_int liquidation_begins(State* state, slot_t slot, uint32_t 
         return 1
     unit.allowance_atoms = slab_take(&state.runs)
     run = run_of(state, unit)
-    run.whole_until_ms = run.fund_paid = 0
+    run.whole_until_ms = run.whole_before_ms = run.fund_paid = 0
     run.steps = run.is_begun = 0
     venue_schedule(state, state.now_ms, PHASE_LIQUIDATION, EVENT_STEP, slot, 0, landmark)
     return 0

@@ -129,7 +129,10 @@ cdef inline slot_t first_to_sell(State* state, Policy* policy, Unit* unit) noexc
 # ---- orders ----
 
 cdef inline void sale_send(State* state, Unit* unit, uint32_t market_id, int8_t side, qty_t lots, Health* health) noexcept nogil:
-    cdef uint32_t step = venue_landmark(state, LANDMARK_STEP, market_id, <int32_t>unit.account, unit.liquidation, lots)
+    cdef uint32_t step
+    if is_halted(state, market_at(state, market_id)):    # it waits, as if it had sent something (V-9)
+        return
+    step = venue_landmark(state, LANDMARK_STEP, market_id, <int32_t>unit.account, unit.liquidation, lots)
     note_waterfall(state, WATERFALL_STEP, market_id, market_at(state, market_id).base_asset, <int32_t>unit.account, -1, lots, 0, health, step)
     venue_send(state, unit.account, market_id, side, ORDER_IS_MARKET | ORDER_OF_ENGINE, 0, lots, state.now_ms, step)
 

@@ -10,6 +10,7 @@ from engine.native.account cimport *
 from engine.native.actions cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
+from engine.native.breaker cimport *
 from engine.native.match cimport *
 from engine.native.orders cimport *
 from engine.native.columns cimport *
@@ -359,6 +360,7 @@ cdef struct State:
     int32_t fault                # Fault, latched: the world refuses to go on
     bint records_journal
     bint records_trades
+    Slab breakers                # Breaker, of the markets that have one
 
 
 cdef inline Market* market_at(State* state, uint32_t market) noexcept nogil:
@@ -368,6 +370,15 @@ cdef inline Market* market_at(State* state, uint32_t market) noexcept nogil:
 cdef inline uint32_t order_market(State* state, Order* order) noexcept nogil:
     """The market where an order rests."""
     return page_at(&state.pools.ladders, order.level >> 8).ladder_tag >> 1
+
+
+cdef inline Breaker* breaker_at(State* state, slot_t slot) noexcept nogil:
+    return <Breaker*>(state.breakers.base) + slot
+
+
+cdef inline bint is_halted(State* state, const Market* market) noexcept nogil:
+    """Whether a market's breaker refuses orders now (V-9)."""
+    return unlikely(market.breaker != NIL) and breaker_is_halted(breaker_at(state, market.breaker), state.now_ms)
 
 
 cdef inline Venue* venue_at(State* state, uint32_t venue) noexcept nogil:

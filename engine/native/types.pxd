@@ -145,6 +145,7 @@ cdef enum RejectReason:
     REJECT_INSUFFICIENT_MARGIN = 33
     REJECT_ACCOUNT_REDUCE_ONLY = 34
     REJECT_CASH_ACCOUNT = 35
+    REJECT_MARKET_HALTED = 36
 
 # How an order was named when it was placed (M-6). LOCAL is the simulator's: a number per (account, market).
 cdef enum Naming:

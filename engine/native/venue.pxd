@@ -9,6 +9,7 @@ from engine.native.types cimport *
 from engine.native.account cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
+from engine.native.breaker cimport *
 from engine.native.clearance cimport *
 from engine.native.features cimport fok_is_fillable
 from engine.native.match cimport *
@@ -24,6 +25,7 @@ from engine.native.market cimport *
 from engine.native.planted cimport *
 from engine.native.risk cimport *
 from engine.native.rows cimport *
+from engine.native.running cimport step_taken_back
 from engine.native.slab cimport *
 from engine.native.settle cimport *
 from engine.native.state cimport *
@@ -154,8 +156,13 @@ cdef inline qty_t engine_lots(State* state, Market* market, uint32_t market_id, 
     return floor_div(max64(0, balance.atoms - balance.reserved), market.base_atoms_per_lot)
 
 
+cdef inline void journal_place(State* state, uint32_t market_id, PlaceCommand* command) noexcept nogil:
+    venue_journal(state, JOURNAL_PLACE, market_id, command.owner, command.name, command.side, command.order_type,
+                  command.time_in_force, command.price_ticks, command.qty_lots)
+
+
 cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, uint32_t flags, PlaceCommand* command) noexcept nogil:
-    """Frozen, capped to the position (engine), legal, covered; writes the journal row in between."""
+    """Frozen, capped to the position (engine), halted, legal, covered; writes the journal row in between."""
     cdef int reason
     if flags & ORDER_OF_ENGINE:
         if not planted(SLIP_STEP_FLIPS):
@@ -164,7 +171,10 @@ cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, 
             return REJECT_QTY_NOT_POSITIVE
     elif is_frozen(state, command.owner, market_id):
         return REJECT_ACCOUNT_FROZEN
-    elif market.kind == MARKET_PERPETUAL:
+    if is_halted(state, market):
+        journal_place(state, market_id, command)
+        return REJECT_MARKET_HALTED
+    if market.kind == MARKET_PERPETUAL and not flags & ORDER_OF_ENGINE:
         if flags & ORDER_REDUCES:
             command.qty_lots = min64(command.qty_lots, reducing_lots(state, holding_at(&state.accounts, holding_find(&state.accounts, command.owner, market_id)), command.side))
             if command.qty_lots == 0:
@@ -172,8 +182,7 @@ cdef inline int arrival_check(State* state, Market* market, uint32_t market_id, 
         reason = gate_check(state, market, market_id, command)
         if reason != REJECT_NONE:
             return reason
-    venue_journal(state, JOURNAL_PLACE, market_id, command.owner, command.name, command.side, command.order_type,
-                  command.time_in_force, command.price_ticks, command.qty_lots)
+    journal_place(state, market_id, command)
     reason = book_check(&state.pools, &market.book, command)
     if reason != REJECT_NONE:
         return reason
@@ -342,6 +351,36 @@ cdef inline void venue_trim_fills(State* state, uint32_t market_id, PlaceCommand
     venue_trim(state, <uint32_t>command.owner, market_id, command.cause)
 
 
+# ---- the breaker (V-9) ----
+
+# A command has traded: its trades are looked at in their order, and the first that has fallen too far halts the market. O(fills).
+cdef inline outlined_int breaker_follows(State* state, uint32_t market_id, PlaceCommand* command, int64_t first) noexcept nogil:
+    cdef Market* market = market_at(state, market_id)
+    cdef Breaker* breaker = breaker_at(state, market.breaker)
+    cdef int64_t row, price, reference
+    cdef uint32_t landmark
+    breaker_roll(breaker, state.now_ms)
+    reference = breaker_reference(breaker, state.now_ms)
+    for row in range(first, state.pools.fills.row_count):
+        price = (<int32_t*>table_cell(&state.pools.fills, row, FILL_PRICE))[0]
+        if not breaker_sees(breaker, &reference, price):
+            continue
+        breaker_halts(breaker, state.now_ms)
+        landmark = venue_landmark(state, LANDMARK_HALT, market_id, -1, command.cause, price)
+        if landmark:
+            landmark_at(&state.lineage, landmark).mover = market.last_mover
+        return 0
+    return 0
+
+
+# The order of a liquidation's step was refused in the millisecond of the halt; a backstop's has no unit. O(markets of the account).
+cdef inline outlined_int step_halted(State* state, uint32_t market_id, PlaceCommand* command) noexcept nogil:
+    cdef slot_t unit = holding_at(&state.accounts, holding_find(&state.accounts, command.owner, market_id)).unit
+    if unit != NIL:
+        step_taken_back(state, unit, command.cause)
+    return 0
+
+
 # An order arrives (phase 8): check, match, settle, rest. On reject nothing but counters changes. O(orders met).
 cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generation) noexcept nogil:
     cdef uint32_t market_id, flags
@@ -368,6 +407,8 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
         state.reject_count[reason] += 1
         tell(state, HEARS_ENDS, NOTICE_REJECT, command.owner, market_id, slot, generation, command.name, command.side, command.price_ticks,
              command.qty_lots, 0, command.cause, reason)
+        if unlikely(reason == REJECT_MARKET_HALTED and flags & ORDER_OF_ENGINE) and market.kind == MARKET_PERPETUAL:
+            step_halted(state, market_id, &command)
         slot_return(&state.pools, slot, NAMED_LOCAL)
         return
     note_arrival(state, market_id, &command, REJECT_NONE, out.filled_lots, out.leaves_lots)
@@ -381,6 +422,8 @@ cdef inline void venue_order_arrives(State* state, slot_t slot, uint32_t generat
         set_mover(state, &market.last_mover, MOVER_TRADE, command.owner, command.name, command.cause)
         extremes_note(&market.last_moves, &market.last_mover, last, market.book.last_price)
         venue_settle(state, market_id, &command, first)
+        if unlikely(market.breaker != NIL):
+            breaker_follows(state, market_id, &command, first)
     touch_follows(state, market, MOVER_TRADE if out.filled_lots else MOVER_PLACE, command.owner, command.name, command.cause, bid, ask)
     note_book(state, market_id, command.cause)
     if out.filled_lots:

@@ -6,6 +6,7 @@ from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.book cimport *
 from engine.native.book_digest cimport *
+from engine.native.breaker cimport *
 from engine.native.orders cimport *
 from engine.native.digest cimport *
 from engine.native.kernel cimport *
@@ -215,6 +216,8 @@ cdef inline uint64_t world_digest(WorldData* world) noexcept nogil:
             h = digest_word(digest_word(h, -7), market.oracle_ticks)
         if market.funding_pool:
             h = digest_word(digest_word(h, -9), market.funding_pool)
+        if market.breaker != NIL:
+            h = breaker_digest(h, breaker_at(state, market.breaker), state.now_ms)
     for i in range(state.ledger.account_count):
         slot = account_at(&state.accounts, i).holdings
         while slot != NIL:

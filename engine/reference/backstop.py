@@ -71,6 +71,8 @@ def unwind(world: WaterfallWorld) -> None:
         return
     place = max(places, key=lambda each: (each.held.worth, -each.held.market))
     market = place.held.market
+    if world.is_halted(market):
+        return  # V-9: it waits
     limit = band_limit(place, policy.unwind_band_ppm)
     lots = min(ceil_div(place.lots * policy.unwind_ppm, PPM), place.terms.qty_max)
     balance = world.ledger.balances[account][place.terms.quote_asset].atoms

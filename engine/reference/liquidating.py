@@ -1,4 +1,4 @@
-"""A step of a liquidation: rules X-4 and X-6.
+"""A step of a liquidation: rules X-4 and X-6, and V-9 for steps.
 
 Stands on `stage` (how large, at what price), `selling` (unified accounts) and `takeover`.
 
@@ -121,6 +121,9 @@ def _send_order(world: WaterfallWorld, unit: Unit, run: Run, standing: Standing)
     """Send the order that reduces the largest position (X-5)."""
     place, policy = _place(world, standing), world.policy
     assert standing.health is not None
+    if world.is_halted(place.held.market):
+        return  # V-9: it waits
+    whole_before_ms = run.whole_until_ms
     lots = stage_lots(policy, place, is_whole=world.now_ms < run.whole_until_ms)
     if policy.whole_ms and lots < place.lots:
         run.whole_until_ms = world.now_ms + policy.whole_ms
@@ -137,7 +140,15 @@ def _send_order(world: WaterfallWorld, unit: Unit, run: Run, standing: Standing)
         limit,
         is_fok=policy.is_fok and limit is not None,
         then=lambda first: _clear(world, unit, market, first),
+        otherwise=lambda: _take_back(unit, run, whole_before_ms),
     )
+
+
+def _take_back(unit: Unit, run: Run, whole_before_ms: int) -> None:
+    """Let a step not count whose order found its market halted (V-9)."""
+    if unit.run is run:
+        run.steps -= 1
+        run.whole_until_ms = whole_before_ms
 
 
 def _bankruptcy_value(world: WaterfallWorld, unit: Unit, standing: Standing) -> int:

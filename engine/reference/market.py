@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import InputError
 from engine.reference.book import OrderBook
+from engine.reference.breaker import Breaker
 from engine.reference.checks import refusal
 from engine.reference.execution import executed
 from engine.reference.ledger import Position
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.records import Fill
+    from engine.reference.breaker import BreakerTerms
     from engine.reference.commands import Command
     from engine.reference.margin import Requirement
     from engine.reference.order import Order
@@ -55,6 +57,7 @@ class MarketTerms(NamedTuple):
     initial: Requirement | None = None  # schedule of the initial requirement (C-6, L-11)
     maintenance: Schedule | None = None  # schedule of the maintenance requirement (C-2), where margin is tested
     stale_ms: int = 0  # a mark older than this is stale (C-5); 0 never
+    breaker: BreakerTerms | None = None  # V-9
 
     @property
     def is_spot(self) -> bool:
@@ -110,6 +113,7 @@ class Market:
             qty_max=terms.qty_max,
             notional_max=terms.notional_max_tick_lots,
         )
+        self.breaker = None if terms.breaker is None else Breaker(terms.breaker)
         self.clearing = 0  # L-6
         self.funding_pool = 0  # F-3
         self.funding_bound = 0  # F-6: no more can ever have been paid
@@ -119,6 +123,10 @@ class Market:
         self.positions: dict[int, Position] = {}  # by account; L-5
         self.working_lots: Counter[int] = Counter()  # by account: lots at rest, both sides; U-10
         self.working_atoms: Counter[int] = Counter()  # their notional, each order at its own price
+
+    def is_halted(self, now_ms: int) -> bool:
+        """Tell whether the breaker refuses orders (V-9)."""
+        return self.breaker is not None and self.breaker.is_halted(now_ms)
 
     def notional(self, qty_lots: int, price_ticks: int) -> int:
         """Return what lots are worth at a price, quote atoms (U-5)."""

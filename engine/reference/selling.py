@@ -147,5 +147,7 @@ def _buy_back(world: WaterfallWorld, unit: Unit) -> bool:
 
 
 def _send(world: WaterfallWorld, unit: Unit, market: int, side: int, lots: int) -> None:
+    if world.is_halted(market):
+        return  # V-9: it waits, as if it had sent something
     world.mark("STEP", market, unit.account, lots)
     world.send(unit.account, market, side, lots)

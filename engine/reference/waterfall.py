@@ -347,6 +347,14 @@ class WaterfallWorld(World):
         unit.run = None
         unit.state = self.units.state(self.units.standing(unit))
 
+    def is_halted(self, market: int) -> bool:
+        """Tell whether a market's breaker refuses orders now (V-9)."""
+        return self.markets[market].is_halted(self.now_ms)
+
+    def halts(self, market: int, price_ticks: int) -> None:
+        """Note that a market halts."""
+        self.mark("HALT", market, -1, price_ticks)
+
     def mark(self, kind: str, market: int, account: int, value: int) -> None:
         """Note a landmark."""
         self.landmarks.append(Landmark(self.now_ms, kind, market, account, value))
@@ -391,10 +399,11 @@ class WaterfallWorld(World):
         *,
         is_fok: bool = False,
         then: Callable[[int], None] | None = None,
+        otherwise: Callable[[], None] | None = None,
     ) -> None:
         """Send an order of the engine, which arrives in phase 8: it only reduces, or sells what is free.
 
-        `then` hears of its trades, with the number of the first one's row.
+        `then` hears of its trades, with the number of the first one's row; `otherwise` that it was refused in a halt.
         """
         words = {
             "order_type": int(OrderType.MARKET if limit is None else OrderType.LIMIT),
@@ -413,8 +422,11 @@ class WaterfallWorld(World):
 
         def act() -> None:
             wanted = row()
+            was_halted = self.is_halted(market)
             if wanted is not None:
                 self.demand(JournalKind.PLACE, then, **wanted)
+            if wanted is not None and was_halted and otherwise is not None:
+                otherwise()
 
         def is_now(seen: JournalRow) -> bool:
             wanted = row()

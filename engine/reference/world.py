@@ -1,11 +1,11 @@
-"""A world as a readable program that replays a journal: rules J-1, J-2 with U-2, U-9, U-10, L-2 .. L-12, V-1 .. V-7.
+"""A world as a readable program that replays a journal: rules J-1, J-2 with U-2, U-9, U-10, L-2 .. L-12, V-1 .. V-9.
 
 Stands on `market` (one each), `ledger`, `accruals`, `funds` and `digest`.
 
 ::
 
     journal row -> known and legal? -> DEPOSIT, OPEN, WRITE_OFF          -> ledger, positions
-                                       PLACE -> bounds? covered? within the exposure bound?
+                                       PLACE -> halted? bounds? covered? within the exposure bound?
                                                    -> book -> ledger, positions, reservations, trades
                                                    -> whose orders are unfunded now? their CANCEL rows must follow
                                        CANCEL, REDUCE -> book -> reservations
@@ -257,6 +257,9 @@ class World:
     def _place(self, row: JournalRow) -> None:
         """Check, match, settle, note what rests. On a reject nothing changes but the counts."""
         market = self.markets[row.market]
+        if market.is_halted(row.time_ms):
+            self.rejects[RejectReason.MARKET_HALTED] += 1
+            return
         if market.terms.is_spot or row.account != market.terms.venue_accounts + SystemAccount.INSURANCE_FUND:
             # X-9: the insurance fund trades out of what it has taken over.
             (self._check_trader if market.terms.is_spot else self._check_holder)(row.account, row)
@@ -297,12 +300,19 @@ class World:
             )
             self.trades.append(trade)
             self._settle(market, trade)
+        if fills and market.breaker is not None:
+            halting = market.breaker.traded(row.time_ms, [fill.price_ticks for fill in fills])
+            if halting is not None:
+                self.halts(row.market, halting)
         if leaves_lots and market.terms.is_spot:
             self.ledger.reserve(row.account, *market.reservation(row.side, leaves_lots, row.price))
         elif leaves_lots:
             market.work(row.account, leaves_lots, row.price)
         if fills and not market.terms.is_spot:
             self._owe_cancels(market.terms.quote_asset, (*(fill.maker_owner for fill in fills), row.account))
+
+    def halts(self, market: int, price_ticks: int) -> None:
+        """Hear that a market's breaker halts it at a price (V-9): for those who keep landmarks."""
 
     def _check_trader(self, account: int, row: JournalRow) -> None:
         if any(0 <= account - market.terms.venue_accounts < len(SystemAccount) for market in self.markets):
@@ -452,6 +462,8 @@ class World:
                 yield from (-7, market.oracle)
             if market.funding_pool:
                 yield from (-9, market.funding_pool)
+            if market.breaker is not None:
+                yield from market.breaker.words(now_ms)
         held = {
             (account, number)
             for number, market in enumerate(self.markets)

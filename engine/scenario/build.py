@@ -100,6 +100,7 @@ def _declare(building: Building) -> None:
         if market.enabled:
             with told_at("markets", name):
                 _open_market(building, name, market)
+            _add_breaker(building, name, market)
     for name, oracle in scenario.oracles.items():
         if oracle.enabled:
             with told_at("oracles", name):
@@ -154,6 +155,17 @@ def _open_market(building: Building, name: str, market: Any) -> None:
         maker_fee=market.maker_fee,
         venue=building.venue_of_market(name),
     )
+
+
+def _add_breaker(building: Building, name: str, market: Any) -> None:
+    if market.breaker is not None:
+        with told_at("markets", name, "breaker"):
+            building.sim.breaker(
+                building.markets[name],
+                fall=market.breaker.fall,
+                within_ms=market.breaker.within,
+                halt_ms=market.breaker.halt,
+            )
 
 
 # ---- accounts --------------------------------------------------------------------------------------------------------

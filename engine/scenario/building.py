@@ -30,6 +30,8 @@ __all__ = ["Building", "told_at", "venues_on"]
 # Names of the native parameters, where they differ from the scenario's.
 FIELDS = {
     "window_ms": "leaves.within",
+    "within_ms": "within",
+    "halt_ms": "halt",
     "wake_every_ms": "wake_every",
     "return_after_ms": "returns.after",
     "return_size": "returns.size",

@@ -20,6 +20,7 @@ __all__ = [
     "MARKET_KINDS",
     "ORACLE_KINDS",
     "Asset",
+    "Breaker",
     "Gateway",
     "IndexOracle",
     "Liquidation",
@@ -71,12 +72,21 @@ class Venue(Named):
     blocks: Blocks | None = Field(None, description="its actions wait for blocks and pay gas; none by default")
 
 
+class Breaker(Model):
+    """A market's circuit breaker: it refuses orders for a while after a fall (V-9)."""
+
+    fall: Annotated[Decimal, share(above=True)] = Field(description='fall below the highest trade price, such as "10%"')
+    within: Annotated[int, CADENCE] = Field(description="how long a trade counts for that price")
+    halt: Annotated[int, CADENCE] = Field(description="how long orders are refused")
+
+
 class _Market(Named, ABC):
     venue: Ref | None = Field(None, description="name of its venue; needed if there are several")
     tick: Annotated[Decimal, STEP] = Field(description='tick, the smallest price step, such as "0.001"')
     lot: Annotated[Decimal, STEP] = Field(description='lot, the smallest quantity step, such as "0.001"')
     price: Annotated[Decimal, PRICE] | None = Field(None, description="opening price, for the populations")
     base: Ref | None = Field(None, description="asset that is bought and sold")
+    breaker: Breaker | None = Field(None, description="orders are refused for a while after a fall; never by default")
 
     @property
     @abstractmethod

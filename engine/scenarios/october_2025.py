@@ -18,6 +18,7 @@ from engine.scenarios.october.measure import statistics as measured_of
 from engine.scenarios.october.measured import STATISTICS
 from engine.scenarios.parameters import read_parameters, settled
 from engine.switches import Switch, checked_off
+from engine.verdict import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -50,6 +51,17 @@ _SWITCHES = (
     Switch("risk-off-first", "risk-off selling comes first; else the popular story: USDe is sold first, on its own", "no risk-off selling"),
 )
 SWITCHES: Mapping[str, Switch] = {switch.name: switch for switch in _SWITCHES}
+MAIN_OUTCOMES = ("fall BTC", "fall alts", "forced", "bad debt", "peak R", "fall WBETH")
+VERDICT = Rule(
+    alts_low_minute="low alts",
+    depeg_low_minutes=("low USDe", "low WBETH"),
+    alts_fall="fall alts",
+    loops="loops",
+    own_book="own-book",
+    withdrawal="makers-withdraw",
+    material=1.0,
+)
+REPORT_MARKETS = ("BTC-PERP", "ETH-PERP", "SUI/USDT", "USDe/USDT", "WBETH/USDT")
 LINKS = ("makers-withdraw", "unified", "own-book", "all-at-once", "stale-bids", "loops")
 
 

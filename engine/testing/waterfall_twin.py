@@ -43,6 +43,7 @@ TOLD = {
     9: "TAKEOVER",
     10: "ADL",
     11: "SHARED_LOSS",
+    14: "HALT",
 }
 
 

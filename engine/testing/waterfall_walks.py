@@ -122,6 +122,7 @@ class Town:
         self.accounts = [world.account(mode=rng.choice(modes)) for _ in range(rng.randint(3, 9))]
         for account in self.accounts:
             self._endow(account)
+        self._break()
         world.begin()
 
     @property
@@ -191,6 +192,9 @@ class Town:
                 atoms = rng.choice((0, rng.randint(1, lot), 20 * lot * self.shape.lots[1]))
                 if account is not None and atoms:
                     self.native.deposit(account, asset, atoms)
+
+    def _break(self) -> None:
+        """Give markets breakers; here none has one."""
 
     def _endow(self, account: int) -> None:
         """Give an account positions, and money that brings it near a boundary."""
@@ -328,6 +332,28 @@ class Town:
                 return found
         self.native.check_invariants()
         return self.world.disagreements()
+
+
+class HaltingTown(Town):
+    """Be a town with breakers on all of its markets (V-9), in which somebody often sells down the book."""
+
+    def _break(self) -> None:
+        rng = self.rng
+        for market in (*self.spots, *self.perpetuals):
+            self.world.breaker(
+                market,
+                fall_ppm=rng.choice((1, 1, 1_000, 20_000, 100_000)),
+                within_ms=rng.choice((1, 9, 40, 200)),
+                halt_ms=rng.choice((1, 2, 5, 20, 60)),
+            )
+
+    def quote(self) -> None:
+        """Let the house quote, and sell into what it bids as the next marks come."""
+        super().quote()
+        rng, at_ms = self.rng, self.native.now_ms + self.rng.randint(1, 2)
+        for market in rng.sample(list(self.ticks), k=min(2, len(self.ticks))):
+            lots = rng.randint(*self.shape.lots) * rng.choice((1, 4))
+            self.native.send_order(self.house, market, Side.SELL, None, lots, at_ms=at_ms)
 
 
 def lived(seed: int, steps: int = 40) -> tuple[list[str], Counter[str]]:

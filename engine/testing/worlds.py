@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import _core
 from engine.margin import AccountMode
+from engine.reference.breaker import BreakerTerms
 from engine.reference.ledger import SystemAccount
 from engine.reference.market import MarketTerms
 from engine.reference.schedule import Schedule
@@ -134,6 +135,11 @@ class TwinWorld:
             **bounds,
         )
 
+    def breaker(self, market: int, **terms: int) -> None:
+        """Give a market a breaker (V-9), before anything is traded there."""
+        self.native.add_breaker(market, **terms)
+        self.terms[market] = self.terms[market]._replace(breaker=BreakerTerms(**terms))
+
     def replayed(self) -> World:
         """Replay the journal so far through the reference, and check its invariants (J-2)."""
         reference = World(self.supplies, self.native.account_count, self.terms, self.modes)
@@ -172,6 +178,11 @@ class TwinWorld:
             published = (state["last"], state["index"], state["mark"], state["oracle"])
             expected = (book.last_price, market_row.index, market_row.mark, market_row.oracle)
             compare(f"prices {number}", published, expected)
+            if market_row.breaker is not None:
+                halted = market_row.breaker
+                until_ms = halted.until_ms if halted.is_halted(native.now_ms) else None
+                expected_halt = halted.reference(native.now_ms), until_ms
+                compare(f"breaker {number}", native.breaker(number), expected_halt)
             compare(f"depth {number}", native.depth(number, 10**6), book.depth(10**6))
         # Orders that a venue refuses for whose they are never reach the book, nor does one that has nothing to reduce.
         native_rejects = {

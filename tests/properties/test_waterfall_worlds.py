@@ -8,9 +8,10 @@ from functools import cache
 import pytest
 
 from engine import _core
-from engine.testing.waterfall_walks import lived
+from engine.testing.waterfall_walks import HaltingTown, lived, lived_in
 
 QUICK, CHUNK = 100, 50
+HALTING = 40
 
 # Worlds that once showed a difference, by what was wrong: (seed, the fewest steps that showed it).
 EXAMPLES = {
@@ -82,6 +83,29 @@ def test_native_does_what_the_rules_decide(first):
 def test_the_worlds_see_every_part_of_the_waterfall():
     reached = sum((life(seed)[1] for seed in range(QUICK)), Counter())
     assert sorted(REACHED - reached.keys()) == []
+
+
+@cache
+def halting_life(seed):
+    return lived_in(HaltingTown(seed), seed, 40)
+
+
+@pytest.mark.parametrize("first", range(0, HALTING, 10))
+def test_v9_native_does_what_the_rules_decide_where_markets_halt(first):
+    assert [line for seed in range(first, first + 10) for line in halting_life(seed)[0]] == []
+
+
+def test_v9_the_worlds_that_halt_liquidate_all_the_same():
+    reached = sum((halting_life(seed)[1] for seed in range(HALTING)), Counter())
+    assert reached["HALT CROSS"] > HALTING  # a market's: it names no account
+    assert {"STEP CROSS", "STEP ISOLATED", "SALE UNIFIED", "STEP BACKSTOP", "TAKEOVER CROSS"} <= reached.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(HALTING, 400, CHUNK))
+def test_v9_many_worlds_that_halt(first):
+    worlds = ((seed, HaltingTown(seed)) for seed in range(first, min(400, first + CHUNK)))
+    assert [line for seed, town in worlds for line in lived_in(town, seed, 40)[0]] == []
 
 
 @pytest.mark.parametrize("what", EXAMPLES)

@@ -62,6 +62,7 @@ class Plan(NamedTuple):
     slow_ms: int = 0
     crowd: tuple[str, ...] = ()  # behaviours beside makers, noise and the shock
     has_other_venue: bool = False
+    breaker: tuple[int, int, int] | None = None  # of every market: fall (ppm), window and halt (ms)
 
 
 # Mostly near the touch, sometimes a bound, sometimes beyond one.
@@ -119,6 +120,7 @@ plans = st.builds(
     slow_ms=st.sampled_from([0, 25]),
     crowd=st.lists(st.sampled_from(["point", "flow", "momentum", "arbitrage", "value"]), max_size=4).map(tuple),
     has_other_venue=st.booleans(),
+    breaker=st.none() | st.tuples(st.sampled_from([1, 10_000, 60_000]), st.integers(1, 300), st.integers(1, 200)),
 )
 
 
@@ -198,6 +200,8 @@ def built(plan: Plan, **options) -> TwinWorld:
     markets = [twin.spot(BASE, QUOTE, base_atoms_per_lot=plan.base_atoms_per_lot, **terms) for _ in range(plan.spots)]
     perpetual = twin.perpetual(QUOTE, maintenance_ppm=plan.maintenance_ppm, **terms)
     markets.append(perpetual)
+    for market in markets if plan.breaker is not None else ():
+        twin.breaker(market, **dict(zip(("fall_ppm", "within_ms", "halt_ms"), plan.breaker, strict=True)))
     native.set_gateway(0, plan.service_us)
     native.add_index(perpetual, markets[0], every_ms=plan.every_ms, lag_ms=plan.lag_ms)
     native.add_mark(perpetual, every_ms=plan.every_ms, lag_ms=plan.lag_ms)
@@ -315,6 +319,9 @@ CASCADE = Plan(
 )
 
 
+# The same with breakers that halt it again and again, but leave it the cascade.
+HALTING = CASCADE._replace(breaker=(60_000, 100, 20))
+
 # The same with everything that a plan may have beside it.
 CROWDED = CASCADE._replace(
     service_us=700,
@@ -374,9 +381,16 @@ def test_the_plain_plan_has_everything_in_it():
     assert rows[loss + 1] == (201, JournalKind.CANCEL, native.account_count - 1, 80)
 
 
+def test_v9_the_plan_with_breakers_halts_and_liquidates():
+    native = ran(HALTING).native
+    assert {5, 6, 14} <= {row[1] for row in landmark_rows(native)}  # liquidation, step, halt
+    assert native.counts()["rejects"][RejectReason.MARKET_HALTED] > 10
+
+
 @given(plan=plans)
 @example(plan=CASCADE)
 @example(plan=CROWDED)
+@example(plan=HALTING)
 def test_j2_the_reference_replays_the_journal_to_the_same_state(plan):
     twin = built(plan)
     # L-2, L-7, V-1 and the books are walked after every event.
@@ -398,6 +412,7 @@ def test_the_same_plan_gives_the_same_digest_whatever_is_recorded(plan):
 @given(plan=plans, pieces=st.lists(st.integers(1, 200), min_size=1, max_size=5))
 @example(plan=CASCADE, pieces=[1])
 @example(plan=CROWDED, pieces=[7])
+@example(plan=HALTING, pieces=[7])
 def test_j3_in_pieces_and_through_snapshots_it_is_the_same_run(plan, pieces):
     wanted = ran(plan).native
     native = built(plan).native

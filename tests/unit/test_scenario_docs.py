@@ -19,6 +19,7 @@ from engine.scenario.crowds import POPULATION_KINDS, Crowd, DipBuy, StopLoss, To
 from engine.scenario.events import OrderRow, Orders, Shock
 from engine.scenario.laws import LAWS
 from engine.scenario.markets import (
+    Breaker,
     Gateway,
     IndexOracle,
     Liquidation,
@@ -88,6 +89,7 @@ def test_the_examples_of_kinds_run_and_say_everything_that_can_be_said():
         Returns,
         Link,
         Gateway,
+        Breaker,
         Liquidation,
         Shock,
         Orders,
@@ -102,7 +104,19 @@ def test_the_examples_of_kinds_run_and_say_everything_that_can_be_said():
         DipBuy,
         TopUp,
     ):
-        optional = {"enabled", "kind", "sell", "maker_fee", "base", "brings", "account", "lag", "price_min", "venue"}
+        optional = {
+            "breaker",
+            "enabled",
+            "kind",
+            "sell",
+            "maker_fee",
+            "base",
+            "brings",
+            "account",
+            "lag",
+            "price_min",
+            "venue",
+        }
         optional |= {"source"} if model is PriceOracle else {"times"} if model is PriceSource else set()
         optional |= set(Liquidation.model_fields) - {"stage", "stage_min", "every"} if model is Liquidation else set()
         assert set(model.model_fields) - keys[model] <= optional, model

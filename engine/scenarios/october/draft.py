@@ -36,6 +36,8 @@ class Size:
         Altcoins that a group of makers quotes.
     stale : int
         Stale orders a side and market.
+    tolerance : str
+        How far a quote may stand from where it should: at the full size every move renews it, as real makers do.
     """
 
     coins: int
@@ -47,12 +49,13 @@ class Size:
     makers: int
     group: int
     stale: int
+    tolerance: str = "50%"
 
 
 SIZES = {
     "small": Size(8, 7, 4, 3, 3_000, 1.0, 3, 3, 40),
     "medium": Size(46, 32, 12, 8, 100_000, 4.0, 4, 8, 60),
-    "full": Size(470, 380, 170, 110, ACCOUNTS_OF_THE_DAY, 20.0, 4, 12, 80),
+    "full": Size(470, 380, 170, 110, ACCOUNTS_OF_THE_DAY, 12.0, 4, 12, 80, "0%"),
 }
 
 

@@ -27,13 +27,10 @@ def add_treasury(draft: Draft) -> None:
     draft.add("populations", "treasury", kind="account", venue="binance", brings={"USDT": "200bn"})
     draft.add("populations", "vault", kind="account", venue="dex", brings={"USDT": money((1 if draft.has("ring-fenced") else 10) * draft["vault"] * 1e6, "")})
     for venue in ("binance", "bybit", "dex"):
+        count = max(20, min(200, draft.size.accounts // 100))
+        equity = _interest(draft, venue) * draft["shorts_equity"] / count
         draft.add(
-            "populations",
-            f"shorts {venue}",
-            kind="account",
-            venue=venue,
-            count=max(20, draft.size.accounts // 100),
-            brings={"USDT": money(_interest(draft, venue) * draft["shorts_equity"] / max(20, draft.size.accounts // 100), "")},
+            "populations", f"shorts {venue}", kind="account", venue=venue, count=count, brings={"USDT": money(equity, "")}
         )
 
 
@@ -112,32 +109,41 @@ def add_unified(draft: Draft) -> None:
 def add_lending(draft: Draft) -> None:
     """Add the centralised lender, the protocol, the pool, and who borrows and liquidates there."""
     _desk(draft)
+    _exchange_loops(draft)
     _margin_loans(draft)
     _protocol(draft)
 
 
 def _desk(draft: Draft) -> None:
-    """Loans at the first venue against WBETH, BNSOL and USDe at its own index, called and sold in its own books."""
+    """Loans at the first venue against WBETH, BNSOL and USDe at its own index, called and sold in its own books.
+
+    Those against one staking token stand with one lender, those against USDe and WBETH together with another.
+    """
     assets = [name for name in ("USDe", "WBETH", "BNSOL") if name in draft.sections["assets"]]
-    draft.add(
-        "lenders",
-        "desk",
-        form="loan",
-        venue="binance",
-        collateral={name: {"ltv": "78%", "threshold": "91%"} for name in assets},
-        borrow={"USDT": "free"},
-        oracle={name: {"market": spot_name(name), "series": "index"} for name in assets} | {"USDT": "1"},
-        sells_on={name: spot_name(name) for name in assets},
-        call="85%",
-        liquidation="91%",
-        sale=f"{draft['sale_part']:.3f}",
-        sale_every=f"{draft['sale_every']:.0f}s",
-        supplied={"treasury": "10bn USDT"},
-    )
+    for name, pace in (("desk", draft["sale_every"]), ("desk of USDe", draft["usde_sale_every"])):
+        draft.add(
+            "lenders",
+            name,
+            form="loan",
+            venue="binance",
+            collateral={asset: {"ltv": "86%", "threshold": "91%"} for asset in assets},
+            borrow={"USDT": "free"},
+            oracle={asset: {"market": spot_name(asset), "series": "index"} for asset in assets} | {"USDT": "1"},
+            sells_on={asset: spot_name(asset) for asset in assets},
+            call="88%",
+            liquidation="91%",
+            sale=f"{draft['sale_part']:.3f}",
+            sale_every=f"{1000 * pace:.0f}ms",
+            supplied={"treasury": "10bn USDT"},
+        )
     count = max(20, min(400, draft.size.accounts // 500))
     usde = 0.0 if draft.has("loops") else 0.9  # without loops few have USDe behind a loan
-    groups = {"WBETH": {"WBETH": 1.0}, "BNSOL": {"BNSOL": 0.5}, "mixed": {"USDe": draft["desk_usde"] * (1 - usde), "WBETH": 0.4}}
-    for name, parts in groups.items():
+    mixed = {"USDe": draft["desk_usde"] * (1 - usde), "WBETH": 0.4}
+    for name, lender, parts in (
+        ("WBETH", "desk", {"WBETH": 1.0}),
+        ("BNSOL", "desk", {"BNSOL": 0.5}),
+        ("mixed", "desk of USDe", mixed),
+    ):
         if not all(asset in assets for asset in parts):
             continue
         each = {
@@ -150,10 +156,39 @@ def _desk(draft: Draft) -> None:
             kind="borrowers",
             venue="binance",
             count=count,
-            lender="desk",
+            lender=lender,
             borrow="USDT",
-            ltv=f"uniform({draft['desk_ltv_low']:.3f}, 0.78)",
+            ltv=f"uniform({draft['desk_ltv_low']:.3f}, 0.86)",
             brings={asset: f"uniform({0.5 * worth:.3f}, {1.5 * worth:.3f})" for asset, worth in each.items()},
+        )
+
+
+def _exchange_loops(draft: Draft) -> None:
+    """Loops at the first venue's lender: once their token has fallen too far they leave, a little at a time."""
+    count = max(10, min(200, draft.size.accounts // 1000))
+    for asset, part, flee in (("WBETH", 1.0, 0.972), ("BNSOL", 0.5, 0.972), ("USDe", draft["desk_usde"], 0.985)):
+        if asset not in draft.sections["assets"] or not draft.has("loops"):
+            continue
+        price = float(pegged_price(draft, asset))
+        digits = 4 if asset == "USDe" else 1
+        each = draft["exchange_loops"] * 1e6 * part / count / price
+        draft.add(
+            "populations",
+            f"loops {asset}",
+            kind="loopers",
+            venue="binance",
+            count=count,
+            lender="desk",
+            on=spot_name(asset),
+            loops="integers(1, 3)",
+            ltv="uniform(50%, 70%)",
+            slippage="50%",
+            every=f"uniform({draft['loops_pause']:.0f}s, {3 * draft['loops_pause']:.0f}s)",
+            flee_price=f"{flee * price:.{digits}f}",
+            share="10%",
+            link={"base": f"{draft['loops_pause']:.0f}s", "jitter": f"exponential({draft['loops_pause']:.0f}s)"},
+            built=True,
+            brings={asset: f"uniform({0.5 * each:.4f}, {1.5 * each:.4f})"},
         )
 
 

@@ -146,7 +146,13 @@ def _spot(draft: Draft, name: str, venue: str, coin: Coin, quote: str = "USDT") 
         tick=f"{coin.tick:f}",
         lot=f"{coin.lot:f}",
         price=f"{coin.opening:f}",
+        breaker=_breaker(draft),
     )
+
+
+def _breaker(draft: Draft) -> dict[str, str] | None:
+    """Return no breaker, as it was; or one that halts a market for five minutes."""
+    return None if draft.has("no-breaker") else {"fall": "10%", "within": "5min", "halt": "5min"}
 
 
 def pegged_price(draft: Draft, name: str) -> str:
@@ -161,7 +167,16 @@ def _pegged_spot(draft: Draft, name: str, venue: str) -> None:
     tick, lot = {"USDe": ("0.0001", "1"), "WBETH": ("0.1", "0.001"), "BNSOL": ("0.1", "0.01")}[name]
     price = pegged_price(draft, name)
     draft.add(
-        "markets", spot_name(name), kind="spot", venue=venue, base=name, quote="USDT", tick=tick, lot=lot, price=price
+        "markets",
+        spot_name(name),
+        kind="spot",
+        venue=venue,
+        base=name,
+        quote="USDT",
+        tick=tick,
+        lot=lot,
+        price=price,
+        breaker=_breaker(draft),
     )
 
 
@@ -182,6 +197,7 @@ def _perp(draft: Draft, coin: Coin, venue: str) -> None:
         lot=f"{coin.lot:f}",
         price=f"{coin.opening:f}",
         taker_fee="4bps",
+        breaker=_breaker(draft),
         tiers={"floors": scaled, "maintenance": maintenance, "initial": initial},
     )
 
@@ -192,7 +208,7 @@ def _perp(draft: Draft, coin: Coin, venue: str) -> None:
 def declare_oracles(draft: Draft) -> None:
     """Declare indexes and marks, each with its venue's rule and clock."""
     for coin in draft.coins:
-        _collateral_index(draft, coin.name, spot_name(coin.name))
+        _collateral_index(draft, spot_name(coin.name))
     for name in _pegged(draft):
         _pegged_index(draft, name)
     for venue, rule in (("binance", "binance"), ("bybit", "bybit")):
@@ -225,7 +241,8 @@ def declare_oracles(draft: Draft) -> None:
             every="3s",
             sources=[{"market": other, "weight": 3}],
         )
-    draft.add("oracles", "oracle ETH-CHAIN", kind="oracle", market="ETH-CHAIN", feed={"name": "chainlink:ETH/USD", "books": {"ETH/USD": "ETH/USDT"}})
+    feed = {"name": "chainlink:ETH/USD", "books": {"ETH/USD": "ETH/USDT"}}
+    draft.add("oracles", "oracle ETH-CHAIN", kind="oracle", market="ETH-CHAIN", feed=feed)
     draft.add("oracles", "oracle USDe-CHAIN", **_aave_usde(draft))
 
 
@@ -236,9 +253,9 @@ def _aave_usde(draft: Draft) -> dict[str, Any]:
     return {"kind": "oracle", "market": "USDe-CHAIN", "source": "USDe/USDT", "every": "12s"}
 
 
-def _collateral_index(draft: Draft, asset: str, market: str) -> None:
-    if asset not in (coin.name for coin in draft.coins[:0]):
-        draft.add("oracles", f"index {market}", kind="index", market=market, source=market, every="1s")
+def _collateral_index(draft: Draft, market: str) -> None:
+    """The index of what loans and unified accounts have behind them is the venue's own book."""
+    draft.add("oracles", f"index {market}", kind="index", market=market, source=market, every="1s")
 
 
 def _pegged_index(draft: Draft, name: str) -> None:

@@ -197,9 +197,9 @@ def _depth(day: Day) -> dict[str, float | None]:
             continue
         times, worth = _depth_usd(day, market)
         usual = float(np.nanmedian(worth[times <= QUIET_MS]))
-        least = float(np.nanmin(worth))
+        least = float(np.nanmin(np.where(worth > 0, worth, np.nan)))  # an empty book is told as no depth at all
         if coin.name in ("ETH", "SOL", "XRP", "DOGE"):
-            found[f"depth_{coin.name.lower()}"] = usual / max(least, usual / 1e5)
+            found[f"depth_{coin.name.lower()}"] = usual / least
         thin = np.flatnonzero(worth < usual / 10)
         if coin.kind != "major" and len(thin):
             back.append(float(times[min(thin[-1] + 1, len(times) - 1)]) / MINUTE)
@@ -320,7 +320,7 @@ def _pegged(day: Day) -> dict[str, float | None]:
 
 
 def _deviation(day: Day) -> dict[str, float | None]:
-    """From when until when an own-book index of a pegged token is 5 % off what the token converts to."""
+    """From when until when an own-book index of a pegged token is 5 % below what the token converts to."""
     off = np.zeros(len(day.times), dtype=bool)
     for name, (of, rate, _) in PEGGED.items():
         if spot_name(name) not in day.numbers:
@@ -330,7 +330,7 @@ def _deviation(day: Day) -> dict[str, float | None]:
         if of != "USDT":
             grid = float(day.simulation.markets[spot_name(of)].price.step)
             true = day.series(spot_name(of), "index") * grid * float(rate)
-        off |= np.abs(own / true - 1) > 0.05
+        off |= own / true < 0.95
     at = np.flatnonzero(off)
     if not len(at):
         return {"deviation_begins": None, "deviation_ends": None}

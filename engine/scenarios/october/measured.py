@@ -75,7 +75,7 @@ STATISTICS: tuple[Statistic, ...] = (
     _fall("wbeth_fall", "WBETH, day's high to low", 90.9, "RULEBOOK 9 row 14", fitted=True),
     _fall("bnsol_fall", "BNSOL, day's high to low", 85.5, "RULEBOOK 9 row 14"),
     _time("wbeth_low", "minute of WBETH's low", 55.0, "RULEBOOK 9 row 14: 21:40", fitted=True),
-    _time("deviation_begins", "minute from which an index is 5 % off", 51.0, "RULEBOOK 9 row 15: 21:36"),
+    _time("deviation_begins", "minute from which a token's index is 5 % too low", 51.0, "RULEBOOK 9 row 15: 21:36"),
     _time("deviation_ends", "minute until which it is", 91.0, "RULEBOOK 9 row 15: 22:16"),
     # ---- lending -----------------------------------------------------------------------------------------------------
     _amount("aave", "liquidated at the protocol", 180.0, "RULEBOOK 9 row 33", fitted=True),

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from engine.scenarios.october.assets import BETAS
 from engine.scenarios.october.draft import money
-from engine.scenarios.october.markets import perp_name, spot_name
+from engine.scenarios.october.markets import PEGGED, pegged_price, perp_name, spot_name
 
 if TYPE_CHECKING:
     from engine.scenarios.october.assets import Coin
     from engine.scenarios.october.draft import Draft
 
-__all__ = ["add_shock", "sold_of"]
+__all__ = ["SPOT_PART", "add_shock", "sold_of"]
 
 HEADLINE = 5.0  # minutes after 20:45 (RULEBOOK 9 row 3)
 SPOT_PART = 0.3  # sold in spot, by what is sold of the perpetual: as the depths
@@ -39,7 +39,10 @@ def _windows(draft: Draft) -> list[tuple[float, float, float]]:
 
 
 def add_shock(draft: Draft) -> None:
-    """Sell at the first venue, each asset's perpetual and its spot by their depths."""
+    """Sell at the first venue, each asset's perpetual and its spot by their depths; in the popular story USDe alone."""
+    if not draft.has("risk-off-first"):
+        _sell_usde(draft)
+        return
     for coin in draft.coins:
         whole = sold_of(draft, coin)
         if coin in draft.listed("binance"):
@@ -59,6 +62,37 @@ def add_shock(draft: Draft) -> None:
         brings = {coin.name: f"{2 * SPOT_PART * whole / coin.price:.3f}"}
         draft.add("populations", f"spot seller {coin.name}", kind="account", venue="binance", brings=brings)
         _sell(draft, coin, spot_name(coin.name), f"spot seller {coin.name}", SPOT_PART * whole)
+    sell_pegged(draft)
+
+
+def _sell_usde(draft: Draft) -> None:
+    """Sell USDe from the headline on: 90 M are cited (RULEBOOK 6)."""
+    draft.add("populations", "seller USDe", kind="account", venue="binance", brings={"USDe": "100M"})
+    draft.add(
+        "events",
+        "unwind USDe",
+        kind="shock",
+        market=spot_name("USDe"),
+        account="seller USDe",
+        at=f"{round(HEADLINE * 60000) + 1700}ms",
+        over="20min",
+        slices=240,
+        sell="90M USDe",
+    )
+
+
+def sell_pegged(draft: Draft) -> None:
+    """Sell the staking tokens as ETH and SOL are sold, by their depth."""
+    for name in ("WBETH", "BNSOL"):
+        of, _, depth = PEGGED[name]
+        coin = next((each for each in draft.coins if each.name == of), None)
+        if coin is None:
+            continue
+        whole = sold_of(draft, coin) * depth * 1e6 / coin.depth * draft["risk_off_pegged"]
+        price = float(pegged_price(draft, name))
+        brings = {name: f"{2 * whole / price:.3f}"}
+        draft.add("populations", f"spot seller {name}", kind="account", venue="binance", brings=brings)
+        _sell(draft, coin, spot_name(name), f"spot seller {name}", whole)
 
 
 def _sell(draft: Draft, coin: Coin, market: str, account: str, whole: float) -> None:
@@ -69,7 +103,7 @@ def _sell(draft: Draft, coin: Coin, market: str, account: str, whole: float) -> 
             kind="shock",
             market=market,
             account=account,
-            at=f"{round(begin * 60)}s",
+            at=f"{round(begin * 60000) + 1700}ms",  # not in step with the clocks of oracles and samples
             over=f"{round((end - begin) * 60)}s",
             slices=max(1, round((end - begin) * 12)),
             sell=money(whole * share),

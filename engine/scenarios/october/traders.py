@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.scenarios.october.assets import BETAS
 from engine.scenarios.october.draft import money
 from engine.scenarios.october.markets import PEGGED, pegged_price, perp_name, spot_name
+from engine.scenarios.october.shock import SPOT_PART, sold_of
 
 if TYPE_CHECKING:
     from engine.scenarios.october.assets import Coin
@@ -124,14 +125,14 @@ def _makers(draft: Draft, venue: str, number: int, group: list[Any], form: str) 
     least = min(depth for _, _, _, depth, _ in group)
     total = sum(depth for _, _, _, depth, _ in group) * part / count
     kind = next(coin.kind for coin in draft.coins if coin.name == group[0][4])
-    pace_ms = max(1, _pace_ms(draft, rank)) if form != "small" else 150 if kind == "major" else 300
+    pace_ms = max(1, _pace_ms(draft, rank)) if form != "small" else 400
     sizes: dict[int, list[str]] = {}
     for market, _, _, depth, _ in group:
         sizes.setdefault(round(depth * part / count / LEVELS), []).append(market)
     assert least > 0
     leaves = _leaves(draft) if form != "small" else None  # nobody watches these, and they are always there
     if leaves is not None:
-        leaves["within"] = f"{max(1000, 3 * pace_ms)}ms"
+        leaves["within"] = f"{min(max(1000, 3 * pace_ms), round(12 * pace_ms))}ms"
     for place, (size, markets) in enumerate(sizes.items()):
         draft.add(
             "populations",
@@ -142,6 +143,7 @@ def _makers(draft: Draft, venue: str, number: int, group: list[Any], form: str) 
             margin="unified" if form == "unified" else "cross",
             on=markets,
             levels=LEVELS,
+            tolerance=draft.size.tolerance,
             size=money(size),
             half_spread={"major": "2bps", "large": "4bps", "alt": "8bps"}[kind],
             spacing={"major": "18bps", "large": "19bps", "alt": "20bps"}[kind],
@@ -149,7 +151,7 @@ def _makers(draft: Draft, venue: str, number: int, group: list[Any], form: str) 
             anchor="3%",
             fair_tau="45min",
             wake_every=f"uniform({round(0.8 * pace_ms)}ms, {round(1.2 * pace_ms) + 1}ms)",
-            inventory_max=draft["maker_inventory"] if form != "small" else 1000,
+            inventory_max=draft["maker_inventory"] if form != "small" else 20_000,
             mass_quotes=True,
             link={"base": "2ms", "jitter": "lognormal(6ms, 0.6)"},
             leaves=leaves,
@@ -167,8 +169,8 @@ def _capital(draft: Draft, form: str, markets: list[str], total: float, venue: s
             base = 10 * total / len(markets) / float(said["price"])
             brings[said["base"]] = f"{round(base)}" if base > 10 else f"{base:.3f}"
     if form == "small":
-        total *= 20
-        brings = {asset: f"{20 * float(amount):.3f}" for asset, amount in brings.items()}
+        total *= 100
+        brings = {asset: f"{100 * float(amount):.3f}" for asset, amount in brings.items()}
     if form != "unified" or not draft.has("unified"):
         brings["USDT"] = money(20 * total, "")
         return brings
@@ -193,7 +195,7 @@ def _pegged_books(draft: Draft) -> list[tuple[str, str, str, float, float]]:
 
 
 def _pegged_makers(draft: Draft, market: str, venue: str, base: str, price: float, depth: float) -> None:
-    """Makers of one small book."""
+    """Add makers of a token's book: they stay, and stop to bid once they hold as much as they can."""
     quote = draft.sections["markets"][market]["quote"]
     size = depth / 3 / LEVELS
     draft.add(
@@ -208,15 +210,12 @@ def _pegged_makers(draft: Draft, market: str, venue: str, base: str, price: floa
         half_spread="2bps",
         spacing="18bps",
         skew="20bps",
-        anchor="3%",
-        fair_tau="45min",
+        anchor="5%",
+        fair_tau="60min",
         wake_every="uniform(1500ms, 3s)",
-        inventory_max=draft["maker_inventory"],
+        inventory_max=draft["pegged_inventory"],
         mass_quotes=True,
         link={"base": "2ms", "jitter": "lognormal(6ms, 0.6)"},
-        leaves=None
-        if not draft.has("makers-withdraw") or venue == "chain"
-        else {"drawdown": f"{draft['leave_fall_pegged']:.4f}", "within": "10s", "sides": "both"},
         returns=_returns(draft),
         brings={quote: f"{round(10 * depth)}", base: f"{10 * depth / price:.3f}"},
     )
@@ -236,7 +235,7 @@ def add_stale(draft: Draft) -> None:
         each = depth * draft["stale_majors" if major else "stale_depth"] * 95 / count
         if major:
             _walls(draft, market, venue, price, depth, "walls", "uniform(2.5%, 18%)", 16)
-        elif draft.has("stale-bids") and market == "USDe/USDT":
+        elif draft.has("stale-bids") and market in ("USDe/USDT", "USDe-BYBIT"):
             _walls(draft, market, venue, price, depth, "usde_bids", "uniform(5%, 45%)", 24)
         elif draft.has("stale-bids") and not market.startswith("USDe"):
             _walls(draft, market, venue, price, depth, "deep_bids", "uniform(55%, 93%)", 24)
@@ -322,11 +321,11 @@ def add_arbitrage(draft: Draft) -> None:
             if coin in draft.listed(venue):
                 _arbitrage(draft, perp_name(coin.name, "binance"), perp_name(coin.name, venue), coin, "8bps")
     _pegged_arbitrage(draft, "USDe/USDT", "USDe-BYBIT", draft["usde_arbitrage"])
-    _pegged_arbitrage(draft, "USDe-BYBIT", "USDe-CHAIN", draft["usde_arbitrage"])
+    _pegged_arbitrage(draft, "USDe-BYBIT", "USDe-CHAIN", 0.2 * draft["usde_arbitrage"], later=1.0)
     for name in ("WBETH", "BNSOL"):
         of, rate, _ = PEGGED[name]
         if name in draft.sections["assets"]:
-            _pegged_arbitrage(draft, spot_name(name), spot_name(of), draft["staking_arbitrage"], rate)
+            _pegged_arbitrage(draft, spot_name(name), spot_name(of), draft["staking_arbitrage"] * PEGGED[name][2], rate)
     eth = next(coin for coin in draft.coins if coin.name == "ETH")
     _arbitrage(draft, spot_name("ETH"), "ETH-CHAIN", eth, "20bps", part=draft["chain_eth_depth"] * 1e6 / eth.depth)
 
@@ -354,11 +353,11 @@ def _arbitrage(draft: Draft, here: str, there: str, coin: Coin, threshold: str, 
     )
 
 
-def _pegged_arbitrage(draft: Draft, here: str, there: str, capital: float, rate: str = "1") -> None:
-    """Arbitrage of a token: what it can hold while transfers are down, and ten times that once they work again."""
+def _pegged_arbitrage(draft: Draft, here: str, there: str, capital: float, rate: str = "1", later: float = 10.0) -> None:
+    """Arbitrage of a token: what it can hold while transfers are down, and more once they work again."""
     first = draft.sections["markets"][here]
     worth = float(first["price"]) * float(first["lot"])
-    for name, start, times in (("arbitrage", None, 1.0), ("transfers", OUTAGE[1], 10.0)):
+    for name, start, times in (("arbitrage", None, 1.0), ("transfers", OUTAGE[1], later)):
         brings: dict[str, str] = {}
         for market in (here, there):
             said = draft.sections["markets"][market]
@@ -391,7 +390,8 @@ def add_buyers(draft: Draft) -> None:
         _buyers(draft, market, venue, "buyers", depth * draft[f"buyers_{kind}"], draft[f"pause_{kind}"], *quick, least)
         low, high = (9 * draft["floor_majors"], 14 * draft["floor_majors"]) if kind == "majors" else (45, 90)
         deep = (_band(low, high, beta), 16 if kind == "majors" else 8)
-        _buyers(draft, market, venue, "deep buyers", depth * draft[f"deep_{kind}"], draft[f"pause_{kind}"], *deep, least)
+        capital = deep_capital(draft, market, venue)
+        _buyers(draft, market, venue, "deep buyers", capital, draft[f"pause_{kind}"], *deep, least)
         slow = ("uniform(1%, 8%)", 8) if kind == "majors" else ("uniform(5%, 40%)", 6)
         _buyers(draft, market, venue, "late buyers", depth * draft[f"late_{kind}"], 30.0, *slow, least, f"{draft['late_calm']:.0f}s")
 
@@ -401,7 +401,14 @@ def buyers_interest(draft: Draft, market: str, venue: str, depth: float) -> floa
     if market.endswith("/USDT"):
         return 0.0
     kind = "majors" if asset_of(market) in ("BTC", "ETH", "SOL") else "alts"
-    return depth * (draft[f"late_{kind}"] + draft[f"deep_{kind}"]) * draft["buyers_short"]
+    return (depth * draft[f"late_{kind}"] + deep_capital(draft, market, venue)) * draft["buyers_short"]
+
+
+def deep_capital(draft: Draft, market: str, venue: str) -> float:
+    """What buyers far below have, USD: by what risk-off selling sells of the asset there."""
+    coin = next(each for each in draft.coins if each.name == asset_of(market))
+    part = SPOT_PART if market.endswith("/USDT") else draft.share(venue)
+    return draft["deep_majors" if coin.kind == "major" else "deep_alts"] * part * sold_of(draft, coin)
 
 
 def add_unlevered(draft: Draft) -> None:
@@ -410,8 +417,9 @@ def add_unlevered(draft: Draft) -> None:
         if market.endswith("/USDT"):
             continue
         kind = "majors" if asset_of(market) in ("BTC", "ETH", "SOL") else "alts"
-        for name in ("late", "deep"):
-            whole = depth * draft[f"{name}_{kind}"] * draft["buyers_short"]
+        capital = {"late": depth * draft[f"late_{kind}"], "deep": deep_capital(draft, market, venue)}
+        for name, worth in capital.items():
+            whole = worth * draft["buyers_short"]
             draft.add(
                 "populations",
                 f"holders {name} {market}",
