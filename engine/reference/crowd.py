@@ -52,6 +52,9 @@ class CrowdTerms:
         Share of the positions that are long.
     positions, leverage, notional_atoms : callable
         Laws.
+    initial : sequence of sequences of (int, int)
+        Of each market the tiers of its initial margin: where each begins, atoms of cost, and its rate, ppm. A market
+        without any gates nothing.
     """
 
     weights: Sequence[float]
@@ -60,6 +63,7 @@ class CrowdTerms:
     positions: Callable[[int], float]
     leverage: Callable[[int], float]
     notional_atoms: Callable[[int], float]
+    initial: Sequence[Sequence[tuple[int, int]]] = ()
 
 
 def member(seed: int, name: str, ordinal: int, terms: CrowdTerms) -> list[Drawn]:
@@ -79,8 +83,25 @@ def member(seed: int, name: str, ordinal: int, terms: CrowdTerms) -> list[Drawn]
         del open_markets[market]
         side = 1 if uniform01(bits(k + SIDE)) < terms.long else -1
         lots = max(1, floor(terms.notional_atoms(bits(k + NOTIONAL))) // terms.lot_atoms[market])
-        found.append(Drawn(market, side, lots, -(-lots * terms.lot_atoms[market] * 1000 // leverage_milli)))
+        cost = lots * terms.lot_atoms[market]
+        tiers = terms.initial[market] if terms.initial else ()
+        found.append(Drawn(market, side, lots, max(-(-cost * 1000 // leverage_milli), initial_atoms(tiers, cost))))
     return found
+
+
+def initial_atoms(tiers: Sequence[tuple[int, int]], cost: int) -> int:
+    """Return what a position of that cost must have to be opened: what each tier adds, rounded up (H-1).
+
+    Examples
+    --------
+    >>> [initial_atoms([(0, 100_000), (1_000, 200_000)], cost) for cost in (995, 1_000, 1_001, 2_000)]
+    [100, 100, 102, 300]
+    """
+    needed, below = 0, 0
+    for begin, ppm in tiers:
+        needed += -(-max(0, cost - begin) * (ppm - below) // 10**6)
+        below = ppm
+    return needed
 
 
 def _picked(weights: Mapping[int, float], uniform: float) -> int:

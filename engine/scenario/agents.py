@@ -28,6 +28,7 @@ from engine.scenario.quantities import (
     PRICE,
     QTY,
     RATE,
+    RATIO,
     SUPPLY,
     Amount,
     number_between,
@@ -266,7 +267,7 @@ class Arbitrageur(PopulationBase):
     qty: DrawnQty = Field(description="qty, lots or a law of lots")
     wake_every: DrawnCadence = Field(100, description="mean time between looks")
     inventory_max: Annotated[Amount, QTY] | None = Field(None, description="the most that it is long or short")
-    rate: Annotated[Decimal, PRICE] = Field(
+    rate: Annotated[Decimal, RATIO] = Field(
         Decimal(1), description="what one of the first is worth of the second, such as a conversion rate"
     )
 
@@ -315,8 +316,8 @@ class Hedgers(PopulationBase):
 class Holders(PopulationBase):
     """Hold a leveraged position on a perpetual, opened as a balanced trade against another population (L-9).
 
-    Each member's deposit is its notional by its leverage, so it brings nothing else; a unified account may have it in an
-    asset that counts there as collateral.
+    Each member's deposit is its notional by its leverage, so it brings nothing else; a unified account may have it in
+    an asset that counts there as collateral.
     """
 
     DRAWN = ("leverage", "notional")

@@ -111,7 +111,7 @@ def _declare(building: Building) -> None:
 
 
 def _publish_openings(building: Building) -> None:
-    """Publish opening prices where an order would be refused without (C-5): marks of what is gated, indexes of collateral."""
+    """Publish opening prices where orders would be refused without (C-5): marks if gated, indexes of collateral."""
     scenario, collateral = building.scenario, set()
     for venue in venues_on(scenario):
         collateral |= {each.market for each in venue.collateral.values() if each.market is not None}

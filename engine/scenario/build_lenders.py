@@ -189,23 +189,29 @@ def open_loans(building: Building, population: Any) -> None:
     _publish_openings(building, population.lender)
     said = building.scenario.lenders[population.lender]
     debt = sim.assets[population.borrow]
-    worth = {asset: _opening_worth(building, said.oracle[asset], sim.assets[asset], debt) for asset in population.brings}
+    own_worth = _opening_worth(building, said, debt)
+    worth = {asset: _opening_worth(building, said, sim.assets[asset]) / own_worth for asset in population.brings}
     for account, ltv in zip(building.accounts[population.name], building.members(population, "ltv"), strict=True):
         total = Fraction(0)
         for asset in population.brings:
             atoms = sim.world.balance(account, sim.assets[asset].number)[0]
             total += atoms * worth[asset]
-            _took(ActionReason(sim.world.act(account, "supply", own, atoms, asset=sim.assets[asset].number)[0]))
+            reason = ActionReason(sim.world.act(account, "supply", own, atoms, asset=sim.assets[asset].number)[0])
+            if reason is not ActionReason.DONE:
+                raise InputError(f"brings.{asset}", "what the lender takes", f"{atoms} atoms: {reason.name}")
         owed = int(total * Fraction(ltv))
         if owed:
-            _took(ActionReason(sim.world.act(account, "borrow", own, owed, asset=debt.number)[0]))
+            reason = ActionReason(sim.world.act(account, "borrow", own, owed, asset=debt.number)[0])
+            if reason is not ActionReason.DONE:
+                raise InputError("ltv", "what the lender lends against what they bring", f"{ltv}: {reason.name}")
             sim.world.withdraw(account, debt.number, owed)
 
 
-def _opening_worth(building: Building, price: Any, asset: Any, debt: Any) -> Fraction:
-    """Atoms of the debt that an atom of an asset is worth at the opening price; a stable debt counts as one."""
+def _opening_worth(building: Building, lender: Any, asset: Any) -> Fraction:
+    """Return what an atom of an asset is worth at its opening price; a unit of it is 1 if nothing is said."""
+    price = lender.oracle.get(asset.name, 1)
     opening = building.scenario.markets[price.market].price if isinstance(price, LenderPrice) else price
-    return Fraction(opening) * 10**debt.decimals / 10**asset.decimals
+    return Fraction(opening) / 10**asset.decimals
 
 
 def _publish_openings(building: Building, name: str) -> None:

@@ -61,6 +61,7 @@ FIELDS = {
     "qty_lots": "qty",
     "every_ms": "every",
     "ltv_ppm": "ltv",
+    "price_ratio": "rate",
     "flee_ticks": "flee_price",
     "protocol": "lender",
     "at_ms": "at",

@@ -97,7 +97,9 @@ class Crowd(PopulationBase):
         return list(self.on)
 
 
-Population = Annotated[AgentPopulation | Crowd | Borrowers | Bots | Loopers | PoolArbitrageurs, Field(discriminator="kind")]
+Population = Annotated[
+    AgentPopulation | Crowd | Borrowers | Bots | Loopers | PoolArbitrageurs, Field(discriminator="kind")
+]
 POPULATION_KINDS: dict[str, type[PopulationBase]] = {
     **AGENT_KINDS,
     "crowd": Crowd,

@@ -185,7 +185,7 @@ def _margin(cost: Array, leverage_milli: Array) -> Array:
 
 
 def _initial_tables(building: Building, crowd: Crowd, markets: Sequence[Market]) -> tuple[Array, Array]:
-    """Return where the tiers of each market begin, atoms, and what each adds to the initial rate, ppm; padded with nothing."""
+    """Return where the tiers of each market begin, atoms, and what each adds to the initial rate, ppm."""
     rows = []
     for name, market in zip(crowd.on, markets, strict=True):
         said = building.scenario.markets[name]

@@ -208,7 +208,7 @@ def at_lender(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
 
 
 def borrowers(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
-    """Refuse borrowers at no lender or at another venue, of what it does not lend, against what does not count there."""
+    """Refuse borrowers at no lender, at another venue, of what it does not lend, against what does not count."""
     found = list(whole.reference((*path, "lender"), "lenders", population.lender))
     yield from found
     lender = whole.scenario.lenders.get(population.lender)
@@ -222,4 +222,12 @@ def borrowers(whole: Whole, path: Path, population: Any) -> Iterator[Problem]:
         yield Problem((*path, "brings"), f"collateral: {', '.join(lender.collateral)}", NOTHING)
     for asset in population.brings:
         if asset not in lender.collateral:
-            yield Problem((*path, "brings", asset), f"what counts there: {', '.join(lender.collateral)}", asset)
+            yield Problem(
+                (*path, "brings", asset), f"what counts there: {', '.join(lender.collateral)}", asset, is_key=True
+            )
+    for asset in (*population.brings, population.borrow):
+        said = lender.oracle.get(asset)
+        market = whole.scenario.markets.get(said.market) if isinstance(said, LenderPrice) else None
+        if market is not None and not market.price:
+            expected = f"an opening price, at which {path[1]} borrowed"
+            yield Problem(("markets", market.name, "price"), expected, NOTHING)

@@ -110,6 +110,18 @@ def _deposit(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:
         yield Problem((*path, "margin"), "unified, where another asset counts as margin", holders.margin)
     elif holders.deposit not in counts:
         yield Problem((*path, "deposit"), f"collateral of its venue: {', '.join(counts)}", holders.deposit)
+    else:
+        yield from _deposit_price(whole, path, holders, counts[holders.deposit].market)
+
+
+def _deposit_price(whole: Whole, path: Path, holders: Any, priced_on: str | None) -> Iterator[Problem]:
+    held = whole.scenario.markets.get(holders.long or holders.short)
+    priced = None if priced_on is None else whole.scenario.markets.get(priced_on)
+    if priced_on is None and held is not None and held.quote_asset != holders.deposit:
+        expected = f"{held.quote_asset}, what it settles in, or collateral that has a market"
+        yield Problem((*path, "deposit"), expected, holders.deposit)
+    elif priced is not None and not priced.price and (held is None or held.quote_asset != holders.deposit):
+        yield Problem(("markets", priced.name, "price"), f"an opening price, which {path[1]} needs", NOTHING)
 
 
 def _rest(whole: Whole, path: Path, holders: Any) -> Iterator[Problem]:

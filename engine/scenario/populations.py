@@ -318,7 +318,7 @@ def _lot_bounds(building: Building, qty: Any, market: str) -> tuple[int, int]:
 
 
 def _holders(building: Building, holders: Any) -> None:
-    """Open each position against the next member of `rest` (L-9); the deposit is cost by leverage, worth it at opening prices."""
+    """Open each position against the next member of `rest` (L-9); a deposit is worth cost by leverage."""
     name = holders.long or holders.short
     sim, market, price = building.sim, building.markets[name], building.price_ticks(name)
     others = building.accounts[holders.rest]
@@ -340,7 +340,7 @@ def _holders(building: Building, holders: Any) -> None:
 
 
 def _deposit(building: Building, asset: str | None, market: Any, atoms: int) -> tuple[int, int]:
-    """Return the asset's number and the atoms of a deposit that is worth so many atoms of what the market settles in."""
+    """Return the asset's number and the atoms of a deposit worth so many atoms of what the market settles in."""
     if asset is None or asset == market.quote.name:
         return market.quote.number, max(1, atoms)
     for venue in building.scenario.venues.values():

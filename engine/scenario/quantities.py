@@ -368,6 +368,14 @@ def _read_size(value: object) -> Decimal:
     return number
 
 
+def _read_ratio(value: object) -> Decimal:
+    expected = 'a ratio such as "1.0771", from 0.000001 to 1000000'
+    number = _decimal(value, expected)
+    if not Decimal("0.000001") <= number <= 10**6:
+        raise RefusedError(expected)
+    return number
+
+
 def _read_rate(value: object) -> float:
     expected = 'a rate such as "30/s" or "5/min"'
     match = _match(_RATE, value, expected)
@@ -379,6 +387,7 @@ def _read_rate(value: object) -> float:
 
 PRICE = Quantity(_read_price, lambda p: f"{p:f}", {"type": ["string", "number"], "description": 'such as "4.000"'})
 STEP = Quantity(_read_size, lambda p: f"{p:f}", {"type": ["string", "number"], "description": 'such as "0.001"'})
+RATIO = Quantity(_read_ratio, lambda r: f"{r:f}", {"type": ["string", "number"], "description": 'such as "1.0771"'})
 RATE = Quantity(_read_rate, lambda r: f"{r!r}/s", {"type": "string", "description": 'such as "30/s" or "5/min"'})
 NUMBER = number_between(-1e15, 1e15)
 POSITIVE = number_between(0, 1e15)

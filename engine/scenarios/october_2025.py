@@ -10,12 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.scenarios.october import leverage, markets, shock, traders
+from engine.scenarios.october import books, buyers, crowds, lending, makers, markets, resting, shock, traders
 from engine.scenarios.october.assets import coins
 from engine.scenarios.october.draft import ACCOUNTS_OF_THE_DAY, SIZES, Draft
 from engine.scenarios.october.measure import Day
 from engine.scenarios.october.measure import statistics as measured_of
 from engine.scenarios.october.measured import STATISTICS
+from engine.errors import InputError
 from engine.scenarios.parameters import read_parameters, settled
 from engine.switches import Switch, checked_off
 from engine.verdict import Rule
@@ -37,18 +38,42 @@ TIMELINE_PART = "base"
 PICTURE_PARTS = ("base",)
 
 _SWITCHES = (
-    Switch("makers-withdraw", "makers cancel their quotes when it falls too fast; else they never leave", "no withdrawal"),
-    Switch("unified", "collateral that may fall backs makers and holders; else all margin is money", "no unified account"),
-    Switch("own-book", "WBETH, BNSOL and USDe have the index of their own books; else conversion or redemption", "no own-book index"),
+    Switch(
+        "makers-withdraw", "makers cancel their quotes when it falls too fast; else they never leave", "no withdrawal"
+    ),
+    Switch(
+        "unified", "collateral that may fall backs makers and holders; else all margin is money", "no unified account"
+    ),
+    Switch(
+        "own-book",
+        "WBETH, BNSOL and USDe have the index of their own books; else conversion or redemption",
+        "no own-book index",
+    ),
     Switch("loops", "USDe is looped at the lender on the chain; else nobody has a loop", "no unwind of a loop"),
     Switch("bots", "bots liquidate loans on the chain; else nobody does", "no action of a bot"),
-    Switch("all-at-once", "the first venue sends one order and takes over; else a tenth a second", "no takeover at the first venue"),
+    Switch(
+        "all-at-once",
+        "the first venue sends one order and takes over; else a tenth a second",
+        "no takeover at the first venue",
+    ),
     Switch("ranked-adl", "auto-deleveraging by rank; else pro rata", "no ranking"),
     Switch("ring-fenced", "fund and vault as they were; else ten times as large", "no fund of that size"),
     Switch("stale-bids", "old bids rest far below; else none", "no old bid"),
-    Switch("no-breaker", "markets are always open; else a fall of 10 % in 5 minutes halts one for 5 minutes", "no market without a breaker"),
-    Switch("hard-link", "the lender on the chain takes USDe for a dollar; else the first venue's own book", "no fixed price of USDe"),
-    Switch("risk-off-first", "risk-off selling comes first; else the popular story: USDe is sold first, on its own", "no risk-off selling"),
+    Switch(
+        "no-breaker",
+        "markets are always open; else a fall of 10 % in 5 minutes halts one for 5 minutes",
+        "no market without a breaker",
+    ),
+    Switch(
+        "hard-link",
+        "the lender on the chain takes USDe for a dollar; else the first venue's own book",
+        "no fixed price of USDe",
+    ),
+    Switch(
+        "risk-off-first",
+        "risk-off selling comes first; else the popular story: USDe is sold first, on its own",
+        "no risk-off selling",
+    ),
 )
 SWITCHES: Mapping[str, Switch] = {switch.name: switch for switch in _SWITCHES}
 MAIN_OUTCOMES = ("fall BTC", "fall alts", "forced", "bad debt", "peak R", "fall WBETH")
@@ -67,22 +92,24 @@ LINKS = ("makers-withdraw", "unified", "own-book", "all-at-once", "stale-bids", 
 
 def draft_of(scale: str, off: Collection[str], parameters: Mapping[str, float] | None) -> Draft:
     """Return the sections of a scale, with what the switches take away."""
+    if scale not in SCALES:
+        raise InputError("scale", f"one of {', '.join(SCALES)}", scale)
     values = settled(PARAMETERS, dict(parameters or {}))
     size = SIZES[scale]
     draft = Draft(size, coins(size.coins, values), values, frozenset(checked_off(SWITCHES, off)))
     markets.declare_venues(draft)
     markets.declare_markets(draft)
     markets.declare_oracles(draft)
-    traders.open_books(draft)
-    leverage.add_treasury(draft)
-    traders.add_stale(draft)
-    traders.add_makers(draft)
-    traders.add_unlevered(draft)
-    leverage.add_crowds(draft)
-    leverage.add_unified(draft)
-    leverage.add_lending(draft)
+    books.open_books(draft)
+    crowds.add_treasury(draft)
+    resting.add_stale(draft)
+    makers.add_makers(draft)
+    buyers.add_unlevered(draft)
+    crowds.add_crowds(draft)
+    crowds.add_unified(draft)
+    lending.add_lending(draft)
     traders.add_arbitrage(draft)
-    traders.add_buyers(draft)
+    buyers.add_buyers(draft)
     traders.add_noise(draft)
     shock.add_shock(draft)
     return draft
@@ -175,5 +202,7 @@ def people(result: RunResult) -> list[str]:
         if value is None:
             continue
         inside = "inside" if statistic.band.holds(float(statistic.measured), value) else ""
-        lines.append(f"  {statistic.text:<64}{float(statistic.measured):>10.4g}{value:>10.4g} {statistic.unit:<6}{inside}")
+        lines.append(
+            f"  {statistic.text:<64}{float(statistic.measured):>10.4g}{value:>10.4g} {statistic.unit:<6}{inside}"
+        )
     return lines

@@ -73,7 +73,7 @@ class Village:
         number = self.native.add_agents(kind, account, key, **parameters)
         if kind == "shock":
             return account
-        if kind == "flow":
+        if kind in ("flow", "noise"):
             parameters["price_bounds"] = (1, PRICE_MAX)
         if kind == "maker":
             parameters["health"] = partial(health_of, self.native, account, QUOTE, range(2))
@@ -125,11 +125,15 @@ def crowded_village(seed: int = 1, *, law: tuple[Any, ...] = ("lognormal", 6.0, 
     pause: dict[str, Any] = {"wake_every_ms": 20, "threshold": 0.0005, "qty_lots": 20}
     village.add("momentum", market=PERPETUAL, lookback_ms=50, hold_ms=60, **pause, **way)
     village.add("value", market=SPOT, fair_ticks=PRICE, inventory_max=100, **pause, **way)
+    resting: dict[str, Any] = {"fair_ticks": PRICE, "inventory_max": 300, "rests": 1, "calm_ms": 30}
+    village.add("value", ordinal=1, market=PERPETUAL, **resting, **pause, **way)
+    near: dict[str, Any] = {"mean_gap_ms": 15.0, "slippage": 0.0005}
+    village.add("noise", ordinal=2, market=PERPETUAL, **near, **trading, **way)
     village.add("arbitrage", market=PERPETUAL, other=SPOT, inventory_max=200, **pause, **way)
     quoting: dict[str, Any] = {"wake_every_ms": 25, "half_spread": 0.0005, "window_ms": 200, "return_after_ms": 77}
     rules: list[dict[str, Any]] = [
         {"drawdown": 0.001, "levels": 3, "spacing": 0.0005, "return_spread": 3.0, "spread_tau_ms": 100.0},
-        {"volatility": 0.002, "leaves_both": 1, "mass_quotes": 1, "return_size": 0.5},
+        {"volatility": 0.002, "leaves_both": 1, "mass_quotes": 1, "return_size": 0.5, "size_tau_ms": 60.0},
         {"slow_ms": 14},
         {"inventory": 0.5, "mode": 1, "sigma": 2.0, "risk_aversion": 0.01, "decay": 0.1},
     ]

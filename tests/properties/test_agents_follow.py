@@ -43,7 +43,14 @@ def rates(most):
 
 
 SOURCES = {
-    "noise": st.fixed_dictionaries({"market": markets, "mean_gap_ms": st.floats(1.0, 60.0), **sizes}),
+    "noise": st.fixed_dictionaries(
+        {
+            "market": markets,
+            "mean_gap_ms": st.floats(1.0, 60.0),
+            "slippage": st.sampled_from([0.0, 0.0005, 0.01, 1.0]),
+            **sizes,
+        }
+    ),
     "point": st.fixed_dictionaries(
         {
             "market": markets,
@@ -82,6 +89,8 @@ SOURCES = {
             "fair_ticks": st.integers(PRICE - 20, PRICE + 20),
             "qty_lots": st.integers(1, 60),
             "inventory_max": st.integers(1, 300),
+            "rests": st.integers(0, 1),
+            "calm_ms": st.sampled_from([0, 0, 1, 40, 150]),
         }
     ),
     "arbitrage": st.fixed_dictionaries(
@@ -123,6 +132,7 @@ makers = st.fixed_dictionaries(
         "return_size": st.sampled_from([0.01, 0.5, 1.0]),
         "return_spread": st.sampled_from([1.0, 3.0]),
         "spread_tau_ms": st.sampled_from([0.0, 50.0]),
+        "size_tau_ms": st.sampled_from([0.0, 50.0]),
     }
 )
 population = st.lists(

@@ -101,6 +101,12 @@ def test_v9_the_worlds_that_halt_liquidate_all_the_same():
     assert {"STEP CROSS", "STEP ISOLATED", "SALE UNIFIED", "STEP BACKSTOP", "TAKEOVER CROSS"} <= reached.keys()
 
 
+# In 145 a step that was refused in the millisecond of a halt would have made a takeover due, in 332 the next one whole.
+@pytest.mark.parametrize("seed", [145, 332])
+def test_v9_a_step_that_a_halt_refused_is_taken_back(seed):
+    assert halting_life(seed)[0] == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(HALTING, 400, CHUNK))
 def test_v9_many_worlds_that_halt(first):

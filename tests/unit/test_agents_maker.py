@@ -263,6 +263,26 @@ class TestHowItReturns:
         assert {row[4] for row in tape.rows(account, PLACE) if row[0] == back_ms + 1} == {lots}
         assert {row[4] for row in tape.rows(account, PLACE) if row[0] <= back_ms} == {31}
 
+    def test_a2_its_size_grows_back(self):
+        terms = {"return_size": 0.25, "size_tau_ms": 400.0, "qty_lots": 400, "inventory_max": 10**6}
+        tape, account, _, back_ms = self.crash(**terms)
+        for step in range(150):  # the touch moves to and fro, so it quotes anew
+            tape.touch(601 + 3 * step, 9_500 + 10 * (step % 2))
+        tape.native.run(1_050)
+        bids = {row[0] - 1: row[4] for row in tape.rows(account, PLACE) if row[2] == Side.BUY and row[0] > back_ms}
+        # 400 lots * (1 - 0.75 * e^(-t / 400 ms)), rounded half up.
+        assert bids[back_ms] == 100
+        grown = {at_ms: lots for at_ms, lots in bids.items() if at_ms > back_ms}
+        assert len(grown) > 10
+        for at_ms, lots in grown.items():
+            assert lots == math.floor(400 * (1 - 0.75 * math.exp(-(at_ms - back_ms) / 400)) + 0.5)
+
+    def test_a2_without_a_memory_its_size_stays_small(self):
+        tape, account, _, back_ms = self.crash(return_size=0.25, qty_lots=400, inventory_max=10**6)
+        tape.touch(601, 9_600)
+        tape.native.run(5_000)
+        assert {row[4] for row in tape.rows(account, PLACE) if row[0] > back_ms} == {100}
+
     def test_a2_its_spread_is_wide_at_first_and_decays(self):
         tape, account, _, back_ms = self.crash(return_spread=3.0, spread_tau_ms=50.0)
         asks = [(row[0] - 1, row[3]) for row in tape.rows(account, PLACE) if row[0] > back_ms and row[2] == Side.SELL]

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from engine import _core
-from engine.testing.village import PERPETUAL, PRICE, Village
-from engine.types import Side
+from engine.testing.village import PERPETUAL, PRICE, PRICE_MAX, Village
+from engine.types import Side, TimeInForce
 
 PLACE, CANCEL = 3, 4
 
@@ -90,6 +90,53 @@ class TestNoise:
     def test_a8_two_orders_are_never_sent_in_one_millisecond(self):
         times = [row[0] for row in self.traded(3_000, mean_gap_ms=1.0)]
         assert min(later - earlier for earlier, later in pairwise(times)) == 1
+
+    @staticmethod
+    def near(bid, ask, slippage, *, last=None, until_ms=200):
+        """Let it send some orders while a bid and an ask stand; return (side, price, time in force) of those."""
+        village = Village(levels=0)
+        native, outside = village.native, village.outside
+        if last is not None:
+            for side in (Side.BUY, Side.SELL):
+                native.send_order(outside, PERPETUAL, side, last, 1, at_ms=0)
+        for side, price in ((Side.BUY, bid), (Side.SELL, ask)):
+            if price is not None:
+                native.send_order(outside, PERPETUAL, side, price, 10**6, at_ms=1)
+        terms = {"mean_gap_ms": 5.0, "qty_min": 3, "qty_max": 6, "slippage": slippage, "start_ms": 2}
+        account = village.add("noise", market=PERPETUAL, **terms)
+        native.run(until_ms)
+        table = native.journal()
+        names = ("account", "kind", "side", "price", "time_in_force")
+        found = zip(*(table[name].tolist() for name in names), strict=True)
+        return [row[2:] for row in found if row[:2] == (account, PLACE)]
+
+    @pytest.mark.parametrize(
+        ("bid", "ask", "slippage", "buys", "sells"),
+        [
+            (9_990, 10_010, 0.01, 10_100, 9_900),  # the mid is 10,000
+            (9_990, 10_011, 0.0001, 10_002, 9_999),  # 10,000.5 + 1.00005 and - 1.00005, rounded half up
+            (9_990, 10_010, 1.0, 20_000, 1),  # no lower than the lowest price
+            (600_000, 600_100, 0.9, PRICE_MAX, 60_005),  # no higher than the highest
+        ],
+    )
+    def test_a8_within_its_slippage_of_the_mid_or_not_at_all(self, bid, ask, slippage, buys, sells):
+        assert set(self.near(bid, ask, slippage)) == {
+            (Side.BUY, buys, TimeInForce.IOC),
+            (Side.SELL, sells, TimeInForce.IOC),
+        }
+
+    def test_a8_with_a_slippage_it_sends_nothing_until_it_sees_a_price(self):
+        assert self.near(None, 10_010, 0.01) == []
+        seen = [price for _, price, _ in self.near(None, 10_010, 0.01, last=10_000)]  # A-2: the last trade
+        assert seen[0] == 10_100
+        assert set(seen[1:]) == {10_110, 9_910}  # its first purchase, at 10,010, is the last trade then
+
+    def test_a8_a_slippage_changes_no_draw(self):
+        plain, near = (self.traded(2_000, slippage=slippage) for slippage in (0.0, 0.5))
+        assert [(time, side, qty) for time, side, _, qty, _ in plain] == [
+            (time, side, qty) for time, side, _, qty, _ in near
+        ]
+        assert 0 not in {row[2] for row in near}
 
 
 class TestPoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.testing.village import PERPETUAL, PRICE, SPOT, Village
-from engine.types import OrderType, Side, TimeInForce
+from engine.types import OrderType, RejectReason, Side, TimeInForce
 
 
 class Hand(Village):
@@ -246,3 +246,135 @@ class TestValue:
         )
         assert hand.held(trader) > 30
         assert hand.native.position(trader, PERPETUAL)[2] == hand.held(trader) // 30  # none was sent after it had heard
+
+
+class TestRestingValue:
+    """A-7: one order at its bound, left there once the price has come, until it is filled or has ended."""
+
+    @staticmethod
+    def seen(bid, ask, *, until_ms=2, **terms):
+        hand, sent, trader = TestValue.seen(bid, ask, until_ms=until_ms, rests=1, **terms)
+        return hand, sent, trader
+
+    @staticmethod
+    def resting(hand, trader):
+        """Return (side, price, open lots) of its orders in the book."""
+        return [
+            (order.side, order.price_ticks, order.leaves_lots)
+            for order in hand.native.orders(PERPETUAL)
+            if order.owner == trader
+        ]
+
+    @pytest.mark.parametrize(
+        ("bid", "ask", "left"),
+        [
+            (9_890, 9_910, [(Side.BUY, 9_900, 30)]),  # a mid of its lower bound
+            (9_891, 9_910, []),  # half a tick above it
+            (10_090, 10_110, [(Side.SELL, 10_100, 30)]),
+            (10_090, 10_109, []),
+            (None, 9_800, []),  # it sees no price
+        ],
+    )
+    def test_a7_it_leaves_an_order_once_the_mid_has_reached_its_bound(self, bid, ask, left):
+        hand, sent, trader = self.seen(bid, ask)
+        assert self.resting(hand, trader) == left
+        assert [row[2:] for row in sent] == left
+
+    def test_a7_what_crosses_trades_and_the_rest_stays(self):
+        hand, _, trader = self.seen(9_800, 9_820, lots=12)
+        assert hand.held(trader) == 12
+        assert self.resting(hand, trader) == [(Side.BUY, 9_900, 18)]
+
+    def test_a7_it_waits_with_one_order_however_far_the_price_goes(self):
+        hand, _, trader = self.seen(9_890, 9_910, wake_every_ms=5, until_ms=50)
+        hand.touch(51, 9_970, 10_030)  # the price comes back: the order stays
+        hand.native.run(100)
+        hand.touch(101, 10_200, 10_220)  # and even where it would sell
+        hand.native.run(200)
+        assert len(hand.sent(trader)) == 1
+        assert self.resting(hand, trader) == [(Side.BUY, 9_900, 30)]
+
+    def test_a7_a_part_leaves_it_waiting_and_the_whole_frees_it(self):
+        hand, _, trader = self.seen(9_890, 9_910, wake_every_ms=5, until_ms=50)
+        hand.native.send_order(hand.outside, PERPETUAL, Side.SELL, 9_900, 29, at_ms=51)
+        hand.native.run(100)
+        assert (hand.held(trader), len(hand.sent(trader))) == (29, 1)
+        hand.native.send_order(hand.outside, PERPETUAL, Side.SELL, 9_900, 1, at_ms=101)
+        hand.native.run(150)
+        assert hand.held(trader) == 30
+        assert len(hand.sent(trader)) == 2  # the price is still at its bound
+        assert self.resting(hand, trader) == [(Side.BUY, 9_900, 30)]
+
+    def test_a7_its_inventory_bounds_what_it_leaves(self):
+        hand, _, trader = self.seen(9_890, 9_910, wake_every_ms=5, inventory_max=40, until_ms=50)
+        hand.native.send_order(hand.outside, PERPETUAL, Side.SELL, 9_900, 30, at_ms=51)
+        hand.native.run(100)
+        assert self.resting(hand, trader) == [(Side.BUY, 9_900, 10)]
+        hand.native.send_order(hand.outside, PERPETUAL, Side.SELL, 9_900, 10, at_ms=101)
+        hand.native.run(200)
+        assert self.resting(hand, trader) == []
+        assert (hand.held(trader), len(hand.sent(trader))) == (40, 2)
+        hand.touch(201, 10_090, 10_110)
+        hand.native.run(300)
+        assert self.resting(hand, trader) == [(Side.SELL, 10_100, 30)]
+
+    def test_n4_until_it_has_heard_of_the_fill_it_believes_that_its_order_stands(self):
+        hand, _, trader = self.seen(9_890, 9_910, wake_every_ms=5, latency_ms=50, until_ms=60)
+        assert self.resting(hand, trader) == [(Side.BUY, 9_900, 30)]
+        hand.native.send_order(hand.outside, PERPETUAL, Side.SELL, 9_900, 30, at_ms=100)  # it hears at 150
+        hand.native.run(199)
+        assert len(hand.sent(trader)) == 1
+        hand.native.run(150 + 50 + 10)
+        assert len(hand.sent(trader)) == 2
+
+    def test_a7_an_order_that_was_refused_has_ended(self):
+        hand = Hand()
+        hand.touch(0, 9_890, 9_910, market=SPOT)
+        poor = hand.world.account(0, 0)
+        terms = {"threshold": 0.01, "fair_ticks": PRICE, "qty_lots": 30, "wake_every_ms": 20, "start_ms": 1, "rests": 1}
+        hand.add("value", account=poor, market=SPOT, latency_ms=30, **terms)
+        hand.native.run(400)
+        refused = hand.native.counts()["rejects"]
+        assert set(refused) == {RejectReason.INSUFFICIENT_FUNDS}
+        # There and back takes 60 ms and a look comes every 20 or so: five or six times, not twenty.
+        assert 4 <= refused[RejectReason.INSUFFICIENT_FUNDS] <= 7
+
+
+class TestCarefulValue:
+    """A-7: with calm_ms it buys only when the lowest price that it has seen is that old."""
+
+    FAIR = {"threshold": 0.01, "fair_ticks": PRICE, "qty_lots": 30, "start_ms": 1}
+
+    def story(self, *moves, calm_ms, until_ms, wake_every_ms=1, **terms):
+        """Let the touch move at times; return when its first order arrived, and the market."""
+        hand = Hand()
+        for at_ms, bid, ask in moves:
+            hand.touch(at_ms, bid, ask)
+        trader = hand.add("value", market=PERPETUAL, calm_ms=calm_ms, wake_every_ms=wake_every_ms, **self.FAIR, **terms)
+        hand.native.run(until_ms)
+        return hand.sent(trader), hand
+
+    @pytest.mark.parametrize("rests", [0, 1])
+    def test_a7_no_purchase_until_the_low_is_as_old_as_its_calm_to_the_millisecond(self, rests):
+        # Both are cheap from the start; it wakes each millisecond, and sees the low first when it wakes at 50.
+        sent, _ = self.story((0, 9_800, 9_820), (50, 9_700, 9_720), calm_ms=40, until_ms=200, rests=rests)
+        assert sent[0][:3] == (1 + 40 + 1, PERPETUAL, Side.BUY)  # the first price of all, seen at 1, is a low
+        sent, _ = self.story((0, 9_800, 9_820), (30, 9_700, 9_720), calm_ms=40, until_ms=200, rests=rests)
+        assert sent[0][0] == 30 + 40 + 1  # a new low at 30 begins anew
+        sent, _ = self.story((0, 9_800, 9_820), (30, 9_700, 9_720), calm_ms=40, until_ms=70, rests=rests)
+        assert sent == []
+
+    def test_a7_an_equal_price_is_no_new_low_and_half_a_tick_is(self):
+        for again, arrives in (((9_800, 9_820), 42), ((9_799, 9_820), 71)):
+            sent, _ = self.story((0, 9_800, 9_820), (20, 9_900, 9_890 + 20), (30, *again), calm_ms=40, until_ms=200)
+            assert sent[0][0] == arrives
+
+    def test_a7_it_sells_without_a_calm(self):
+        sent, _ = self.story((0, 10_200, 10_220), calm_ms=10**6, until_ms=5)
+        assert sent[0][:4] == (2, PERPETUAL, Side.SELL, 10_100)
+
+    def test_a7_a_low_of_long_ago_lets_it_buy_at_once(self):
+        sent, _ = self.story((0, 9_700, 9_720), (2, 9_970, 9_990), (500, 9_800, 9_820), calm_ms=400, until_ms=600)
+        assert sent[0][0] == 501
+        sent, _ = self.story((0, 9_700, 9_720), (2, 9_970, 9_990), (500, 9_800, 9_820), calm_ms=600, until_ms=590)
+        assert sent == []

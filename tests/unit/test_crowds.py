@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from engine import InputError
+from engine import InputError, tiers
 from engine.reference import crowd as reference
 from engine.reference import rng
 from engine.scenario.holders import _counted_out, _picked, matched
@@ -144,6 +145,83 @@ class TestDrawn:
             assert sim.world.balance(account, 0)[0] == 0
         assert seen > 250
         sim.world.check_invariants()
+
+
+class TestInitial:
+    """H-1: nobody begins with less than the initial margin, whatever leverage he has drawn."""
+
+    HIGH = CROWD.replace("lognormal(5, 0.5)", "lognormal(40, 1.0, max=1000)").replace("pareto(1500", "pareto(20k")
+    GATED = HEAD.replace('maintenance = "1%"', 'maintenance = "1%"\ninitial = "4%"')
+    PRICES = {"ATOM-PERP": "4", "BTC-PERP": "100000"}
+
+    def terms(self, leverage=lambda bits: min(rng.lognormal(bits, 40.0, 1.0), 1000.0), *, initial=True):
+        table = tiers.binance("ATOMUSDT")
+        rows = list(zip(table.atoms(6), table.initial_ppm, strict=True)), [(0, 40_000)]
+        return replace(
+            TestDrawn.TERMS,
+            leverage=leverage,
+            notional_atoms=lambda bits: rng.pareto(bits, 20_000.0, 1.4) * 10.0**6,
+            initial=rows if initial else (),
+        )
+
+    @staticmethod
+    def deposits(sim):
+        return [sim.world.balance(account, 0)[0] for account in members(sim)]
+
+    def drawn(self, terms):
+        every = [reference.member(20251010, "masses", ordinal, terms) for ordinal in range(200)]
+        return [sum(each.margin_atoms for each in own) for own in every]
+
+    def test_h1_every_deposit_is_the_reference_s(self):
+        sim = simulated(self.GATED + self.HIGH)
+        deposits, plain = self.deposits(sim), self.drawn(self.terms(initial=False))
+        assert deposits == self.drawn(self.terms())
+        binds = [more > less for more, less in zip(deposits, plain, strict=True)]
+        assert 20 < sum(binds) < 180
+        assert all(more >= less for more, less in zip(deposits, plain, strict=True))
+
+    def test_h1_nobody_has_less_than_the_venue_asks_for(self):
+        sim = simulated(self.GATED + self.HIGH)
+        for name, price in self.PRICES.items():
+            sim.publish(sim.markets[name], price)
+        told = [sim.margin(account) for account in members(sim)]
+        assert all(each.equity >= each.initial > 0 for each in told)
+        # Against the unit only by roundings: an atom of USDT for each tier of the two positions.
+        assert min(each.equity - each.initial for each in told) <= 20 * sim.assets["USDT"].grid.step
+
+    def test_h1_a_position_of_its_own_margin_has_it_too(self):
+        sim = simulated(self.GATED + self.HIGH + 'margin = "isolated"\n')
+        for name, price in self.PRICES.items():
+            sim.publish(sim.markets[name], price)
+        seen = 0
+        for account in members(sim):
+            for market in sim.markets.values():
+                if sim.world.position(account, market.number)[0]:
+                    told = sim.margin(account, market=market)
+                    assert told.equity >= told.initial > 0
+                    seen += 1
+        assert seen > 250
+
+    @pytest.mark.parametrize("leverage", ["20", "uniform(2, 20)"])
+    def test_h1_below_the_initial_leverage_it_changes_no_atom(self, leverage):
+        gated = CROWD.replace('"lognormal(5, 0.5)"', f'"{leverage}"')
+        flat = HEAD.replace(
+            'tiers = "binance:ATOMUSDT"', 'tiers = { floors = ["0"], maintenance = ["2.5%"], initial = ["5%"] }'
+        ).replace('maintenance = "1%"', 'maintenance = "1%"\ninitial = "5%"')  # 5 % each: a leverage of 20
+        plain = HEAD.replace('tiers = "binance:ATOMUSDT"', 'maintenance = "2.5%"')
+        one, other = simulated(flat + gated), simulated(plain + gated)
+        assert self.deposits(one) == self.deposits(other)
+        beyond = gated.replace(leverage, "21")
+        more, less = (self.deposits(simulated(text + beyond)) for text in (flat, plain))
+        assert all(one > other for one, other in zip(more, less, strict=True))
+
+    def test_h1_without_a_gate_leverage_alone_counts(self):
+        """A plain `maintenance` gates nothing (C-6): 10^3 times is what it says, as ever."""
+        text = HEAD.replace('tiers = "binance:ATOMUSDT"', 'maintenance = "2.5%"')
+        sim = simulated(text + CROWD.replace('"lognormal(5, 0.5)"', "1000"))
+        for account, deposit in zip(members(sim), self.deposits(sim), strict=True):
+            costs = [abs(sim.world.position(account, market.number)[1]) for market in sim.markets.values()]
+            assert deposit == sum(-(-cost // 1000) for cost in costs)
 
 
 class TestSwitches:

@@ -17,7 +17,7 @@ def test_every_section_and_every_kind_is_in_it():
     schema = scenario_schema()
     assert set(SECTIONS) < set(schema["properties"])
     populations = schema["properties"]["populations"]["additionalProperties"]
-    assert len(populations["oneOf"]) == len(populations["discriminator"]["mapping"]) == 17
+    assert len(populations["oneOf"]) == len(populations["discriminator"]["mapping"]) == 18
     assert schema["additionalProperties"] is False
 
 

@@ -117,7 +117,7 @@ class Value(Agent):
             self.lowest = price, now_ms
         return self.calm_ms > 0 and now_ms - (self.lowest[1] if self.lowest else 0) < self.calm_ms
 
-    def _rest(self, now_ms: int, price: int | None, waits: bool) -> None:  # noqa: FBT001
+    def _rest(self, now_ms: int, price: int | None, waits: bool) -> None:
         """Leave an order at the bound that the price, in half ticks, has reached; one at a time."""
         if price is None or self.resting is not None or 2 * self.low < price < 2 * self.high:
             return
@@ -212,15 +212,16 @@ class Noise(Agent):
     def decide(self, now_ms: int, seen: Mapping[int, Touch], /) -> None:
         """Send one order, not at the first wake; then an exponential pause."""
         if self.has_begun:
-            self._trade(now_ms, seen[self.market].believed)
+            self._trade(now_ms, seen)
         self.has_begun = True
         pause = rng.exponential(self.draws.bits(WAKE, now_ms), self.mean_gap_ms)
         self.wake_ms = now_ms + max(1, rng.round_half_up(pause))
 
-    def _trade(self, now_ms: int, price: int | None) -> None:
-        """Send a market order, or one that takes no further than its slippage from the price that it sees, half ticks."""
+    def _trade(self, now_ms: int, seen: Mapping[int, Touch]) -> None:
+        """Send a market order, or one that goes no further than its slippage from the price that it sees."""
         side, limit = self.drawn_side(now_ms), None
         if self.slippage > 0.0:
+            price = seen[self.market].believed  # half ticks
             if price is None:
                 return
             low, high = self.price_bounds

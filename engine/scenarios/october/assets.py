@@ -6,14 +6,20 @@ so many, so that an asset is the same at every scale. Figures marked U in `param
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["BETAS", "NAMED", "Coin", "coins"]
+
+
+GOLDEN = 0.6180339887498949  # its multiples spread evenly over 0 .. 1
+FOLLOWING_SIGMA = 0.8  # of altcoins' buyers: unverified
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,13 @@ class Coin:
     interest: float
     kind: str
     rank: int
+
+    @property
+    def following(self) -> float:
+        """How many buyers of its dips an altcoin has, by the usual: lognormal over the ranks, the same for every seed."""
+        if self.kind == "major":
+            return 1.0
+        return math.exp(FOLLOWING_SIGMA * NormalDist().inv_cdf((self.rank * GOLDEN) % 1.0))
 
     @property
     def tick(self) -> Decimal:

@@ -85,6 +85,15 @@ class Draft:
     def __getitem__(self, name: str) -> float:
         return self.parameters[name]
 
+    def coin(self, name: str) -> Coin:
+        """Return an asset by its name."""
+        return next(coin for coin in self.coins if coin.name == name)
+
+    def pace_ms(self, rank: int) -> int:
+        """Return the mean pause of a maker's looks: longer in smaller markets, so that messages fall by Zipf's law."""
+        pace = self.size.pace * rank ** -self["pace_tail"]
+        return round(1000 / max(pace, self["pace_least"]))
+
     def listed(self, venue: str) -> list[Coin]:
         """Return the assets that have a perpetual at a venue."""
         count = {"binance": self.size.perpetuals, "dex": self.size.dex, "bybit": self.size.bybit}[venue]

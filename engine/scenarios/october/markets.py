@@ -81,7 +81,14 @@ def declare_venues(draft: Draft) -> None:
     for name in _pegged(draft):
         draft.add("assets", name, decimals=6, supply="100bn")
     unified = {"USDT": {"loan": "5%", "lender": "treasury"}}
-    for name, value in {"BTC": "95%", "ETH": "95%", "SOL": "90%", "WBETH": "95%", "BNSOL": "95%", "USDe": "98%"}.items():
+    for name, value in {
+        "BTC": "95%",
+        "ETH": "95%",
+        "SOL": "90%",
+        "WBETH": "95%",
+        "BNSOL": "95%",
+        "USDe": "98%",
+    }.items():
         if name in draft.sections["assets"]:
             unified[name] = {"market": spot_name(name), "value": value}
     for coin in draft.coins[3:9]:
@@ -95,7 +102,12 @@ def declare_venues(draft: Draft) -> None:
         insurance_fund=[money(_fenced(draft) * 1.23e9)],
         collateral=unified,
     )
-    draft.add("venues", "bybit", liquidation=_ranked(draft, "bybit"), insurance_fund=[money(_fenced(draft) * draft["bybit_fund"] * 1e6)])
+    draft.add(
+        "venues",
+        "bybit",
+        liquidation=_ranked(draft, "bybit"),
+        insurance_fund=[money(_fenced(draft) * draft["bybit_fund"] * 1e6)],
+    )
     draft.add("venues", "dex", liquidation=_ranked(draft, "hyperliquid"), backstop="vault", ladder="hyperliquid")
     draft.add("venues", "chain")
 
@@ -127,10 +139,26 @@ def declare_markets(draft: Draft) -> None:
         for coin in draft.listed(venue):
             _perp(draft, coin, venue)
     draft.add(
-        "markets", "USDe-BYBIT", kind="spot", venue="bybit", base="USDe", quote="USDT", tick="0.0001", lot="1", price="1"
+        "markets",
+        "USDe-BYBIT",
+        kind="spot",
+        venue="bybit",
+        base="USDe",
+        quote="USDT",
+        tick="0.0001",
+        lot="1",
+        price="1",
     )
     draft.add(
-        "markets", "USDe-CHAIN", kind="spot", venue="chain", base="USDe", quote="USDC", tick="0.0001", lot="1", price="1"
+        "markets",
+        "USDe-CHAIN",
+        kind="spot",
+        venue="chain",
+        base="USDe",
+        quote="USDC",
+        tick="0.0001",
+        lot="1",
+        price="1",
     )
     _spot(draft, "ETH-CHAIN", "chain", next(coin for coin in draft.coins if coin.name == "ETH"), quote="USDC")
 

@@ -250,12 +250,14 @@ def _part(weights: Array, chosen: Array) -> float:
 
 
 def _interest(day: Day) -> dict[str, float | None]:
-    lots = {name: day.series(name, "open_lots") for name in day.numbers if name.endswith(("-PERP", "-DEX", "-BYBIT"))}
-    first = {name: float(rows[1]) for name, rows in lots.items()}
-    price = {name: day.series(name, "mark")[1] * day.world.market(day.numbers[name])["atoms_per_tick_lot"] for name in lots}
-    before = sum(first[name] * price[name] for name in lots if first[name])
-    after = sum(lots[name][-1] * price[name] for name in lots if first[name])
-    btc = lots["BTC-PERP"]
+    """Open interest before and at the end, each in USD at the marks of then, as it is published."""
+    worth = {
+        name: day.series(name, "open_lots") * day.series(name, "mark") * day.worth[day.numbers[name]]
+        for name in day.numbers
+        if name.endswith(("-PERP", "-DEX", "-BYBIT")) and name != "USDe-BYBIT"
+    }
+    before, after = (sum(float(rows[at]) for rows in worth.values()) for at in (1, -1))
+    btc = worth["BTC-PERP"]
     return {"interest_btc": 100 * (1 - float(btc[-1] / btc[1])), "interest_all": 100 * (1 - after / before)}
 
 

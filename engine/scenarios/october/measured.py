@@ -51,7 +51,14 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("depth_doge", "DOGE: usual depth by the least", "", 20.0, factor(3), "RULEBOOK 8", "V", False),
     _time("depth_back", "minute from which depth of altcoins is a tenth again", 50.0, "RULEBOOK 8: 21:35", mark="U"),
     # ---- forced volume -----------------------------------------------------------------------------------------------
-    _amount("forced", "liquidations, first venue, dex, bybit together", 17_200.0, "RULEBOOK 9 rows 18, 20", mark="I", fitted=True),
+    _amount(
+        "forced",
+        "liquidations, first venue, dex, bybit together",
+        17_200.0,
+        "RULEBOOK 9 rows 18, 20",
+        mark="I",
+        fitted=True,
+    ),
     _fall("forced_long", "share of longs in it, 20:50 to 21:30", 83.9, "RULEBOOK 9 row 19"),
     _fall("dex_share", "share of the dex in it", 55.4, "RULEBOOK 9 row 20", fitted=True),
     _fall("dex_long", "share of longs at the dex", 91.1, "RULEBOOK 9 row 20"),
@@ -59,8 +66,26 @@ STATISTICS: tuple[Statistic, ...] = (
     _fall("peak_share", "that minute's share of 20:50 to 21:30", 46.3, "RULEBOOK 9 row 19: 3.21 of 6.93 bn", mark="I"),
     _fall("forced_before", "share of liquidations before 21:36, first venue", 75.0, "RULEBOOK 9 row 30"),
     # ---- open interest, fund, auto-deleveraging ----------------------------------------------------------------------
-    Statistic("interest_btc", "fall of BTC's open interest, first venue", "%", 25.0, factor(1.5), "RULEBOOK 9 row 29", "V", False),
-    Statistic("interest_all", "fall of all open interest", "%", 22.6, factor(1.5), "RULEBOOK 9 row 29: 38 to 65 of 220 bn", "I", False),
+    Statistic(
+        "interest_btc",
+        "fall of BTC's open interest, first venue",
+        "%",
+        25.0,
+        factor(1.5),
+        "RULEBOOK 9 row 29",
+        "V",
+        False,
+    ),
+    Statistic(
+        "interest_all",
+        "fall of all open interest",
+        "%",
+        22.6,
+        factor(1.5),
+        "RULEBOOK 9 row 29: 38 to 65 of 220 bn",
+        "I",
+        False,
+    ),
     _amount("fund_used", "first venue's insurance fund", 188.0, "RULEBOOK 9 row 28"),
     _amount("dex_takeovers", "dex: positions taken over", 1_700.0, "RULEBOOK 9.2 (1), deduplicated", mark="I"),
     _amount("dex_adl", "dex: auto-deleveraged", 2_100.0, "RULEBOOK 9.2 (1), deduplicated", mark="I"),
@@ -79,5 +104,7 @@ STATISTICS: tuple[Statistic, ...] = (
     _time("deviation_ends", "minute until which it is", 91.0, "RULEBOOK 9 row 15: 22:16"),
     # ---- lending -----------------------------------------------------------------------------------------------------
     _amount("aave", "liquidated at the protocol", 180.0, "RULEBOOK 9 row 33", fitted=True),
-    _order("aave_usde", "of it under 1 % against USDe, with its hard-linked oracle", "RULEBOOK 9 row 33: 50 k of 180 M"),
+    _order(
+        "aave_usde", "of it under 1 % against USDe, with its hard-linked oracle", "RULEBOOK 9 row 33: 50 k of 180 M"
+    ),
 )

@@ -39,11 +39,25 @@ def outcomes_of(part: Part, day: Day) -> dict[str, float | None]:
             found[f"fall {name}"], found[f"low {name}"] = 100 * (1 - low[0] / first), low[1]
     found["forced"] = float(day.liquidated["usd"].sum()) / 1e6
     found["takeovers"], found["adl"] = (float(day.moved(kind)["usd"].sum()) / 1e6 for kind in (TAKEOVER, ADL))
-    found["bad debt"] = -day.world.balance(2, day.simulation.assets["USDT"].number)[0] / 1e12
+    found["bad debt"] = bad_debt(day)
     found["lending"] = sum(float(day.simulation.lender(name).repaid_value) for name in day.simulation.lenders) / 1e6
     found["withdrawals"] = float((day.world.landmarks()["kind"] == _withdrawal()).sum())
     found["peak R"] = _peak(part)
     return found
+
+
+def bad_debt(day: Day) -> float:
+    """Return the bad debt of all venues and the deficits of all lenders, M USD."""
+    dollars = [day.simulation.assets[name] for name in ("USDT", "USDC")]
+    debtors = [first + 2 for first in day.simulation.own_accounts.values()]  # V-8
+    venues = -sum(day.world.balance(debtor, asset.number)[0] for debtor in debtors for asset in dollars) / 1e6
+    lenders = sum(
+        float(worth)
+        for name in day.simulation.lenders
+        for asset, worth in day.simulation.lender(name).deficit.items()
+        if asset in ("USDT", "USDC")
+    )
+    return (venues + lenders) / 1e6
 
 
 def _withdrawal() -> int:

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from engine.scenarios.october.assets import Coin
     from engine.scenarios.october.draft import Draft
 
-__all__ = ["SPOT_PART", "add_shock", "sold_of"]
+__all__ = ["SELLERS_HOLD", "SPOT_PART", "add_shock", "sold_of"]
 
+SELLERS_HOLD = 1.05  # of what they sell: the rest they keep
 HEADLINE = 5.0  # minutes after 20:45 (RULEBOOK 9 row 3)
+SLICES = 240  # a minute: nearly a flow
 SPOT_PART = 0.3  # sold in spot, by what is sold of the perpetual: as the depths
 
 
@@ -54,14 +56,14 @@ def add_shock(draft: Draft) -> None:
                 kind="holders",
                 venue="binance",
                 long=market,
-                notional=f"{whole * 1.05:.2f}",
+                notional=f"{whole * SELLERS_HOLD:.2f}",
                 leverage=1,
                 rest=f"deep buyers {market}",
             )
-            _sell(draft, coin, market, f"seller {coin.name}", whole)
+            _sell(draft, market, f"seller {coin.name}", whole)
         brings = {coin.name: f"{2 * SPOT_PART * whole / coin.price:.3f}"}
         draft.add("populations", f"spot seller {coin.name}", kind="account", venue="binance", brings=brings)
-        _sell(draft, coin, spot_name(coin.name), f"spot seller {coin.name}", SPOT_PART * whole)
+        _sell(draft, spot_name(coin.name), f"spot seller {coin.name}", SPOT_PART * whole)
     sell_pegged(draft)
 
 
@@ -92,11 +94,14 @@ def sell_pegged(draft: Draft) -> None:
         price = float(pegged_price(draft, name))
         brings = {name: f"{2 * whole / price:.3f}"}
         draft.add("populations", f"spot seller {name}", kind="account", venue="binance", brings=brings)
-        _sell(draft, coin, spot_name(name), f"spot seller {name}", whole)
+        _sell(draft, spot_name(name), f"spot seller {name}", whole)
 
 
-def _sell(draft: Draft, coin: Coin, market: str, account: str, whole: float) -> None:
+def _sell(draft: Draft, market: str, account: str, whole: float) -> None:
+    said = draft.sections["markets"][market]
+    lots = whole / (float(said["price"]) * float(said["lot"]))
     for number, (begin, end, share) in enumerate(_windows(draft)):
+        slices = min(SLICES * (end - begin), 0.9 * share * lots)  # at least a lot each
         draft.add(
             "events",
             f"risk-off {market} {number}",
@@ -105,6 +110,6 @@ def _sell(draft: Draft, coin: Coin, market: str, account: str, whole: float) -> 
             account=account,
             at=f"{round(begin * 60000) + 1700}ms",  # not in step with the clocks of oracles and samples
             over=f"{round((end - begin) * 60)}s",
-            slices=max(1, round((end - begin) * 12)),
+            slices=max(1, int(slices)),
             sell=money(whole * share),
         )
