@@ -209,9 +209,10 @@ def open_loans(building: Building, population: Any) -> None:
 
 def _opening_worth(building: Building, lender: Any, asset: Any) -> Fraction:
     """Return what an atom of an asset is worth at its opening price; a unit of it is 1 if nothing is said."""
-    price = lender.oracle.get(asset.name, 1)
-    opening = building.scenario.markets[price.market].price if isinstance(price, LenderPrice) else price
-    return Fraction(opening) / 10**asset.decimals
+    opening: Any = lender.oracle.get(asset.name, 1)
+    if isinstance(opening, LenderPrice):
+        opening = building.scenario.markets[opening.market].price
+    return Fraction(opening) / Fraction(10**asset.decimals)
 
 
 def _publish_openings(building: Building, name: str) -> None:

@@ -58,7 +58,11 @@ _SWITCHES = (
     ),
     Switch("ranked-adl", "auto-deleveraging by rank; else pro rata", "no ranking"),
     Switch("ring-fenced", "fund and vault as they were; else ten times as large", "no fund of that size"),
-    Switch("stale-bids", "old bids rest far below; else none", "no old bid"),
+    Switch(
+        "stale-bids",
+        "bids of altcoins and tokens rest far below; else one or two in each book",
+        "no band of old bids of an altcoin or a token",
+    ),
     Switch(
         "no-breaker",
         "markets are always open; else a fall of 10 % in 5 minutes halts one for 5 minutes",
