@@ -50,6 +50,7 @@ build: $(RUN_EXTRAS)
 demo: $(RUN_EXTRAS)
 	@$(RELEASE)
 	@$(BIN)/firesale run atom-flash-crash --out runs/atom-flash-crash $(ARGS)
+	@$(BIN)/firesale run october-2025 --scale small --counterfactuals --seeds 2 --out runs/october-2025
 
 test: $(TEST_EXTRAS)
 	@$(RELEASE)
