@@ -106,10 +106,14 @@ class Whole:
     def __init__(self, scenario: Scenario, names: dict[str, set[str]]) -> None:
         self.scenario = scenario
         self.names = names
+        self._on: dict[str, dict[str, Any]] = {}
 
     def on(self, section: str) -> dict[str, Any]:
-        """Return the objects of a section that are switched on."""
-        return {name: each for name, each in getattr(self.scenario, section).items() if each.enabled}
+        """Return the objects of a section that are switched on; each section is looked through once."""
+        if section not in self._on:
+            held = getattr(self.scenario, section).items()
+            self._on[section] = {name: each for name, each in held if each.enabled}
+        return self._on[section]
 
     def reference(self, path: Path, section: str, name: object, *, kind: str = "") -> Iterator[Problem]:
         """Refuse a name that is not there, is switched off, or is of another kind."""

@@ -81,17 +81,18 @@ def write_toml(data: dict[str, Any], sections: tuple[str, ...]) -> str:
     decimals = 6
     <BLANKLINE>
     """
-    text = _pairs({name: value for name, value in data.items() if not isinstance(value, dict)})
+    parts = [_pairs({name: value for name, value in data.items() if not isinstance(value, dict)})]
     for name, table in data.items():
         if not isinstance(table, dict):
             continue
         if name not in sections or not table or not all(isinstance(each, dict) for each in table.values()):
-            text += f"\n[{_key(name)}]\n{_pairs(table)}"
+            parts.append(f"\n[{_key(name)}]\n{_pairs(table)}")
             continue
         for each, rows in table.items():
             # What a variant sets is a list of paths: a table of its own reads better than one long line.
             apart = {key: value for key, value in rows.items() if key == "set" and isinstance(value, dict)}
-            text += f"\n[{_key(name)}.{_key(each)}]\n{_pairs({k: v for k, v in rows.items() if k not in apart})}"
+            own = {key: value for key, value in rows.items() if key not in apart}
+            parts.append(f"\n[{_key(name)}.{_key(each)}]\n{_pairs(own)}")
             for key, value in apart.items():
-                text += f"\n[{_key(name)}.{_key(each)}.{_key(key)}]\n{_pairs(value)}"
-    return text.lstrip("\n")
+                parts.append(f"\n[{_key(name)}.{_key(each)}.{_key(key)}]\n{_pairs(value)}")
+    return "".join(parts).lstrip("\n")

@@ -59,6 +59,12 @@ class Day:
         bounds = np.searchsorted(markets[order], np.arange(len(self.numbers) + 1))
         return {number: order[bounds[number] : bounds[number + 1]] for number in range(len(self.numbers))}
 
+    @cached_property
+    def traded(self) -> dict[str, Array]:
+        """Price and time of the trades: a table of many chunks is joined once."""
+        table = self.world.trades()
+        return {name: table[name] for name in ("price_ticks", "time_ms")}
+
     def low(self, market: str) -> tuple[float, float] | None:
         """Lowest trade price, in units, and its minute."""
         if market not in self.numbers:
@@ -66,11 +72,10 @@ class Day:
         rows = self.trades[self.numbers[market]]
         if not len(rows):
             return None
-        table = self.world.trades()
-        prices = table["price_ticks"][rows]
+        prices = self.traded["price_ticks"][rows]
         at = int(prices.argmin())
         grid = self.simulation.markets[market].price
-        return int(prices[at]) * float(grid.step), float(table["time_ms"][rows][at]) / MINUTE
+        return int(prices[at]) * float(grid.step), float(self.traded["time_ms"][rows[at]]) / MINUTE
 
     @cached_property
     def samples(self) -> dict[str, Array]:
