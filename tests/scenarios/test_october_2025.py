@@ -21,6 +21,7 @@ from click.testing import CliRunner
 
 from engine import InputError, cli
 from engine.lineage import LandmarkKind
+from engine.report.page import Page
 from engine.run import run_scenario
 from engine.scenario import Scenario
 from engine.scenarios import generator_of, load, names, path_of
@@ -42,9 +43,14 @@ def scenario(*off, scale="small"):
 
 
 @cache
+def run_of(*off):
+    """Return a run of the first minutes."""
+    return run_scenario(scenario(*off).but({"duration": FALL}))
+
+
 def fall(*off):
-    """Return the part of a run of the first minutes."""
-    return run_scenario(scenario(*off).but({"duration": FALL})).part
+    """Return its part."""
+    return run_of(*off).part
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +281,15 @@ class TestSwitches:
         assert set(map(tuple, changed["markets"].values())) == {("breaker",)}
         assert landmarks(fall(), LandmarkKind.HALT) == 0
         assert landmarks(fall("no-breaker"), LandmarkKind.HALT) > 0
+        self.told_of_each_kind(run_of("no-breaker"))
+
+    @staticmethod
+    def told_of_each_kind(run):
+        """A report tells one landmark of each kind that there is (with a breaker: halts too)."""
+        for kind in LandmarkKind:
+            for landmark in run.part.lineage.of_kind(kind)[:1] if kind else ():
+                links = Page(run.part, run, landmark=landmark.id).chain.links
+                assert (links[-1].kind, len(links[-1].text) > 20) == (kind.name, True)
 
     def test_without_hard_link(self):
         assert list(difference("hard-link")) == ["oracles"]
