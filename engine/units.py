@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
+from functools import cached_property
 
 from engine.errors import InputError
 
@@ -76,7 +77,7 @@ class Grid:
 
     step_text: str
 
-    @property
+    @cached_property
     def step(self) -> Decimal:
         """The size of a step."""
         return Decimal(self.step_text)

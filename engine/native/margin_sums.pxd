@@ -109,10 +109,13 @@ cdef inline void sums_forget(State* state, slot_t unit) noexcept nogil:
         sums_at(state, unit_of_state(state, unit).sums).is_kept = 0
 
 
-# A position has traded. The command may not be through: what rests of it is still counted. O(log markets).
+# A position has traded, or was moved. The command may not be through: what rests of it is still counted. O(log markets).
 cdef inline outlined_int sums_traded(State* state, Unit* unit, Holding* holding) noexcept nogil:
-    cdef MarginSums* sums = sums_at(state, unit.sums)
+    cdef MarginSums* sums
     cdef MarginShare* share
+    if unit.sums == NIL:
+        return 0
+    sums = sums_at(state, unit.sums)
     if not sums.is_kept:
         return 0
     share = margin_share_find(state, sums, holding.market)
@@ -279,21 +282,32 @@ cdef inline outlined_int sums_afford(State* state, slot_t slot, uint32_t market,
     return sums_health(state, slot, market, &health) and health.is_known and health.equity - loss >= health.initial
 
 
-# Equity and notional of all of an account's positions that settle in an asset, as account_health finds them; of what it has to evaluate it
-# keeps the sums. Not within a command of this account. O(markets of the account), a few cycles each where they are kept.
-cdef inline outlined_int account_standing(State* state, uint32_t account, uint32_t asset, Health* out) noexcept nogil:
-    cdef slot_t slot = unit_find(state, account, asset)
+cdef inline bint is_as_evaluated(State* state, slot_t slot, Health* out) noexcept nogil:
+    """Whether an evaluation finds what sums have said. For debug builds."""
     cdef Health whole
-    if slot != NIL and sums_health(state, slot, NIL, out):
-        if IS_DEBUG:
-            account_health(state, account, asset, &whole)
-            if whole.equity != out.equity or whole.notional != out.notional or whole.is_known != out.is_known:
-                state.fault = FAULT_MARGIN
+    unit_health(state, slot, &whole)
+    return whole.equity == out.equity and whole.notional == out.notional and whole.requirement == out.requirement and whole.is_known == out.is_known
+
+
+# Equity, notional and maintenance requirement of a unit, as unit_health finds them; of one with many markets the sums are kept, so that the next
+# one who asks need not evaluate it. Not within a command of its account. O(markets of the account), a few cycles each where they are kept.
+cdef inline outlined_int unit_standing(State* state, slot_t slot, uint32_t markets_least, Health* out) noexcept nogil:
+    if sums_health(state, slot, NIL, out):
+        if IS_DEBUG and not is_as_evaluated(state, slot, out):
+            state.fault = FAULT_MARGIN
         return 0
-    account_health(state, account, asset, out)
-    if slot != NIL:
+    unit_health(state, slot, out)
+    if out.is_known and state.risk.terms_end - state.risk.terms_first >= markets_least:
         sums_keep(state, slot)
     return 0
+
+
+# As account_health, likewise. Not within a command of this account. O(markets of the account), a few cycles each where sums are kept.
+cdef inline outlined_int account_standing(State* state, uint32_t account, uint32_t asset, Health* out) noexcept nogil:
+    cdef slot_t slot = unit_find(state, account, asset)
+    if slot == NIL:
+        return account_health(state, account, asset, out)
+    return unit_standing(state, slot, 0, out)
 
 
 # ---- checking ----

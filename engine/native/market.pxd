@@ -126,12 +126,14 @@ cdef struct Account:
 
 cdef enum:
     RECENT_BITS = 14
+    WALK_FEW = 4                 # holdings that are walked before the last one is asked
 
 cdef struct Accounts:
     Slab accounts                # Account, same rows as the ledger's
     Slab holdings                # Holding
     Slab desks                   # Desk
     slot_t recent[1 << 14]       # holdings that were looked for behind an account's first one, by a hash: a maker of 1,000 markets is found at once
+    slot_t last[1 << 14]         # last holdings of accounts, by a hash: who opens one market after another is found at once
 
 
 cdef inline void accounts_init(Accounts* accounts) noexcept nogil:
@@ -139,6 +141,7 @@ cdef inline void accounts_init(Accounts* accounts) noexcept nogil:
     slab_init(&accounts.holdings, sizeof(Holding), 0)
     slab_init(&accounts.desks, sizeof(Desk), 0)
     memset(accounts.recent, 0, sizeof(accounts.recent))
+    memset(accounts.last, 0, sizeof(accounts.last))
 
 
 cdef inline Account* account_at(Accounts* accounts, uint32_t account) noexcept nogil:
@@ -149,10 +152,21 @@ cdef inline Holding* holding_at(Accounts* accounts, slot_t slot) noexcept nogil:
     return <Holding*>(accounts.holdings.base) + slot
 
 
+cdef inline slot_t* last_of(Accounts* accounts, uint32_t account) noexcept nogil:
+    """Where an account's last holding is remembered."""
+    return &accounts.last[(account * <uint32_t>0x9E3779B1) >> (32 - RECENT_BITS)]
+
+
+# An account's last holding, the one of its highest market, if it is remembered; else NIL. Needs: the account has a holding. O(1).
+cdef inline slot_t holding_last(Accounts* accounts, uint32_t account) noexcept nogil:
+    cdef slot_t slot = last_of(accounts, account)[0]
+    return slot if holding_at(accounts, slot).account == account and holding_at(accounts, slot).next_of_account == NIL else <slot_t>NIL
+
+
 cdef inline slot_t holding_find(Accounts* accounts, uint32_t account, uint32_t market) noexcept nogil:
-    """Holding of an account in a market, NIL if there is none. O(1) for its first market and for what was asked for of late."""
-    cdef slot_t slot = account_at(accounts, account).holdings
-    cdef uint32_t at
+    """Holding of an account in a market, NIL if there is none. O(1) for its first market, for one behind its last and for what was asked for of late."""
+    cdef slot_t slot = account_at(accounts, account).holdings, last
+    cdef uint32_t at, steps = 0
     if slot == NIL or holding_at(accounts, slot).market >= market:
         return slot if slot != NIL and holding_at(accounts, slot).market == market else NIL
     at = (account * <uint32_t>0x9E3779B1 ^ market * <uint32_t>0x85EBCA6B) >> (32 - RECENT_BITS)
@@ -160,6 +174,11 @@ cdef inline slot_t holding_find(Accounts* accounts, uint32_t account, uint32_t m
         return accounts.recent[at]
     while slot != NIL and holding_at(accounts, slot).market < market:
         slot = holding_at(accounts, slot).next_of_account
+        steps += 1
+        if steps == WALK_FEW:
+            last = holding_last(accounts, account)
+            if last != NIL and holding_at(accounts, last).market < market:
+                return NIL
     if slot != NIL and holding_at(accounts, slot).market == market:
         accounts.recent[at] = slot
         return slot
@@ -167,8 +186,8 @@ cdef inline slot_t holding_find(Accounts* accounts, uint32_t account, uint32_t m
 
 
 cdef inline outlined_slot_t holding_make(Accounts* accounts, Market* market, uint32_t account, uint32_t market_id) noexcept nogil:
-    """Make the holding that an account has not had yet in a market; NIL without memory (unchanged). O(markets of the account)."""
-    cdef slot_t fresh
+    """Make the holding that an account has not had yet in a market; NIL without memory (unchanged). O(1) behind its last one, else O(its markets)."""
+    cdef slot_t fresh, last
     cdef slot_t* link
     cdef Holding* holding
     if slab_reserve(&accounts.holdings, 1):
@@ -182,10 +201,15 @@ cdef inline outlined_slot_t holding_make(Accounts* accounts, Market* market, uin
     holding.anchor_ticks = 0
     holding.reduces = 0
     link = &account_at(accounts, account).holdings
+    last = holding_last(accounts, account) if link[0] != NIL else <slot_t>NIL
+    if last != NIL and holding_at(accounts, last).market < market_id:
+        link = &holding_at(accounts, last).next_of_account
     while link[0] != NIL and holding_at(accounts, link[0]).market < market_id:
         link = &holding_at(accounts, link[0]).next_of_account
     holding.next_of_account = link[0]
     link[0] = fresh
+    if holding.next_of_account == NIL:
+        last_of(accounts, account)[0] = fresh
     holding.next_in_market = market.holdings
     market.holdings = fresh
     return fresh

@@ -13,6 +13,7 @@ from engine.native.bankruptcy cimport *
 from engine.native.book cimport NO_PRICE
 from engine.native.health cimport *
 from engine.native.ledger cimport *
+from engine.native.margin_sums cimport unit_standing
 from engine.native.market cimport *
 from engine.native.planted cimport *
 from engine.native.policy cimport *
@@ -25,6 +26,7 @@ from engine.native.unit cimport *
 cdef enum:
     SIDE_OF_SHORTS = 0           # Market.rank_first, by the candidates' side
     SIDE_OF_LONGS = 1
+    CANDIDATE_MANY = 16          # markets from which on a candidate's sums are kept for the next ranking
     UNRANKED_MOST = 500          # candidates that ADL without a ranking looks at for a position
     ROSTER_AHEAD = 16            # holdings fetched ahead
     HOLDERS_AHEAD = 6            # units fetched ahead
@@ -47,7 +49,7 @@ cdef inline bint candidate_look(State* state, Market* market, slot_t slot, bint 
     if holding.position_lots == 0 or (holding.position_lots > 0) != longs or holding.unit == NIL \
             or (unit_of_state(state, holding.unit).liquidation and not planted(SLIP_LIQUIDATED_IS_MET)):
         return 0
-    unit_health(state, holding.unit, &health)
+    unit_standing(state, holding.unit, CANDIDATE_MANY, &health)
     if not health.is_known or health.equity < 0:
         return 0
     out.pnl = notional_atoms(market, holding.position_lots, market.mark_ticks) - holding.cost_atoms

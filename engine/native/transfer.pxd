@@ -12,7 +12,7 @@ from engine.native.arming cimport *
 from engine.native.book cimport NO_PRICE
 from engine.native.isolated cimport *
 from engine.native.ledger cimport *
-from engine.native.margin_sums cimport sums_forget
+from engine.native.margin_sums cimport sums_traded
 from engine.native.market cimport *
 from engine.native.payment cimport *
 from engine.native.planted cimport *
@@ -84,8 +84,10 @@ cdef inline outlined_int transfer(State* state, uint32_t market_id, slot_t giver
     cdef int64_t price = 0, worth
     transfer_give(state, market_id, giver, sign, lots, value)
     transfer_take(state, market_id, receiver, sign, lots, value)
-    sums_forget(state, holding_at(&state.accounts, giver).unit)
-    sums_forget(state, unit)
+    if holding_at(&state.accounts, giver).unit != NIL:
+        sums_traded(state, unit_of_state(state, holding_at(&state.accounts, giver).unit), holding_at(&state.accounts, giver))
+    if unit != NIL:
+        sums_traded(state, unit_of_state(state, unit), holding_at(&state.accounts, receiver))
     venue_journal(state, JOURNAL_TRANSFER, market_id, <int32_t>holding_at(&state.accounts, giver).account, account, <int8_t>sign, why, 0, value, lots)
     if not mul_overflows(lots, market.atoms_per_tick_lot, &worth) and worth > 0:
         price = min64(floor_div(abs64(value), worth), 2147483647)

@@ -188,7 +188,8 @@ def _initial_tables(building: Building, crowd: Crowd, markets: Sequence[Market])
     """Return where the tiers of each market begin, atoms, and what each adds to the initial rate, ppm."""
     rows = []
     for name, market in zip(crowd.on, markets, strict=True):
-        said: Any = building.scenario.markets[name]  # a perpetual: checked
+        said = building.scenario.markets[name]
+        assert said.kind == "perp"
         if said.tiers is not None:
             table = tiers_of(said.tiers)
             rows.append((table.atoms(market.quote.decimals), table.initial_ppm))

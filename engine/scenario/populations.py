@@ -346,9 +346,11 @@ def _deposit(building: Building, asset: str | None, market: Any, atoms: int) -> 
     for venue in building.scenario.venues.values():
         said = venue.collateral.get(asset)
         if said is not None and said.market is not None and building.venues.get(venue.name, 0) == market.venue:
-            priced: Any = building.markets[said.market]
+            priced = building.markets[said.market]
+            base = priced.base
+            assert base is not None
             lots = Decimal(atoms) / (building.price_ticks(said.market) * priced.atoms_per_tick_lot)
-            return priced.base.number, max(1, int(lots * priced.base.grid.count(priced.quantity.step, "lot")))
+            return base.number, max(1, int(lots * base.grid.count(priced.quantity.step, "lot")))
     raise InputError("deposit", f"collateral of {market.name}'s venue that has a market", asset)
 
 

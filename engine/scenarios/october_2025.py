@@ -10,13 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import InputError
 from engine.scenarios.october import books, buyers, crowds, lending, makers, markets, resting, shock, traders
 from engine.scenarios.october.assets import coins
 from engine.scenarios.october.draft import ACCOUNTS_OF_THE_DAY, SIZES, Draft
 from engine.scenarios.october.measure import Day
 from engine.scenarios.october.measure import statistics as measured_of
 from engine.scenarios.october.measured import STATISTICS
-from engine.errors import InputError
 from engine.scenarios.parameters import read_parameters, settled
 from engine.switches import Switch, checked_off
 from engine.verdict import Rule
@@ -58,7 +58,11 @@ _SWITCHES = (
     ),
     Switch("ranked-adl", "auto-deleveraging by rank; else pro rata", "no ranking"),
     Switch("ring-fenced", "fund and vault as they were; else ten times as large", "no fund of that size"),
-    Switch("stale-bids", "old bids rest far below; else none", "no old bid"),
+    Switch(
+        "stale-bids",
+        "bids of altcoins and tokens rest far below; else one or two in each book",
+        "no band of old bids of an altcoin or a token",
+    ),
     Switch(
         "no-breaker",
         "markets are always open; else a fall of 10 % in 5 minutes halts one for 5 minutes",

@@ -18,6 +18,7 @@ NAMES = [
     "liquidation",
     "matcher",
     "memory",
+    "october",
     "peers",
     "pools",
     "queue",

@@ -87,9 +87,7 @@ def test_c9_what_was_cancelled_elsewhere_is_free_again():
 
 def test_c9_a_fill_elsewhere_is_seen():
     stage = Quoting(MARKETS * 200 + 300)
-    stage.send(
-        stage.maker, SELL, 90, 10, stage.markets[4]
-    )  # its bid at 90: 100 atoms are gained at the mark
+    stage.send(stage.maker, SELL, 90, 10, stage.markets[4])  # its bid at 90: 100 atoms are gained at the mark
     assert stage.quote(stage.markets[2], lots=20) is None  # 400 more are required of 300 + 100
     assert stage.quote(stage.markets[3], lots=1) is TOO_LITTLE
     stage.price(89, stage.markets[4])

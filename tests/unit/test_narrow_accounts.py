@@ -74,7 +74,7 @@ class TestMemory:
         native = small_world().native
         native.run(1_000)
         memory, data = native.memory(), native.snapshot()
-        assert len(memory) == 96  # kernel.pxd: WORLD_SLABS
+        assert len(memory) == 97  # kernel.pxd: WORLD_SLABS
         assert {"balances", "purses", "accounts", "holdings", "desks", "markets", "maker", "python"} <= set(memory)
         world_bytes = int.from_bytes(data[LAYOUT_AT : LAYOUT_AT + 4], "little")
         assert len(data) == HEADER_BYTES + world_bytes + bytes_of(native) + CHECKSUM_BYTES + PICKLE_BYTES

@@ -53,7 +53,7 @@ class Coin:
 
     @property
     def following(self) -> float:
-        """How many buyers of its dips an altcoin has, by the usual: lognormal over the ranks, the same for every seed."""
+        """How many buyers of its dips an altcoin has, by the usual: lognormal over ranks, the same for every seed."""
         if self.kind == "major":
             return 1.0
         return math.exp(FOLLOWING_SIGMA * NormalDist().inv_cdf((self.rank * GOLDEN) % 1.0))
@@ -77,9 +77,9 @@ class Coin:
 BETAS = {"BTC": 1.0, "ETH": 1.25, "SOL": 1.5}
 """How much more than BTC the majors move with the risk factor: unverified."""
 
-# name, high of the day, usual depth within 1 % (M USD), open interest at the first venue (M USD), kind. Highs follow from
-# the lows and falls of RULEBOOK 9 rows 4 to 7; depth of five of them from section 8. The other depths, and all open
-# interests but that of BTC (row 29), are unverified.
+# name, high of the day, usual depth within 1 % (M USD), open interest at the first venue (M USD), kind. Highs follow
+# from the lows and falls of RULEBOOK 9 rows 4 to 7; depth of five of them from section 8. The other depths, and all
+# open interests but that of BTC (row 29), are unverified.
 NAMED: tuple[tuple[str, float, float, float, str], ...] = (
     ("BTC", 122_550.0, 244.0, 16_000.0, "major"),
     ("ETH", 4_393.63, 116.9, 9_000.0, "major"),

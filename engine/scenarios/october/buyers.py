@@ -1,7 +1,7 @@
 """Buyers of the dip: they believe in the price before the fall, and have so much money.
 
-Quick ones wait a little below, deep ones far below, late ones until it has been calm. The late and the deep are short of
-the perpetuals before (others without leverage are long), so what they buy closes a position.
+Quick ones wait a little below, deep ones far below, late ones until it has been calm. The late and the deep are short
+of the perpetuals before (others without leverage are long), so what they buy closes a position.
 """
 
 from __future__ import annotations

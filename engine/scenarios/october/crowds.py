@@ -1,7 +1,7 @@
-"""Who has leverage at the exchanges: crowds and those on the other side, unified accounts; and the venues' own accounts.
+"""Who has leverage at the exchanges: crowds and those on the other side, unified accounts; and venues' own accounts.
 
-Longs are heavy in accounts and leverage; each is matched by a declared short: carry traders who hold spot, the synthetic
-dollar's hedge, low-leverage speculators (one population a venue, `shorts`).
+Longs are heavy in accounts and leverage; each is matched by a declared short: carry traders who hold spot, the
+synthetic dollar's hedge, low-leverage speculators (one population a venue, `shorts`).
 """
 
 from __future__ import annotations

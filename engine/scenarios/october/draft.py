@@ -91,7 +91,7 @@ class Draft:
 
     def pace_ms(self, rank: int) -> int:
         """Return the mean pause of a maker's looks: longer in smaller markets, so that messages fall by Zipf's law."""
-        pace = self.size.pace * rank ** -self["pace_tail"]
+        pace: float = self.size.pace * rank ** -self["pace_tail"]
         return round(1000 / max(pace, self["pace_least"]))
 
     def listed(self, venue: str) -> list[Coin]:

@@ -108,7 +108,7 @@ def _leaves(draft: Draft, pace_ms: int) -> dict[str, Any] | None:
 
 
 def _returns(draft: Draft) -> dict[str, Any]:
-    """Return how makers come back: after 5 to 15 minutes, a quarter of their size at five times the spread (RULEBOOK 8)."""
+    """Return how makers come back: after 5 to 15 minutes, a quarter of their size, five spreads (RULEBOOK 8)."""
     recovery = f"{draft['recovery']:.0f}min"
     return {
         "after": "uniform(5min, 15min)",

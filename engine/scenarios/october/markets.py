@@ -7,8 +7,8 @@
     dex        perpetuals: an oracle each 3 s, a small backstop, auto-deleveraging
     chain      a spot book of ETH and of USDe; a lending protocol and a pool stand there
 
-Sources of rules: RULEBOOK 1 to 5. A venue has one ladder and one policy, so accounts of futures are tested on the ladder
-of portfolio margin: it warns them, and liquidates at the same ratio (decision 30).
+Sources of rules: RULEBOOK 1 to 5. A venue has one ladder and one policy, so accounts of futures are tested on the
+ladder of portfolio margin: it warns them, and liquidates at the same ratio (decision 31).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def declare_venues(draft: Draft) -> None:
     for coin in draft.coins:
         draft.add("assets", coin.name, decimals=6, supply=f"{round(min(2e12, 1e12 / coin.price))}")
     for name in _pegged(draft):
-        draft.add("assets", name, decimals=6, supply="100bn")
+        draft.add("assets", name, decimals=6, supply="1000bn")
     unified = {"USDT": {"loan": "5%", "lender": "treasury"}}
     for name, value in {
         "BTC": "95%",
@@ -143,6 +143,7 @@ def declare_markets(draft: Draft) -> None:
         "USDe-BYBIT",
         kind="spot",
         venue="bybit",
+        breaker=_breaker(draft),
         base="USDe",
         quote="USDT",
         tick="0.0001",
@@ -154,6 +155,7 @@ def declare_markets(draft: Draft) -> None:
         "USDe-CHAIN",
         kind="spot",
         venue="chain",
+        breaker=_breaker(draft),
         base="USDe",
         quote="USDC",
         tick="0.0001",

@@ -61,7 +61,9 @@ class Day:
 
     def low(self, market: str) -> tuple[float, float] | None:
         """Lowest trade price, in units, and its minute."""
-        rows = self.trades[self.numbers[market]] if market in self.numbers else []
+        if market not in self.numbers:
+            return None
+        rows = self.trades[self.numbers[market]]
         if not len(rows):
             return None
         table = self.world.trades()

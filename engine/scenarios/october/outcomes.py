@@ -22,21 +22,17 @@ LEAST_COHORT = 20  # liquidations of a window below which its R says nothing
 def outcomes_of(part: Part, day: Day) -> dict[str, float | None]:
     """Return every outcome; falls in %, times in minutes after 20:45, money in M USD."""
     found: dict[str, float | None] = {}
-    by_name = {coin.name: coin for coin in day.coins}
     for name in ("BTC", "ETH"):
-        low = day.low(spot_name(name))
-        found[f"fall {name}"] = None if low is None else 100 * (1 - low[0] / float(by_name[name].opening))
-    lows = [(coin, day.low(spot_name(coin.name))) for coin in day.coins if coin.kind != "major"]
-    told = [(100 * (1 - low[0] / float(coin.opening)), low[1]) for coin, low in lows if low is not None]
+        found[f"fall {name}"] = _fall(day, name)
+    alts = [coin.name for coin in day.coins if coin.kind != "major"]
+    told = [(_fall(day, name), low[1]) for name in alts if (low := day.low(spot_name(name))) is not None]
     if told:
         found["fall alts"] = float(np.median([fall for fall, _ in told]))
         found["low alts"] = float(np.median([minute for _, minute in told]))
     for name in ("USDe", "WBETH"):
         low = day.low(spot_name(name))
         if low is not None:
-            opening = day.simulation.markets[spot_name(name)]
-            first = day.series(spot_name(name), "last")[1] * float(opening.price.step)
-            found[f"fall {name}"], found[f"low {name}"] = 100 * (1 - low[0] / first), low[1]
+            found[f"fall {name}"], found[f"low {name}"] = _fall(day, name), low[1]
     found["forced"] = float(day.liquidated["usd"].sum()) / 1e6
     found["takeovers"], found["adl"] = (float(day.moved(kind)["usd"].sum()) / 1e6 for kind in (TAKEOVER, ADL))
     found["bad debt"] = bad_debt(day)
@@ -44,6 +40,16 @@ def outcomes_of(part: Part, day: Day) -> dict[str, float | None]:
     found["withdrawals"] = float((day.world.landmarks()["kind"] == _withdrawal()).sum())
     found["peak R"] = _peak(part)
     return found
+
+
+def _fall(day: Day, asset: str) -> float | None:
+    """Return how far an asset fell in spot from the first touch, %."""
+    market = spot_name(asset)
+    low = day.low(market)
+    if low is None:
+        return None
+    opening = 0.5 * (day.series(market, "best_bid")[0] + day.series(market, "best_ask")[0])
+    return float(100 * (1 - low[0] / (opening * float(day.simulation.markets[market].price.step))))
 
 
 def bad_debt(day: Day) -> float:

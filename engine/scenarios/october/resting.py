@@ -1,4 +1,4 @@
-"""Orders that nobody withdraws: thin old bids far below, and bands of larger ones. What is left when makers are gone."""
+"""Orders that nobody withdraws: thin old bids far below, and bands of larger ones; what is left without makers."""
 
 from __future__ import annotations
 

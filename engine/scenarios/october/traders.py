@@ -86,16 +86,18 @@ def _arbitrage(draft: Draft, here: str, there: str, coin: Coin, threshold: str, 
     )
 
 
-def _token_arbitrage(draft: Draft, here: str, there: str, capital: float, rate: str = "1", later: float = 10.0) -> None:
+def _token_arbitrage(
+    draft: Draft, here: str, there: str, capital: float, rate: str = "1", later: float = 100.0
+) -> None:
     """Add arbitrage of a token: with what it can hold while transfers are down, and with more once they work again."""
     first = draft.sections["markets"][here]
     worth = float(first["price"]) * float(first["lot"])
-    for name, start, times, count in (("arbitrage", None, 1.0, 2), ("transfers", TRANSFERS_BACK, later, 10)):
+    for name, start, times, count in (("arbitrage", None, 1.0, 2), ("transfers", TRANSFERS_BACK, later, 20)):
         brings: dict[str, str] = {}
         for market in (here, there):
             said = draft.sections["markets"][market]
             for asset, price in ((said["base"], float(said["price"])), (said["quote"], 1.0)):
-                brings[asset] = f"{3 * times * capital * 1e6 / price:.3f}"
+                brings[asset] = f"{4 * times * capital * 1e6 / count / price:.3f}"
         draft.add(
             "populations",
             f"{name} {here} {there}",
@@ -104,7 +106,7 @@ def _token_arbitrage(draft: Draft, here: str, there: str, capital: float, rate: 
             count=count,
             start=start,
             threshold="30bps",
-            qty=max(1, round(times * capital * 1e6 * 0.05 / worth)),
+            qty=max(1, round(min(times, 10.0) * capital * 1e6 * 0.05 / worth)),
             inventory_max=f"{max(10, round(times * capital * 1e6 / count / worth))} lots",
             rate=rate,
             wake_every="uniform(1s, 3s)" if start is None else "uniform(200ms, 600ms)",
