@@ -385,3 +385,8 @@ class Chain:
 
     def _say_unwind(self, row: Landmark) -> str:
         return f"{self._who(row)}, a looper, begins to leave; it owes {self._sum(row)}."
+
+    def _say_halt(self, row: Landmark) -> str:
+        market = self._market(row)
+        price = f"{self._price(market, row.value)} {market.quote.name}"
+        return f"A trade at {price} halts {self._where(market)}: its breaker refuses orders for a while."

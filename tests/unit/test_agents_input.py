@@ -8,6 +8,7 @@ from engine import InputError, _core
 from engine.testing.worlds import TwinWorld
 
 NOISE = {"market": 0, "mean_gap_ms": 5.0, "qty_min": 1, "qty_max": 2}
+VALUE = {"market": 0, "wake_every_ms": 5, "threshold": 0.1, "fair_ticks": 100, "qty_lots": 1}
 FLOW = {
     "market": 0,
     "market_rate": 0.1,
@@ -38,6 +39,12 @@ def refusals():
     yield "maker", "window_ms", {"wake_every_ms": 5, "drawdown": 0.1, "window_ms": 81}
     yield "maker", "window_ms", {"wake_every_ms": 5, "volatility": 0.1, "window_ms": 81}
     yield "shock", "slices", {"market": 0, "side": 1, "qty_lots": 2, "slices": 3}
+    for slippage in (-0.1, 1.1, float("nan"), "near"):
+        yield "noise", "slippage", {**NOISE, "slippage": slippage}
+    for name, wrong in (("rests", 2), ("rests", -1), ("rests", 0.5), ("calm_ms", -1), ("calm_ms", 2**42 + 1)):
+        yield "value", name, {**VALUE, name: wrong}
+    for size_tau_ms in (-1.0, 2e12, float("nan")):
+        yield "maker", "size_tau_ms", {"wake_every_ms": 5, "size_tau_ms": size_tau_ms}
     yield "point", "alpha", {"market": 0, "mu": 0.1, "alpha": 0.2, "beta": 0.2, "qty_min": 1, "qty_max": 1}
 
 

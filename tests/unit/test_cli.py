@@ -166,7 +166,7 @@ class TestUsage:
         done = invoked("run", "atom-flash", "--out", tmp_path / "out")
         assert done.exit_code == 2
         assert (
-            "scenario: expected one of atom-flash-crash, two-venues, or a file such as mine.toml, was atom-flash"
+            "scenario: expected one of atom-flash-crash, october-2025, two-venues, or a file such as mine.toml, was "
             in done.output
         )
         assert not (tmp_path / "out").exists()

@@ -78,7 +78,7 @@ class TestScenarios:
 
     @pytest.mark.parametrize("act", [load, check_name, run_scenario, new_result])
     def test_an_unknown_name_lists_the_known_ones(self, act):
-        with pytest.raises(InputError, match="scenario: expected one of atom-flash-crash, two-venues, was atom-flash"):
+        with pytest.raises(InputError, match="one of atom-flash-crash, october-2025, two-venues, was atom-flash"):
             act("atom-flash")
 
     @pytest.mark.parametrize("seed", [1.5, "1", True])

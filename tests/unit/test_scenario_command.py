@@ -212,7 +212,7 @@ class TestCompletion:
 
     def test_names_of_scenarios(self):
         assert self.completions(["run"], "at") == [NAME]
-        assert self.completions(["scenarios"], "") == [NAME, "two-venues"]
+        assert self.completions(["scenarios"], "") == [NAME, "october-2025", "two-venues"]
         (file,) = ShellComplete(cli.main, {}, "firesale", "X").get_completions(["check"], "mi")
         assert file.type == "file"
 
