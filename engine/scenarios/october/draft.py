@@ -30,6 +30,8 @@ class Size:
         Leveraged accounts; each stands for ``1.6 M / accounts`` real ones, and so do its margin tiers.
     pace : float
         Looks of a maker a second in the largest market; the others follow the law of `Draft.pace_ms`.
+    least : float
+        And at least so many in every market.
     makers : int
         Makers of a group of markets.
     group : int
@@ -46,6 +48,7 @@ class Size:
     bybit: int
     accounts: int
     pace: float
+    least: float
     makers: int
     group: int
     stale: int
@@ -53,9 +56,9 @@ class Size:
 
 
 SIZES = {
-    "small": Size(8, 7, 4, 3, 3_000, 1.0, 3, 3, 40),
-    "medium": Size(46, 32, 12, 8, 100_000, 4.0, 4, 8, 60),
-    "full": Size(470, 380, 170, 110, ACCOUNTS_OF_THE_DAY, 12.0, 4, 12, 80, "0%"),
+    "small": Size(8, 7, 4, 3, 3_000, 1.0, 0.12, 3, 3, 40),
+    "medium": Size(46, 32, 12, 8, 100_000, 4.0, 0.12, 4, 8, 60),
+    "full": Size(470, 380, 170, 110, ACCOUNTS_OF_THE_DAY, 24.0, 0.45, 4, 12, 80, "0%"),
 }
 
 
@@ -92,7 +95,7 @@ class Draft:
     def pace_ms(self, rank: int) -> int:
         """Return the mean pause of a maker's looks: longer in smaller markets, so that messages fall by Zipf's law."""
         pace: float = self.size.pace * rank ** -self["pace_tail"]
-        return round(1000 / max(pace, self["pace_least"]))
+        return round(1000 / max(pace, self.size.least))
 
     def listed(self, venue: str) -> list[Coin]:
         """Return the assets that have a perpetual at a venue."""

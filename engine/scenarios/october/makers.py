@@ -148,6 +148,7 @@ def _token_makers(draft: Draft, book: Book) -> None:
         venue=book.venue,
         on=[book.market],
         levels=LEVELS,
+        tolerance=draft.size.tolerance,
         size=f"{round(book.depth / 3 / LEVELS)} {quote}",
         half_spread="2bps",
         spacing="18bps",
