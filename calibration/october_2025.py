@@ -28,7 +28,25 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=None, help="processes; one for each processor by default")
     parser.add_argument("--out", type=Path, default=RESULT, help="the file, which is resumed if it is there")
     parser.add_argument("--story", default=STORY, help="a shipped scenario, or an importable module with its face")
+    parser.add_argument(
+        "--propose",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE,...",
+        help="parameters by hand for the next trial, over the best one's; may be given again",
+    )
     return parser.parse_args()
+
+
+def proposals(texts: list[str]) -> list[dict[str, float]]:
+    found = []
+    for text in texts:
+        pairs = [pair.partition("=") for pair in text.split(",")]
+        try:
+            found.append({name.strip(): float(value) for name, _, value in pairs})
+        except ValueError:
+            raise SystemExit(f"--propose: expected NAME=VALUE,..., got {text!r}") from None
+    return found
 
 
 def told(trial: dict[str, Any]) -> None:
@@ -61,6 +79,7 @@ def main() -> int:
             seeds=wish.seeds,
             workers=wish.workers,
             told=told,
+            proposed=proposals(wish.propose),
         )
     except (InputError, ModuleNotFoundError) as error:
         print(error, file=sys.stderr)

@@ -21,7 +21,7 @@ from engine.scoring import score
 from engine.story_runs import seed_list
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from engine.scenarios.parameters import Parameter
@@ -83,6 +83,7 @@ def calibrate(
     seeds: int | Sequence[int] = 4,
     workers: int | None = None,
     told: Callable[[dict[str, Any]], None] | None = None,
+    proposed: Sequence[Mapping[str, float]] = (),
 ) -> dict[str, Any]:
     """Calibrate a generated scenario, or go on with a calibration that a file holds.
 
@@ -104,6 +105,9 @@ def calibrate(
         As `engine.pool.run_tasks` takes it.
     told : callable, optional
         Called with each trial as it ends.
+    proposed : sequence of mapping of str to float, optional
+        Parameters by hand, tried before the sampler goes on; what one leaves out has the best trial's value. The file
+        marks such trials.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def calibrate(
     Raises
     ------
     InputError
-        Nothing is fitted, or the file is of another search.
+        Nothing is fitted, the file is of another search, or a proposal is none of the search space.
 
     Notes
     -----
@@ -127,9 +131,12 @@ def calibrate(
     search = [parameter for parameter in face.PARAMETERS.values() if parameter.fitted]
     found = _head(face, search, name_of(reference), checked_scale(face, scale), seed, seed_list(seeds))
     found["trials"] = _resumed(path, found)
-    study = _study(search, found["trials"])
+    study, waiting = _study(search, found["trials"]), [_checked(search, each) for each in proposed]
     try:
         while len(found["trials"]) < trials:
+            by_hand = waiting.pop(0) if waiting else None
+            if by_hand is not None:
+                study.enqueue_trial(_best_parameters(search, found["trials"]) | by_hand)
             trial = _asked(study, search, seed, len(found["trials"]))
             card = score(story, found["scale"], found["seeds"], parameters=trial.params, workers=workers)
             if card.interrupted:
@@ -137,6 +144,8 @@ def calibrate(
             value = objective(card)
             study.tell(trial, value)
             entry = _entry(len(found["trials"]), trial.params, value, card)
+            if by_hand is not None:
+                entry["proposed"] = True
             found["trials"].append(entry)
             _write(path, found)
             if told is not None:
@@ -144,6 +153,24 @@ def calibrate(
     except KeyboardInterrupt:  # between two runs
         pass
     return found
+
+
+def _checked(search: list[Parameter], proposal: Mapping[str, float]) -> dict[str, float]:
+    """Return a proposal, or say what is none of the search space."""
+    known = {each.name: each for each in search}
+    for name, value in proposal.items():
+        if name not in known:
+            raise InputError("proposed", f"one of {', '.join(known)}", name)
+        low, high = known[name].low, known[name].high
+        if low is None or high is None or not low <= value <= high:
+            raise InputError(f"proposed {name}", f"{low} to {high}", value)
+    return dict(proposal)
+
+
+def _best_parameters(search: list[Parameter], trials: list[dict[str, Any]]) -> dict[str, float]:
+    if not trials:
+        return {each.name: each.value for each in search}
+    return dict(min(trials, key=lambda each: each["objective"])["parameters"])
 
 
 def best_of(path: Path) -> dict[str, float]:
@@ -243,7 +270,7 @@ def _asked(study: Any, search: list[Parameter], seed: int, number: int) -> Any:
     import optuna
 
     study.sampler = optuna.samplers.TPESampler(seed=(seed * 1_000_003 + number) % 2**32)
-    if number == 0:
+    if number == 0 and not study.get_trials(states=[optuna.trial.TrialState.WAITING]):
         study.enqueue_trial({each.name: each.value for each in search})
     return study.ask(_distributions(search))
 
