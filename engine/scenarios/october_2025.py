@@ -114,6 +114,7 @@ def draft_of(scale: str, off: Collection[str], parameters: Mapping[str, float] |
     lending.add_lending(draft)
     traders.add_arbitrage(draft)
     buyers.add_buyers(draft)
+    buyers.add_redeemers(draft)
     traders.add_noise(draft)
     shock.add_shock(draft)
     return draft

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from engine.scenarios.october.books import Book
     from engine.scenarios.october.draft import Draft
 
-__all__ = ["add_buyers", "add_unlevered", "buyers_interest"]
+__all__ = ["add_buyers", "add_redeemers", "add_unlevered", "buyers_interest"]
 
 LATE_PAUSE_S = 30.0
+REDEEMERS = 20  # parties that may mint and redeem: unverified
 HOLDERS = 8  # accounts on the other side of a market's late, or deep, buyers
 
 
@@ -40,6 +41,27 @@ def add_buyers(draft: Draft) -> None:
             _buyers(draft, book, "deep buyers", deep, pause, _between(45, 90), 8)
         threshold, count = ("uniform(1%, 8%)", 8) if book.is_major else ("uniform(5%, 40%)", 6)
         _buyers(draft, book, "late buyers", late, LATE_PAUSE_S, threshold, count, f"{draft['late_calm']:.0f}s")
+
+
+def add_redeemers(draft: Draft) -> None:
+    """Add those who may redeem USDe at the issuer: they buy it on the chain a little below par (RULEBOOK 6)."""
+    capital = draft["redeemers"]
+    draft.add(
+        "populations",
+        "redeemers USDe-CHAIN",
+        kind="value",
+        venue="chain",
+        count=REDEEMERS,
+        market="USDe-CHAIN",
+        fair="1",
+        threshold="uniform(0.2%, 0.6%)",
+        qty="1M USDC",
+        inventory_max=money(capital * 1e6 / REDEEMERS, "USDC"),
+        wake_every="lognormal(4s, 0.5)",
+        brings={"USDC": money(2e6 * capital / REDEEMERS, "")},
+        link={"base": "1s"},
+        rests=True,
+    )
 
 
 def _between(low: float, high: float, beta: float = 1.0) -> str:

@@ -298,9 +298,15 @@ def _mark_gaps(day: Day, table: Any, market: str) -> Array:
     lots, price = table["qty_lots"][rows].astype(np.float64), table["price_ticks"][rows].astype(np.float64)
     bought = np.bincount(minute, weights=lots, minlength=106)
     mean = np.bincount(minute, weights=lots * price, minlength=106) / np.where(bought > 0, bought, np.nan)
-    marks = day.series(market, "mark")
-    at = np.searchsorted(day.times, np.arange(1, len(mean) + 1) * MINUTE) - 1
-    return marks[np.minimum(at, len(marks) - 1)] / mean - 1
+    return _minute_means(day, day.series(market, "mark")) / mean - 1
+
+
+def _minute_means(day: Day, values: Array) -> Array:
+    """Mean of the samples of each minute: a mark of its end would be below the minute's trades whenever it falls."""
+    known = ~np.isnan(values)
+    minute = day.times[known] // MINUTE
+    count = np.bincount(minute, minlength=106)
+    return np.bincount(minute, weights=values[known], minlength=106) / np.where(count > 0, count, np.nan)
 
 
 # ---- the second phase, lending ---------------------------------------------------------------------------------------

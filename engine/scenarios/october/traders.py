@@ -18,6 +18,7 @@ __all__ = ["add_arbitrage", "add_noise"]
 TRANSFERS_BACK = "21:51"  # internal transfers were down from 21:18 on (RULEBOOK 9 row 30)
 LINK = {"base": "5ms", "jitter": "lognormal(10ms, 0.6)"}
 TOKEN_NOISE_MS = 5000.0
+LATER = 100.0  # times the capital, once transfers work again: chosen
 
 
 def add_noise(draft: Draft) -> None:
@@ -54,8 +55,8 @@ def add_arbitrage(draft: Draft) -> None:
         for venue in ("bybit", "dex"):
             if coin in draft.listed(venue):
                 _arbitrage(draft, own, perp_name(coin.name, venue), coin, "8bps")
-    _token_arbitrage(draft, "USDe/USDT", "USDe-BYBIT", draft["usde_arbitrage"])
-    _token_arbitrage(draft, "USDe-BYBIT", "USDe-CHAIN", 0.2 * draft["usde_arbitrage"], later=1.0)
+    _token_arbitrage(draft, "USDe/USDT", "USDe-BYBIT", draft["usde_arbitrage"], pause="uniform(10s, 30s)")
+    _token_arbitrage(draft, "USDe-BYBIT", "USDe-CHAIN", 0.2 * draft["usde_arbitrage"])
     for name in ("WBETH", "BNSOL"):
         of, rate, depth = PEGGED[name]
         if name in draft.sections["assets"]:
@@ -87,12 +88,19 @@ def _arbitrage(draft: Draft, here: str, there: str, coin: Coin, threshold: str, 
 
 
 def _token_arbitrage(
-    draft: Draft, here: str, there: str, capital: float, rate: str = "1", later: float = 100.0
+    draft: Draft, here: str, there: str, capital: float, rate: str = "1", pause: str = "uniform(2s, 6s)"
 ) -> None:
-    """Add arbitrage of a token: with what it can hold while transfers are down, and with more once they work again."""
+    """Add arbitrage of a token: with what it can hold while transfers are down, and with more once they work again.
+
+    Twenty with more send small orders: all see the same gap at once, and together they shall not overshoot it.
+    """
     first = draft.sections["markets"][here]
     worth = float(first["price"]) * float(first["lot"])
-    for name, start, times, count in (("arbitrage", None, 1.0, 2), ("transfers", TRANSFERS_BACK, later, 20)):
+    small = 0.05 * min(capital, 0.2 * draft["usde_arbitrage"])
+    for name, start, times, count, order in (
+        ("arbitrage", None, 1.0, 2, 0.05 * capital),
+        ("transfers", TRANSFERS_BACK, LATER, 20, small),
+    ):
         brings: dict[str, str] = {}
         for market in (here, there):
             said = draft.sections["markets"][market]
@@ -106,10 +114,10 @@ def _token_arbitrage(
             count=count,
             start=start,
             threshold="30bps",
-            qty=max(1, round(min(times, 10.0) * capital * 1e6 * 0.05 / worth)),
+            qty=max(1, round(order * 1e6 / worth)),
             inventory_max=f"{max(10, round(times * capital * 1e6 / count / worth))} lots",
             rate=rate,
-            wake_every="uniform(1s, 3s)" if start is None else "uniform(200ms, 600ms)",
+            wake_every="uniform(1s, 3s)" if start is None else pause,
             link=LINK,
             brings=brings,
         )
