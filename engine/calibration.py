@@ -232,10 +232,18 @@ def _resumed(path: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     held = _read(path)
     for key in KEPT:
-        if held.get(key) != wanted[key]:
+        if _compared(held, key) != _compared(wanted, key):
             raise InputError(f"calibration {key}", f"what {path.name} was made with, or another file", wanted[key])
     trials: list[dict[str, Any]] = held["trials"]
     return trials
+
+
+def _compared(held: dict[str, Any], key: str) -> Any:
+    """Return a part of a file as it is compared: declared values may have become the best ones since."""
+    value = held.get(key)
+    if key != "search_space" or not isinstance(value, list):
+        return value
+    return [{name: each for name, each in row.items() if name != "declared"} for row in value]
 
 
 def _distributions(search: list[Parameter]) -> dict[str, Any]:

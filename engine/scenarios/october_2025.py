@@ -39,7 +39,9 @@ PICTURE_PARTS = ("base",)
 
 _SWITCHES = (
     Switch(
-        "makers-withdraw", "makers cancel their quotes when it falls too fast; else they never leave", "no withdrawal"
+        "makers-withdraw",
+        "makers leave when it falls too fast and bid no more at a limit; else they quote on, whatever they hold",
+        "no withdrawal",
     ),
     Switch(
         "unified", "collateral that may fall backs makers and holders; else all margin is money", "no unified account"

@@ -25,6 +25,7 @@ SPACING = {"major": "18bps", "large": "19bps", "alt": "20bps"}  # five levels ma
 SMALL_PACE_MS = 400
 SMALL_INVENTORY = 20_000  # sizes: they buy all the way down, and hardly anything
 LINK = {"base": "2ms", "jitter": "lognormal(6ms, 0.6)"}
+UNLIMITED = 100  # sizes, twenty usual depths: more than is sold in any market
 UNIFIED_PARTS = {"USDe": 0.2, "WBETH": 0.2, "BNSOL": 0.1}  # of a unified maker's equity; half is money: unverified
 
 
@@ -78,13 +79,18 @@ def _makers(draft: Draft, venue: str, number: int, group: list[Book], form: str)
             anchor="3%",
             fair_tau="45min",
             wake_every=f"uniform({round(0.8 * pace_ms)}ms, {round(1.2 * pace_ms) + 1}ms)",
-            inventory_max=SMALL_INVENTORY if form == "small" else draft["maker_inventory"],
+            inventory_max=SMALL_INVENTORY if form == "small" else _inventory(draft),
             mass_quotes=True,
             link=LINK,
             leaves=None if form == "small" else _leaves(draft, pace_ms),
             returns=_returns(draft),
             brings=_capital(draft, form, own, total),
         )
+
+
+def _inventory(draft: Draft) -> float:
+    """Return at how many sizes a maker quotes no further: else it quotes on, whatever it holds."""
+    return draft["maker_inventory"] if draft.has("makers-withdraw") else UNLIMITED
 
 
 def _part(draft: Draft, venue: str, form: str) -> float:
