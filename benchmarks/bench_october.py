@@ -2,9 +2,9 @@
 
     python benchmarks/bench_october.py [--json] [--quick] [--only full accounts markets] [--minutes 40]
 
-The scenario is `engine.scenarios.october_2025`; each size is built and run in a process of its own, on one core, and its
-tables stay in memory. The recipe is in benchmarks/README.md. Exit status 1 if a world breaks a rule, the full size is
-smaller than it says, or a bar is missed.
+The scenario is `engine.scenarios.october_2025`; each size is built and run in a process of its own, on one core, and
+its tables stay in memory. The recipe is in benchmarks/README.md. Exit status 1 if a world breaks a rule, the full size
+is smaller than it says, or a bar is missed.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ def measure(markets: int, accounts: int, minutes: float) -> Measured:
     found = Measured(**json.loads(said))
     messages = found.size["messages"]
     say(
-        f"  {found.size['markets']:5} markets, {found.size['accounts']:9,} accounts: build {found.size['build_s']:.1f} s, "
-        f"run {found.size['run_s']:.1f} s, {messages['all'] / 1e6:.1f} M messages, {messages['mean']:.1f} a market and "
-        f"second, peak {found.size['peak_mb']:.0f} MB"
+        f"  {found.size['markets']:5} markets, {found.size['accounts']:9,} accounts: "
+        f"build {found.size['build_s']:.1f} s, run {found.size['run_s']:.1f} s, "
+        f"{messages['all'] / 1e6:.1f} M messages, {messages['mean']:.1f} a market and second, peak {found.size['peak_mb']:.0f} MB"
     )
     return found
 
