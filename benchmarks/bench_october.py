@@ -99,7 +99,8 @@ def measure(markets: int, accounts: int, minutes: float) -> Measured:
     say(
         f"  {found.size['markets']:5} markets, {found.size['accounts']:9,} accounts: "
         f"build {found.size['build_s']:.1f} s, run {found.size['run_s']:.1f} s, "
-        f"{messages['all'] / 1e6:.1f} M messages, {messages['mean']:.1f} a market and second, peak {found.size['peak_mb']:.0f} MB"
+        f"{messages['all'] / 1e6:.1f} M messages, {messages['mean']:.1f} a market and second, "
+        f"peak {found.size['peak_mb']:.0f} MB"
     )
     return found
 
