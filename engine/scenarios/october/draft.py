@@ -40,6 +40,10 @@ class Size:
         Stale orders a side and market.
     tolerance : str
         How far a quote may stand from where it should: at the full size every move renews it, as real makers do.
+    noise : float
+        Pauses of a maker between two orders of a market's noise: what moves a quiet book, and so renews its quotes.
+    token_noise_ms : float
+        The same pause in a token's book, ms.
     """
 
     coins: int
@@ -53,12 +57,14 @@ class Size:
     group: int
     stale: int
     tolerance: str = "50%"
+    noise: float = 2.5
+    token_noise_ms: float = 5000.0
 
 
 SIZES = {
     "small": Size(8, 7, 4, 3, 3_000, 1.0, 0.12, 3, 3, 40),
     "medium": Size(46, 32, 12, 8, 100_000, 4.0, 0.12, 4, 8, 60),
-    "full": Size(470, 380, 170, 110, ACCOUNTS_OF_THE_DAY, 24.0, 0.45, 4, 12, 80, "0%"),
+    "full": Size(470, 380, 170, 110, ACCOUNTS_OF_THE_DAY, 24.0, 0.45, 4, 12, 80, "0%", noise=1.3, token_noise_ms=800.0),
 }
 
 

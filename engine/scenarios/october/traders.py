@@ -17,7 +17,6 @@ __all__ = ["add_arbitrage", "add_noise"]
 
 TRANSFERS_BACK = "21:51"  # internal transfers were down from 21:18 on (RULEBOOK 9 row 30)
 LINK = {"base": "5ms", "jitter": "lognormal(10ms, 0.6)"}
-TOKEN_NOISE_MS = 5000.0
 LATER = 100.0  # times the capital, once transfers work again: chosen
 
 
@@ -25,9 +24,9 @@ def add_noise(draft: Draft) -> None:
     """Add traders who buy and sell at random, by market: a small part of its depth each time."""
     for book in books(draft):
         assert book.coin is not None
-        _noise(draft, book, 2.5 * draft.pace_ms(book.coin.rank))
+        _noise(draft, book, draft.size.noise * draft.pace_ms(book.coin.rank))
     for book in token_books(draft):
-        _noise(draft, book, TOKEN_NOISE_MS)
+        _noise(draft, book, draft.size.token_noise_ms)
 
 
 def _noise(draft: Draft, book: Book, every_ms: float) -> None:
