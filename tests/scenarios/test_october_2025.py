@@ -193,7 +193,7 @@ class TestSwitches:
     def test_without_makers_withdraw(self):
         changed = difference("makers-withdraw")
         assert list(changed) == ["populations"]
-        assert set(map(tuple, changed["populations"].values())) == {("leaves",)}
+        assert set(map(frozenset, changed["populations"].values())) == {frozenset({"leaves", "inventory_max"})}
         assert landmarks(fall("makers-withdraw"), LandmarkKind.WITHDRAWAL) == 0
         assert landmarks(fall("makers-withdraw"), LandmarkKind.RETURN) == 0
         assert landmarks(fall(), LandmarkKind.WITHDRAWAL) > 0

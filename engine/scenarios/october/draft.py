@@ -64,7 +64,7 @@ class Size:
 SIZES = {
     "small": Size(8, 7, 4, 3, 3_000, 1.0, 0.12, 3, 3, 40),
     "medium": Size(46, 32, 12, 8, 100_000, 4.0, 0.12, 4, 8, 60),
-    "full": Size(470, 380, 170, 110, ACCOUNTS_OF_THE_DAY, 24.0, 0.45, 4, 12, 80, "0%", noise=1.3, token_noise_ms=800.0),
+    "full": Size(470, 380, 170, 110, ACCOUNTS_OF_THE_DAY, 24.0, 0.45, 4, 12, 80, "0%", noise=1.1, token_noise_ms=800.0),
 }
 
 
