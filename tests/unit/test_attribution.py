@@ -78,7 +78,7 @@ class TestEfficiency:
     @pytest.mark.parametrize("seed", range(20))
     def test_the_shares_of_a_seed_add_up_exactly(self, seed):
         def game(coalition):
-            return math.sin(seed + sum(hash_of(link) for link in coalition)) * 1e6 + 0.1
+            return math.sin(seed + math.fsum(hash_of(link) for link in coalition)) * 1e6 + 0.1
 
         def hash_of(link):
             return LINKS.index(link) * 1.37
