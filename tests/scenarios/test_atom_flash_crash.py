@@ -278,7 +278,7 @@ class TestSameSeed:
         answers = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
         assert [process.returncode for process in processes] == [0, 0]
         for size in (each for answer in answers for each in answer["sizes"].values()):
-            assert {size.pop(measured) > 0 for measured in ("build_s", "run_s", "peak_mb")} == {True}
+            assert {size.pop(measured) >= 0 for measured in ("build_s", "run_s", "peak_mb")} == {True}
         assert answers[0] == answers[1]
         assert answers[0]["prints_equal"] == PRINT_COUNT
         digests = {name: figures["digest"] for name, figures in answers[0]["figures"].items()}
