@@ -38,17 +38,6 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def proposals(texts: list[str]) -> list[dict[str, float]]:
-    found = []
-    for text in texts:
-        pairs = [pair.partition("=") for pair in text.split(",")]
-        try:
-            found.append({name.strip(): float(value) for name, _, value in pairs})
-        except ValueError:
-            raise SystemExit(f"--propose: expected NAME=VALUE,..., got {text!r}") from None
-    return found
-
-
 def told(trial: dict[str, Any]) -> None:
     reached = ", ".join(f"{name} {_shown(value)}" for name, value in trial["statistics"].items())
     moved = ", ".join(f"{name}={value:.4g}" for name, value in trial["parameters"].items())
@@ -65,6 +54,7 @@ def main() -> int:
         print("calibration needs what is not installed: pip install 'firesale[calibrate]'", file=sys.stderr)
         return 4
     from engine.calibration import calibrate
+    from engine.commands.generated import parse_parameter
     from engine.errors import InputError
     from engine.scenarios import names
 
@@ -79,7 +69,7 @@ def main() -> int:
             seeds=wish.seeds,
             workers=wish.workers,
             told=told,
-            proposed=proposals(wish.propose),
+            proposed=[dict(map(parse_parameter, text.split(","))) for text in wish.propose],
         )
     except (InputError, ModuleNotFoundError) as error:
         print(error, file=sys.stderr)

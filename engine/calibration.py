@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from engine._build import VERSION
 from engine.errors import InputError
 from engine.scenarios.generated import Generated, checked_scale, name_of, reference_of, story_by
+from engine.scenarios.parameters import settled
 from engine.scoring import score
 from engine.story_runs import seed_list
 
@@ -131,12 +132,14 @@ def calibrate(
     search = [parameter for parameter in face.PARAMETERS.values() if parameter.fitted]
     found = _head(face, search, name_of(reference), checked_scale(face, scale), seed, seed_list(seeds))
     found["trials"] = _resumed(path, found)
-    study, waiting = _study(search, found["trials"]), [_checked(search, each) for each in proposed]
+    for proposal in proposed:
+        settled({each.name: each for each in search}, proposal)
+    study, waiting = _study(search, found["trials"]), list(proposed)
     try:
         while len(found["trials"]) < trials:
-            by_hand = waiting.pop(0) if waiting else None
+            by_hand = waiting.pop(0) if waiting and found["trials"] else None  # trial 0 has the declared values
             if by_hand is not None:
-                study.enqueue_trial(_best_parameters(search, found["trials"]) | by_hand)
+                study.enqueue_trial({**_best(found["trials"])["parameters"], **by_hand})
             trial = _asked(study, search, seed, len(found["trials"]))
             card = score(story, found["scale"], found["seeds"], parameters=trial.params, workers=workers)
             if card.interrupted:
@@ -155,22 +158,8 @@ def calibrate(
     return found
 
 
-def _checked(search: list[Parameter], proposal: Mapping[str, float]) -> dict[str, float]:
-    """Return a proposal, or say what is none of the search space."""
-    known = {each.name: each for each in search}
-    for name, value in proposal.items():
-        if name not in known:
-            raise InputError("proposed", f"one of {', '.join(known)}", name)
-        low, high = known[name].low, known[name].high
-        if low is None or high is None or not low <= value <= high:
-            raise InputError(f"proposed {name}", f"{low} to {high}", value)
-    return dict(proposal)
-
-
-def _best_parameters(search: list[Parameter], trials: list[dict[str, Any]]) -> dict[str, float]:
-    if not trials:
-        return {each.name: each.value for each in search}
-    return dict(min(trials, key=lambda each: each["objective"])["parameters"])
+def _best(trials: list[dict[str, Any]]) -> dict[str, Any]:
+    return min(trials, key=lambda each: each["objective"])
 
 
 def best_of(path: Path) -> dict[str, float]:
@@ -278,7 +267,7 @@ def _asked(study: Any, search: list[Parameter], seed: int, number: int) -> Any:
     import optuna
 
     study.sampler = optuna.samplers.TPESampler(seed=(seed * 1_000_003 + number) % 2**32)
-    if number == 0 and not study.get_trials(states=[optuna.trial.TrialState.WAITING]):
+    if number == 0:
         study.enqueue_trial({each.name: each.value for each in search})
     return study.ask(_distributions(search))
 
@@ -300,7 +289,7 @@ def _write(path: Path, found: dict[str, Any]) -> None:
     from engine.frames import write_whole
 
     trials = found["trials"]
-    best = min(trials, key=lambda trial: (trial["objective"], trial["number"]))
+    best = _best(trials)
     versions = {"firesale": VERSION, "optuna": version("optuna"), "python": platform.python_version()}
     found |= {
         "date": datetime.now(UTC).date().isoformat(),

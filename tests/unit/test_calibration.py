@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -97,6 +98,38 @@ class TestSearch:
         with pytest.raises(InputError) as error:
             calibrate(tinystory, path, **{"trials": 2, "seed": 3, "seeds": 1, "workers": 1, **options})
         assert error.value.field == field
+
+    def test_proposals_come_after_the_declared_values_and_over_the_best(self, tmp_path):
+        path = tmp_path / "found.json"
+        found = self.run(path, 4, proposed=[{"sale": 900}, {"drawdown": 1.25, "sale": 700}])
+        declared, one, two, sampled = found["trials"]
+        assert declared["parameters"] == {"drawdown": 0.5, "sale": 800}
+        assert one["parameters"] == {"drawdown": 0.5, "sale": 900}
+        assert two["parameters"] == {"drawdown": 1.25, "sale": 700}
+        assert [trial.get("proposed", False) for trial in found["trials"]] == [False, True, True, False]
+        assert sampled["parameters"] != two["parameters"]
+        more = self.run(path, 5, proposed=[{"sale": 1000}])
+        best = min(found["trials"], key=lambda trial: trial["objective"])
+        assert more["trials"][4]["parameters"] == {**best["parameters"], "sale": 1000}
+
+    @pytest.mark.parametrize(("proposal", "field"), [({"sales": 900}, "parameters"), ({"sale": 9000}, "sale")])
+    def test_a_proposal_outside_the_search_is_refused_before_a_run(self, tmp_path, proposal, field):
+        with pytest.raises(InputError) as error:
+            self.run(tmp_path / "found.json", 1, proposed=[proposal])
+        assert error.value.field == field
+        assert not (tmp_path / "found.json").exists()
+
+    def test_a_file_goes_on_when_the_best_has_been_declared(self, tmp_path, monkeypatch):
+        path = tmp_path / "found.json"
+        whole = self.run(path, 1)
+        drawdown = dataclasses.replace(tinystory.PARAMETERS["drawdown"], value=0.75)
+        monkeypatch.setattr(tinystory, "PARAMETERS", {**tinystory.PARAMETERS, "drawdown": drawdown})
+        assert self.run(path, 2)["trials"][0] == whole["trials"][0]
+        narrow = dataclasses.replace(drawdown, high=1.0)
+        monkeypatch.setattr(tinystory, "PARAMETERS", {**tinystory.PARAMETERS, "drawdown": narrow})
+        with pytest.raises(InputError) as error:
+            self.run(path, 3)
+        assert error.value.field == "calibration search_space"
 
     def test_a_file_that_is_no_calibration_is_refused(self, tmp_path):
         path = tmp_path / "found.json"
