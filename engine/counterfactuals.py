@@ -15,9 +15,8 @@ from engine.attribution import Coalition, Share, coalitions, sampled_orders, sha
 from engine.errors import InputError
 from engine.intervals import Difference, paired_difference
 from engine.pool import Failure, run_tasks
-from engine.scenarios.generated import Generated, checked_scale, name_of, reference_of, story_by
-from engine.scenarios.parameters import settled
-from engine.story_runs import RunTask, StoryRun, run_task, seed_list, task_label
+from engine.scenarios.generated import Generated, name_of
+from engine.story_runs import RunTask, StoryRun, asked_story, run_task, seed_list, task_label
 from engine.switches import checked_off
 from engine.verdict import Verdict, judge
 
@@ -230,12 +229,8 @@ def counterfactuals(
     InputError
         No such scale, switch or parameter; before anything runs.
     """
-    reference = reference_of(story)
-    face = story_by(reference)
-    given = dict(parameters or {})
-    settled(face.PARAMETERS, given)
+    reference, face, size, given = asked_story(story, scale, parameters)
     plan = _Plan(face, seed_list(seeds, first_seed), switches, order_pairs)
-    size = checked_scale(face, scale)
     tasks = [RunTask(reference, size, seed, off, given, dict(changes or {})) for seed, off in plan.runs]
 
     def told(index: int, entry: StoryRun | Failure) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 from engine.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Difference", "paired_difference", "student_quantile", "student_within"]
+__all__ = ["Difference", "crossing", "paired_difference", "student_quantile", "student_within"]
 
 LEVEL = 0.95
 """Share of the paired intervals that cover the true difference, if differences are normal."""
@@ -90,12 +90,23 @@ def student_quantile(level: float, degrees: int) -> float:
         raise InputError("level", "above 0 and below 1", level)
     if degrees < 1:
         raise InputError("degrees", "at least 1", degrees)
+    return crossing(lambda t: student_within(t, degrees) < level)
+
+
+def crossing(is_below: Callable[[float], bool]) -> float:
+    """Return the number from 0 on at which a condition ceases to hold, by bisection to the last bit.
+
+    Examples
+    --------
+    >>> crossing(lambda x: x * x < 9.0)
+    3.0
+    """
     low, high = 0.0, 1.0
-    while student_within(high, degrees) < level:
+    while is_below(high):
         high *= 2.0
     for _ in range(100):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if student_within(middle, degrees) < level else (low, middle)
+        low, high = (middle, high) if is_below(middle) else (low, middle)
     return 0.5 * (low + high)
 
 

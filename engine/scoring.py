@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.pool import Failure, run_tasks
-from engine.scenarios.generated import checked_scale, name_of, reference_of, story_by
-from engine.scenarios.parameters import settled
+from engine.scenarios.generated import name_of, reference_of
 from engine.scorecard import Scorecard, scorecard
-from engine.story_runs import RunTask, StoryRun, run_task, seed_list, task_label
+from engine.story_runs import RunTask, StoryRun, asked_story, run_task, seed_list, task_label
 from engine.switches import checked_off
 
 if TYPE_CHECKING:
@@ -68,10 +67,8 @@ def score(
     InputError
         No such scale, switch or parameter; before anything runs.
     """
-    reference = reference_of(story)
-    face = story_by(reference)
-    size, gone, given = checked_scale(face, scale), checked_off(face.SWITCHES, off), dict(parameters or {})
-    settled(face.PARAMETERS, given)
+    reference, face, size, given = asked_story(story, scale, parameters)
+    gone = checked_off(face.SWITCHES, off)
     asked = seed_list(seeds, first_seed)
     tasks = [RunTask(reference, size, seed, gone, given, dict(changes or {}), ("statistics",)) for seed in asked]
     ran = run_tasks(run_task, tasks, workers=workers, executor=executor, label=task_label, finished=finished)

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
-from engine.scenarios.generated import story_by
+from engine.scenarios.generated import Generated, checked_scale, reference_of, story_by
+from engine.scenarios.parameters import settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["FIRST_SEED", "RunTask", "StoryRun", "run_task", "seed_list", "task_label"]
+__all__ = ["FIRST_SEED", "RunTask", "StoryRun", "asked_story", "run_task", "seed_list", "task_label"]
 
 FIRST_SEED = 20251010
 """The first of several seeds where nobody says another; the others follow it."""
@@ -110,6 +111,22 @@ def _plain(values: Mapping[str, float | None]) -> dict[str, float | None]:
     """Return values as plain numbers; one that is not finite the run could not tell."""
     plain = {name: None if value is None else float(value) for name, value in values.items()}
     return {name: None if value is None or not math.isfinite(value) else value for name, value in plain.items()}
+
+
+def asked_story(
+    story: Any, scale: str | None, parameters: Mapping[str, float] | None
+) -> tuple[Any, Generated, str, dict[str, float]]:
+    """Return what a call over seeds asks for: reference, story, scale and parameters, all checked.
+
+    Raises
+    ------
+    InputError
+        No such story, scale or parameter.
+    """
+    reference = reference_of(story)
+    face, given = story_by(reference), dict(parameters or {})
+    settled(face.PARAMETERS, given)
+    return reference, face, checked_scale(face, scale), given
 
 
 def task_label(task: RunTask) -> str:

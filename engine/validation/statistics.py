@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.intervals import crossing
 
 if TYPE_CHECKING:
     from array import array
@@ -125,13 +126,7 @@ def chi_square_critical(tail: float, degrees: int) -> float:
     >>> round(chi_square_critical(0.001, 5), 3)
     20.515
     """
-    low, high = 0.0, 1.0
-    while chi_square_tail(high, degrees) > tail:
-        high *= 2.0
-    for _ in range(100):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if chi_square_tail(middle, degrees) > tail else (low, middle)
-    return 0.5 * (low + high)
+    return crossing(lambda statistic: chi_square_tail(statistic, degrees) > tail)
 
 
 def chi_square(counts: Ints, probabilities: Floats) -> tuple[float, int]:
