@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RunResult", "carry_out", "new_result", "run_part", "run_scenario"]
 
-NO_PRICE = 2**40
 MASK64 = 2**64 - 1
 TRADES_AFTER_CTRL_C = 200_000  # to find the lows among more takes longer than Ctrl-C has
 WATCHED_EVENTS = 20_000  # between two looks of somebody who watches a run

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-__all__ = ["Tables"]
+__all__ = ["NO_NUMBER", "NO_PRICE", "Tables"]
 
 WITHOUT_UNITS = ("journal", "actions")
 NO_NUMBER = 65535  # of a market: a row that has none
+NO_PRICE = 2**40  # of a price: none
 SAMPLE_PRICES = ("best_bid", "best_ask", "last", "index", "mark")
 # Columns whose name in units is not their name without the unit.
 RENAMED = {

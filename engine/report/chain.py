@@ -14,8 +14,9 @@ import numpy as np
 
 from engine.forest import WEIGHT_ONE_PPM
 from engine.lineage import LandmarkKind, MoverKind
-from engine.report.series import NO_PRICE, blocks
+from engine.report.series import blocks
 from engine.report.tables import percent, plural
+from engine.tables import NO_PRICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,7 @@ import numpy as np
 from engine.bearing import WaterfallKind
 from engine.lineage import LandmarkKind
 from engine.report.series import Chart, Series, blocks, counted, level, summed
+from engine.tables import NO_NUMBER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,6 @@ __all__ = ["adl", "forced_volume", "lending", "liquidations", "withdrawals"]
 
 GENERATIONS_SHOWN = 6  # those beyond are one colour
 ASSETS_SHOWN = 3
-NO_MARKET = 65_535
 WAYS = ("in the book", "to the backstop", "by ADL")
 PATTERNS = ("", "/", "x")
 
@@ -137,7 +137,7 @@ def _forced(view: View) -> tuple[NDArray[np.int64], list[int]]:
     if not pieces:
         return np.empty((0, 4), np.int64), []
     market, asset, way, times, atoms = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-    venue_of = np.zeros(NO_MARKET + 1, np.int64)
+    venue_of = np.zeros(NO_NUMBER + 1, np.int64)
     for number, each in view.by_number.items():
         venue_of[number] = each.venue
     keys = np.stack([venue_of[market], asset.astype(np.int64), way, times.astype(np.int64) // view.width_ms], axis=1)
@@ -176,7 +176,7 @@ def _off_the_book(view: View) -> Pieces:
     pieces: Pieces = []
     names = ("kind", "market", "asset", "time_ms", "atoms")
     for kind, market, asset, times, atoms in blocks(view.world.table("waterfall"), *names):
-        rows = np.flatnonzero((way_of[kind] >= 0) & (market != NO_MARKET))
+        rows = np.flatnonzero((way_of[kind] >= 0) & (market != NO_NUMBER))
         if len(rows):
             way = way_of[kind[rows]].astype(np.int64)
             pieces.append((market[rows], asset[rows].astype(np.int64), way, times[rows], np.abs(atoms[rows])))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.report.series import NO_PRICE, Chart, Series, blocks, line
+from engine.report.series import Chart, Series, blocks, line
+from engine.tables import NO_PRICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.tables import NO_PRICE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Chart", "Series", "blocks", "counted", "level", "line", "summed", "thinned"]
 
-NO_PRICE = 2**40
 LOW_BITS = 2**31 - 1
 
 
@@ -51,6 +52,8 @@ def thinned(times: NDArray[Any], values: NDArray[Any], columns: int) -> NDArray[
     Examples
     --------
     >>> import numpy as np
+
+    from engine.tables import NO_PRICE
     >>> values = np.array([5, 6, 1, 9, 5, 5, 5, 4, 7, 7])
     >>> thinned(np.arange(10), values, 1).tolist()
     [0, 2, 3, 9]
@@ -77,6 +80,8 @@ def summed(keys: NDArray[Any], values: NDArray[Any], size: int) -> list[int]:
     Examples
     --------
     >>> import numpy as np
+
+    from engine.tables import NO_PRICE
     >>> summed(np.array([1, 1, 0]), np.array([2**62, 2**62, 5]), 3)
     [5, 9223372036854775808, 0]
     """
@@ -149,6 +154,8 @@ def line(
     Examples
     --------
     >>> import numpy as np
+
+    from engine.tables import NO_PRICE
     >>> made = line("last", np.array([1, 2, 3, 4]), np.array([7, 2**40, 2**40, 8]), columns=9)
     >>> made.time_ms, made.counts, made.rows
     ([1, 2, 4], [7, None, 8], 3)
@@ -185,6 +192,8 @@ def level(
     Examples
     --------
     >>> import numpy as np
+
+    from engine.tables import NO_PRICE
     >>> made = level("fund", np.array([3]), np.array([5]), until_ms=9, columns=9)
     >>> made.time_ms, made.counts
     ([0, 3, 9], [0, 5, 5])
@@ -203,6 +212,8 @@ def counted(name: str, times: NDArray[Any], width_ms: int, **style: Any) -> Seri
     Examples
     --------
     >>> import numpy as np
+
+    from engine.tables import NO_PRICE
     >>> made = counted("liquidations", np.array([1, 8, 25]), 10)
     >>> made.time_ms, made.counts
     ([0, 20], [2, 1])

@@ -14,8 +14,9 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.lineage import LandmarkKind, Lineage
-from engine.report.series import NO_PRICE, blocks
+from engine.report.series import blocks
 from engine.scenarios import story_of
+from engine.tables import NO_PRICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.bearing import WaterfallKind
 from engine.lineage import LandmarkKind
+from engine.protocols import ACTIONS
 from engine.scenarios.october.markets import PEGGED, perp_name, spot_name
+from engine.tables import NO_NUMBER, NO_PRICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,13 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Day", "statistics"]
 
+LIQUIDATED = ACTIONS.index("liquidate") + 1  # kind of the table `actions`
 MINUTE = 60_000
+MINUTES = 106  # of the whole day, with the one in which it ends
 QUIET_MS = 600_000
-TAKEOVER, ADL = 3, 4  # kinds of the waterfall (docs/tables.md)
 VENUES = ("binance", "bybit", "dex", "chain")  # in the order in which they are declared
-NO_MARKET = 65_535
 FUND = 1_230.0  # of the first venue before, M USD (RULEBOOK 9 row 28)
-NO_PRICE = 2**40
 
 
 def clock(text: str) -> int:
@@ -116,13 +118,13 @@ class Day:
             "is_long": trades["aggressor_side"][rows] < 0,
             "account": trades["taker_account"][rows],
         }
-        taken = self.moved(TAKEOVER)
+        taken = self.moved(WaterfallKind.TAKEOVER)
         return {name: np.concatenate([filled[name], taken[name]]) for name in filled}
 
-    def moved(self, kind: int) -> dict[str, Array]:
+    def moved(self, kind: WaterfallKind) -> dict[str, Array]:
         """Positions that were taken over or deleveraged: time, USD at mark, venue, side, account."""
         table = self.world.table("waterfall")
-        rows = np.flatnonzero((table["kind"] == kind) & (table["market"] != NO_MARKET))
+        rows = np.flatnonzero((table["kind"] == kind) & (table["market"] != NO_NUMBER))
         market = table["market"][rows]
         return {
             "time_ms": table["time_ms"][rows],
@@ -133,7 +135,7 @@ class Day:
             "account": table["account"][rows],
         }
 
-    def moved_at(self, kind: int, venue: str) -> tuple[Array, float]:
+    def moved_at(self, kind: WaterfallKind, venue: str) -> tuple[Array, float]:
         """Times of such moves at a venue, and their sum, M USD."""
         rows = self.moved(kind)
         here = rows["venue"] == venue
@@ -237,7 +239,7 @@ def _forced(day: Day) -> dict[str, float | None]:
         return {}
     early = (times >= clock("20:50")) & (times < clock("21:30"))
     dex, first = rows["venue"] == "dex", rows["venue"] == "binance"
-    by_minute = np.bincount(times // MINUTE, weights=usd, minlength=106)
+    by_minute = np.bincount(times // MINUTE, weights=usd, minlength=MINUTES)
     largest = np.bincount(rows["account"][dex], weights=usd[dex]) if dex.any() else np.zeros(1)
     return {
         "forced": total / 1e6,
@@ -273,8 +275,8 @@ def _interest(day: Day) -> dict[str, float | None]:
 
 def _borne(day: Day) -> dict[str, float | None]:
     fund = day.world.balance(1, day.simulation.assets["USDT"].number)[0] / 1e12
-    times, taken = day.moved_at(TAKEOVER, "dex")
-    adl_times, adl = day.moved_at(ADL, "dex")
+    times, taken = day.moved_at(WaterfallKind.TAKEOVER, "dex")
+    adl_times, adl = day.moved_at(WaterfallKind.ADL, "dex")
     return {
         "fund_used": FUND - fund,
         "dex_takeovers": taken,
@@ -296,8 +298,8 @@ def _mark_gaps(day: Day, table: Any, market: str) -> Array:
     rows = day.trades[day.numbers[market]]
     minute = table["time_ms"][rows] // MINUTE
     lots, price = table["qty_lots"][rows].astype(np.float64), table["price_ticks"][rows].astype(np.float64)
-    bought = np.bincount(minute, weights=lots, minlength=106)
-    mean = np.bincount(minute, weights=lots * price, minlength=106) / np.where(bought > 0, bought, np.nan)
+    bought = np.bincount(minute, weights=lots, minlength=MINUTES)
+    mean = np.bincount(minute, weights=lots * price, minlength=MINUTES) / np.where(bought > 0, bought, np.nan)
     return _minute_means(day, day.series(market, "mark")) / mean - 1
 
 
@@ -305,8 +307,8 @@ def _minute_means(day: Day, values: Array) -> Array:
     """Mean of the samples of each minute: a mark of its end would be below the minute's trades whenever it falls."""
     known = ~np.isnan(values)
     minute = day.times[known] // MINUTE
-    count = np.bincount(minute, minlength=106)
-    return np.bincount(minute, weights=values[known], minlength=106) / np.where(count > 0, count, np.nan)
+    count = np.bincount(minute, minlength=MINUTES)
+    return np.bincount(minute, weights=values[known], minlength=MINUTES) / np.where(count > 0, count, np.nan)
 
 
 # ---- the second phase, lending ---------------------------------------------------------------------------------------
@@ -355,7 +357,7 @@ def _deviation(day: Day) -> dict[str, float | None]:
 def _lending(day: Day) -> dict[str, float | None]:
     state = day.simulation.lender("aave")
     table = day.world.table("actions")
-    done = (table["kind"] == 6) & (table["reason"] == 0)
+    done = (table["kind"] == LIQUIDATED) & (table["reason"] == 0)
     usde = done & (table["other"] == day.simulation.assets["USDe"].number)
     total = float(table["paid_atoms"][done].sum())
     return {

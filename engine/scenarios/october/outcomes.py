@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.bearing import WaterfallKind
+from engine.lineage import LandmarkKind
 from engine.scenarios.october.markets import spot_name
-from engine.scenarios.october.measure import ADL, TAKEOVER
 
 if TYPE_CHECKING:
     from engine.part import Part
@@ -34,10 +35,11 @@ def outcomes_of(part: Part, day: Day) -> dict[str, float | None]:
         if low is not None:
             found[f"fall {name}"], found[f"low {name}"] = _fall(day, name), low[1]
     found["forced"] = float(day.liquidated["usd"].sum()) / 1e6
-    found["takeovers"], found["adl"] = (float(day.moved(kind)["usd"].sum()) / 1e6 for kind in (TAKEOVER, ADL))
+    for name, kind in (("takeovers", WaterfallKind.TAKEOVER), ("adl", WaterfallKind.ADL)):
+        found[name] = float(day.moved(kind)["usd"].sum()) / 1e6
     found["bad debt"] = bad_debt(day)
     found["lending"] = sum(float(day.simulation.lender(name).repaid_value) for name in day.simulation.lenders) / 1e6
-    found["withdrawals"] = float((day.world.landmarks()["kind"] == _withdrawal()).sum())
+    found["withdrawals"] = float((day.world.landmarks()["kind"] == LandmarkKind.WITHDRAWAL).sum())
     found["peak R"] = _peak(part)
     return found
 
@@ -64,12 +66,6 @@ def bad_debt(day: Day) -> float:
         if asset in ("USDT", "USDC")
     )
     return (venues + lenders) / 1e6
-
-
-def _withdrawal() -> int:
-    from engine.lineage import LandmarkKind
-
-    return int(LandmarkKind.WITHDRAWAL)
 
 
 def _peak(part: Part) -> float | None:
