@@ -149,7 +149,8 @@ def scenario(
 
     Notes
     -----
-    The same market has the same parameters at every scale; accounts stand for more real ones at a smaller one.
+    A market has the same depth, open interest and sales at every scale; accounts stand for more real ones at a smaller
+    one, and its traffic is less (`SIZES`).
     """
     from engine.scenario import Scenario
 
