@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.scenarios.october.draft import money
-from engine.scenarios.october.markets import PEGGED, pegged_price, perp_name, spot_name
+from engine.scenarios.october.markets import PEGGED, pegged, pegged_price, perp_name, spot_name
 
 if TYPE_CHECKING:
     from engine.scenarios.october.assets import Coin
@@ -67,9 +67,8 @@ def books(draft: Draft) -> list[Book]:
 def token_books(draft: Draft) -> list[Book]:
     """Return the books of USDe, WBETH and BNSOL, and those of the chain."""
     found = [
-        Book(spot_name(name), "binance", name, float(pegged_price(draft, name)), depth * 1e6)
-        for name, (_, _, depth) in PEGGED.items()
-        if name in draft.sections["assets"]
+        Book(spot_name(name), "binance", name, float(pegged_price(draft, name)), PEGGED[name][2] * 1e6)
+        for name in pegged(draft)
     ]
     eth = draft.coin("ETH")
     found.append(Book("USDe-BYBIT", "bybit", "USDe", 1.0, draft["bybit_usde_depth"] * 1e6))

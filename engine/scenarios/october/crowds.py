@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.scenarios.october.books import VENUES, Book
 from engine.scenarios.october.buyers import buyers_interest
 from engine.scenarios.october.draft import money
-from engine.scenarios.october.markets import perp_name
+from engine.scenarios.october.markets import pegged, perp_name
 from engine.scenarios.october.shock import SELLERS_HOLD, sold_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_treasury(draft: Draft) -> None:
         "vault",
         kind="account",
         venue="dex",
-        brings={"USDT": money((1 if draft.has("ring-fenced") else 10) * draft["vault"] * 1e6, "")},
+        brings={"USDT": money(draft.backing * draft["vault"] * 1e6, "")},
     )
     for venue in VENUES:
         count = max(20, min(200, draft.size.accounts // 100))
@@ -95,7 +95,7 @@ def add_unified(draft: Draft) -> None:
     """Add unified accounts at the first venue: long an altcoin's perpetual, margin in WBETH, BNSOL, USDe."""
     if not draft.has("unified"):
         return
-    assets = [name for name in ("USDe", "WBETH", "BNSOL") if name in draft.sections["assets"]]
+    assets = pegged(draft)
     coins = draft.listed("binance")[1:8]
     count = max(4, draft.size.accounts // 4000)
     for asset in assets:

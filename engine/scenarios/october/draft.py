@@ -105,8 +105,19 @@ class Draft:
 
     def listed(self, venue: str) -> list[Coin]:
         """Return the assets that have a perpetual at a venue."""
-        count = {"binance": self.size.perpetuals, "dex": self.size.dex, "bybit": self.size.bybit}[venue]
-        return self.coins[:count]
+        return self.coins[: self._listed(venue)]
+
+    def lists(self, venue: str, coin: Coin) -> bool:
+        """Tell whether an asset has a perpetual at a venue."""
+        return coin.rank <= self._listed(venue)
+
+    def _listed(self, venue: str) -> int:
+        return {"binance": self.size.perpetuals, "dex": self.size.dex, "bybit": self.size.bybit}[venue]
+
+    @property
+    def backing(self) -> float:
+        """How many times as large as they were funds and vault are."""
+        return 1.0 if self.has("ring-fenced") else 10.0
 
     def share(self, venue: str) -> float:
         """Open interest at a venue, as a share of that at the first one."""

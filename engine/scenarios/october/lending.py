@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.scenarios.october.markets import pegged_price, spot_name
+from engine.scenarios.october.markets import pegged, pegged_price, spot_name
 
 if TYPE_CHECKING:
     from engine.scenarios.october.draft import Draft
@@ -31,22 +31,17 @@ def _desk(draft: Draft) -> None:
 
     Those against one staking token stand with one lender, those against USDe and WBETH together with another.
     """
-    assets = [name for name in ("USDe", "WBETH", "BNSOL") if name in draft.sections["assets"]]
+    assets = pegged(draft)
     for name, pace in (("desk", draft["sale_every"]), ("desk of USDe", draft["usde_sale_every"])):
-        draft.add(
-            "lenders",
+        _lender(
+            draft,
             name,
-            form="loan",
-            venue="binance",
-            collateral={asset: {"ltv": "86%", "threshold": "91%"} for asset in assets},
-            borrow={"USDT": "free"},
-            oracle={asset: {"market": spot_name(asset), "series": "index"} for asset in assets} | {"USDT": "1"},
-            sells_on={asset: spot_name(asset) for asset in assets},
+            assets,
+            ltv="86%",
             call="88%",
-            liquidation="91%",
             sale=f"{draft['sale_part']:.3f}",
-            sale_every=f"{1000 * pace:.0f}ms",
-            supplied={"treasury": "10bn USDT"},
+            pause_ms=1000 * pace,
+            cash="10bn",
         )
     count = max(20, min(400, draft.size.accounts // 500))
     usde = 0.0 if draft.has("loops") else 0.9  # without loops few have USDe behind a loan
@@ -62,17 +57,50 @@ def _desk(draft: Draft) -> None:
             asset: draft["desk_loans"] * 1e6 * part / count / float(pegged_price(draft, asset))
             for asset, part in parts.items()
         }
-        draft.add(
-            "populations",
-            f"borrowers {name}",
-            kind="borrowers",
-            venue="binance",
-            count=count,
-            lender=lender,
-            borrow="USDT",
-            ltv=f"uniform({draft['desk_ltv_low']:.3f}, 0.86)",
-            brings={asset: f"uniform({0.5 * worth:.3f}, {1.5 * worth:.3f})" for asset, worth in each.items()},
-        )
+        brings = {asset: _around(worth, 3) for asset, worth in each.items()}
+        _borrowers(draft, name, "binance", lender, count, f"uniform({draft['desk_ltv_low']:.3f}, 0.86)", brings)
+
+
+def _lender(
+    draft: Draft, name: str, assets: list[str], *, ltv: str, call: str, sale: str, pause_ms: float, cash: str
+) -> None:
+    """A lender of money at the first venue: it values collateral at that venue's index and sells it in its books."""
+    draft.add(
+        "lenders",
+        name,
+        form="loan",
+        venue="binance",
+        collateral={asset: {"ltv": ltv, "threshold": "91%"} for asset in assets},
+        borrow={"USDT": "free"},
+        oracle={asset: {"market": spot_name(asset), "series": "index"} for asset in assets} | {"USDT": "1"},
+        sells_on={asset: spot_name(asset) for asset in assets},
+        call=call,
+        liquidation="91%",
+        sale=sale,
+        sale_every=f"{pause_ms:.0f}ms",
+        supplied={"treasury": f"{cash} USDT"},
+    )
+
+
+def _borrowers(
+    draft: Draft, name: str, venue: str, lender: str, count: int, ltv: str, brings: dict[str, str], borrow: str = "USDT"
+) -> None:
+    draft.add(
+        "populations",
+        f"borrowers {name}",
+        kind="borrowers",
+        venue=venue,
+        count=count,
+        lender=lender,
+        borrow=borrow,
+        ltv=ltv,
+        brings=brings,
+    )
+
+
+def _around(amount: float, digits: int) -> str:
+    """A law of amounts: half to one and a half of it."""
+    return f"uniform({0.5 * amount:.{digits}f}, {1.5 * amount:.{digits}f})"
 
 
 def _exchange_loops(draft: Draft) -> None:
@@ -100,7 +128,7 @@ def _exchange_loops(draft: Draft) -> None:
             share="10%",
             link={"base": f"{draft['loops_pause']:.0f}s", "jitter": f"exponential({draft['loops_pause']:.0f}s)"},
             built=True,
-            brings={asset: f"uniform({0.5 * each:.4f}, {1.5 * each:.4f})"},
+            brings={asset: _around(each, 4)},
         )
 
 
@@ -110,35 +138,13 @@ def _margin_loans(draft: Draft) -> None:
     for number in range(0, len(alts), GROUP):
         group = alts[number : number + GROUP]
         name = f"margin {number // GROUP}"
-        draft.add(
-            "lenders",
-            name,
-            form="loan",
-            venue="binance",
-            collateral={coin.name: {"ltv": "82%", "threshold": "91%"} for coin in group},
-            borrow={"USDT": "free"},
-            oracle={coin.name: {"market": spot_name(coin.name), "series": "index"} for coin in group} | {"USDT": "1"},
-            sells_on={coin.name: spot_name(coin.name) for coin in group},
-            call="85%",
-            liquidation="91%",
-            sale="25%",
-            sale_every=f"{draft['margin_every']:.0f}ms",
-            supplied={"treasury": "1bn USDT"},
-        )
+        names = [coin.name for coin in group]
+        _lender(draft, name, names, ltv="82%", call="85%", sale="25%", pause_ms=draft["margin_every"], cash="1bn")
         for coin in group:
             count = max(4, min(40, draft.size.accounts // 4000))
             each = draft["margin_loans"] * coin.interest / count / coin.price
-            draft.add(
-                "populations",
-                f"borrowers {coin.name}",
-                kind="borrowers",
-                venue="binance",
-                count=count,
-                lender=name,
-                borrow="USDT",
-                ltv=f"uniform({draft['margin_ltv_low']:.3f}, 0.82)",
-                brings={coin.name: f"uniform({0.5 * each:.4f}, {1.5 * each:.4f})"},
-            )
+            ltv = f"uniform({draft['margin_ltv_low']:.3f}, 0.82)"
+            _borrowers(draft, coin.name, "binance", name, count, ltv, {coin.name: _around(each, 4)})
 
 
 def _protocol(draft: Draft) -> None:
@@ -162,17 +168,7 @@ def _protocol(draft: Draft) -> None:
     count = max(20, min(1000, draft.size.accounts // 400))
     eth = draft.coin("ETH")
     worth = draft["aave_eth"] * 1e6 / count / (eth.high * draft["open_majors"])
-    draft.add(
-        "populations",
-        "borrowers ETH",
-        kind="borrowers",
-        venue="chain",
-        count=count,
-        lender="aave",
-        borrow="USDC",
-        ltv="uniform(0.3, 0.78)",
-        brings={"ETH": f"uniform({0.5 * worth:.3f}, {1.5 * worth:.3f})"},
-    )
+    _borrowers(draft, "ETH", "chain", "aave", count, "uniform(0.3, 0.78)", {"ETH": _around(worth, 3)}, borrow="USDC")
     if draft.has("loops"):
         each = draft["loops_equity"] * 1e6 / count
         draft.add(
@@ -189,7 +185,7 @@ def _protocol(draft: Draft) -> None:
             flee_health="uniform(1.0, 1.01)",
             flee_price="0.9700",
             built=True,
-            brings={"USDe": f"uniform({0.5 * each:.2f}, {1.5 * each:.2f})"},
+            brings={"USDe": _around(each, 2)},
         )
     if draft.has("bots"):
         for market in ("ETH-CHAIN", "USDe-CHAIN"):

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from engine.scenarios.october.assets import Coin
     from engine.scenarios.october.draft import Draft
 
-__all__ = ["PEGGED", "declare_markets", "declare_oracles", "declare_venues", "perp_name", "spot_name"]
+__all__ = [
+    "PEGGED",
+    "declare_markets",
+    "declare_oracles",
+    "declare_venues",
+    "pegged",
+    "pegged_price",
+    "perp_name",
+    "spot_name",
+]
 
 STABLE_SUPPLY = "2000bn"
 
@@ -32,6 +41,7 @@ PEGGED: dict[str, tuple[str, str, float]] = {
     "WBETH": ("ETH", "1.0771", 4.0),
     "BNSOL": ("SOL", "1.0724", 2.0),
 }
+PEGGED_GRID = {"USDe": ("0.0001", "1"), "WBETH": ("0.1", "0.001"), "BNSOL": ("0.1", "0.01")}  # tick, lot
 
 LADDER = [
     {"action": "warn", "ratio": "150%"},
@@ -78,7 +88,7 @@ def declare_venues(draft: Draft) -> None:
         draft.add("assets", stable, decimals=6, supply=STABLE_SUPPLY)
     for coin in draft.coins:
         draft.add("assets", coin.name, decimals=6, supply=f"{round(min(2e12, 1e12 / coin.price))}")
-    for name in _pegged(draft):
+    for name in pegged(draft):
         draft.add("assets", name, decimals=6, supply="1000bn")
     unified = {"USDT": {"loan": "5%", "lender": "treasury"}}
     for name, value in {
@@ -99,21 +109,17 @@ def declare_venues(draft: Draft) -> None:
         "binance",
         ladder=LADDER,
         liquidation=staged if not draft.has("all-at-once") else _binance(draft),
-        insurance_fund=[money(_fenced(draft) * 1.23e9)],
+        insurance_fund=[money(draft.backing * 1.23e9)],
         collateral=unified,
     )
     draft.add(
         "venues",
         "bybit",
         liquidation=_ranked(draft, "bybit"),
-        insurance_fund=[money(_fenced(draft) * draft["bybit_fund"] * 1e6)],
+        insurance_fund=[money(draft.backing * draft["bybit_fund"] * 1e6)],
     )
     draft.add("venues", "dex", liquidation=_ranked(draft, "hyperliquid"), backstop="vault", ladder="hyperliquid")
     draft.add("venues", "chain")
-
-
-def _fenced(draft: Draft) -> float:
-    return 1.0 if draft.has("ring-fenced") else 10.0
 
 
 def _binance(draft: Draft) -> dict[str, Any]:
@@ -124,7 +130,8 @@ def _ranked(draft: Draft, preset: str) -> dict[str, Any]:
     return {"preset": preset} if draft.has("ranked-adl") else {"preset": preset, "adl": "contracts"}
 
 
-def _pegged(draft: Draft) -> list[str]:
+def pegged(draft: Draft) -> list[str]:
+    """Return the pegged tokens whose asset the scale has."""
     known = {coin.name for coin in draft.coins}
     return [name for name, (of, _, _) in PEGGED.items() if of in known or of == "USDT"]
 
@@ -132,50 +139,33 @@ def _pegged(draft: Draft) -> list[str]:
 def declare_markets(draft: Draft) -> None:
     """Declare the books: spot, the pegged tokens, perpetuals of each venue, the chain's."""
     for coin in draft.coins:
-        _spot(draft, spot_name(coin.name), "binance", coin)
-    for name in _pegged(draft):
-        _pegged_spot(draft, name, "binance")
+        _coin_spot(draft, spot_name(coin.name), "binance", coin, "USDT")
+    for name in pegged(draft):
+        tick, lot = PEGGED_GRID[name]
+        _spot(draft, spot_name(name), "binance", name, "USDT", tick, lot, pegged_price(draft, name))
     for venue in ("binance", "bybit", "dex"):
         for coin in draft.listed(venue):
             _perp(draft, coin, venue)
-    draft.add(
-        "markets",
-        "USDe-BYBIT",
-        kind="spot",
-        venue="bybit",
-        breaker=_breaker(draft),
-        base="USDe",
-        quote="USDT",
-        tick="0.0001",
-        lot="1",
-        price="1",
-    )
-    draft.add(
-        "markets",
-        "USDe-CHAIN",
-        kind="spot",
-        venue="chain",
-        breaker=_breaker(draft),
-        base="USDe",
-        quote="USDC",
-        tick="0.0001",
-        lot="1",
-        price="1",
-    )
-    _spot(draft, "ETH-CHAIN", "chain", next(coin for coin in draft.coins if coin.name == "ETH"), quote="USDC")
+    for venue, quote in (("bybit", "USDT"), ("chain", "USDC")):
+        _spot(draft, f"USDe-{venue.upper()}", venue, "USDe", quote, *PEGGED_GRID["USDe"], "1")
+    _coin_spot(draft, "ETH-CHAIN", "chain", draft.coin("ETH"), "USDC")
 
 
-def _spot(draft: Draft, name: str, venue: str, coin: Coin, quote: str = "USDT") -> None:
+def _coin_spot(draft: Draft, name: str, venue: str, coin: Coin, quote: str) -> None:
+    _spot(draft, name, venue, coin.name, quote, f"{coin.tick:f}", f"{coin.lot:f}", f"{coin.opening:f}")
+
+
+def _spot(draft: Draft, name: str, venue: str, base: str, quote: str, tick: str, lot: str, price: str) -> None:
     draft.add(
         "markets",
         name,
         kind="spot",
         venue=venue,
-        base=coin.name,
+        base=base,
         quote=quote,
-        tick=f"{coin.tick:f}",
-        lot=f"{coin.lot:f}",
-        price=f"{coin.opening:f}",
+        tick=tick,
+        lot=lot,
+        price=price,
         breaker=_breaker(draft),
     )
 
@@ -190,24 +180,7 @@ def pegged_price(draft: Draft, name: str) -> str:
     of, rate, _ = PEGGED[name]
     if of == "USDT":
         return "1"
-    return f"{float(next(coin for coin in draft.coins if coin.name == of).opening) * float(rate):.1f}"
-
-
-def _pegged_spot(draft: Draft, name: str, venue: str) -> None:
-    tick, lot = {"USDe": ("0.0001", "1"), "WBETH": ("0.1", "0.001"), "BNSOL": ("0.1", "0.01")}[name]
-    price = pegged_price(draft, name)
-    draft.add(
-        "markets",
-        spot_name(name),
-        kind="spot",
-        venue=venue,
-        base=name,
-        quote="USDT",
-        tick=tick,
-        lot=lot,
-        price=price,
-        breaker=_breaker(draft),
-    )
+    return f"{float(draft.coin(of).opening) * float(rate):.1f}"
 
 
 def _perp(draft: Draft, coin: Coin, venue: str) -> None:
@@ -239,13 +212,13 @@ def declare_oracles(draft: Draft) -> None:
     """Declare indexes and marks, each with its venue's rule and clock."""
     for coin in draft.coins:
         _collateral_index(draft, spot_name(coin.name))
-    for name in _pegged(draft):
+    for name in pegged(draft):
         _pegged_index(draft, name)
     for venue, rule in (("binance", "binance"), ("bybit", "bybit")):
         for coin in draft.listed(venue):
             market = perp_name(coin.name, venue)
             window = {"window": 30} if venue == "binance" else {"window": 300}
-            others = [perp_name(coin.name, each) for each in ("bybit", "dex") if coin in draft.listed(each)]
+            others = [perp_name(coin.name, each) for each in ("bybit", "dex") if draft.lists(each, coin)]
             sources = [{"market": each} for each in (spot_name(coin.name), *others)]
             draft.add(
                 "oracles",

@@ -14,7 +14,7 @@ __all__ = ["add_stale"]
 
 OLD = "uniform(2%, 97%)"
 WATCHED = ("BTC", "ETH", "SOL", "XRP", "DOGE")  # whose depth was measured: three times as many orders, each a third
-TAIL, LEAST, MOST = 1.667, 0.4, 40.0  # of sizes: Pareto's law with a mean of 1
+TAIL, LEAST, MOST, BAND_MOST = 1.667, 0.4, 40.0, 6.0  # of sizes: Pareto's law with a mean of 1
 
 
 def add_stale(draft: Draft) -> None:
@@ -28,18 +28,25 @@ def add_stale(draft: Draft) -> None:
         brings = money_for(draft, book, 3 * each * count, 3 * each * count)
         if not draft.has("stale-bids"):
             count, each = 2, each * 1e-3
-        draft.add(
-            "populations",
-            f"stale {book.market}",
-            kind="stale",
-            venue=book.venue,
-            market=book.market,
-            count=count,
-            distance=OLD,
-            asks_farther="1%",
-            notional=f"pareto({each * LEAST:.2f}, {TAIL}, max={each * MOST:.2f})",
-            brings=brings,
-        )
+        _rest(draft, f"stale {book.market}", book, OLD, count, each, MOST, brings)
+
+
+def _rest(
+    draft: Draft, name: str, book: Book, distance: str, count: int, each: float, most: float, brings: dict[str, str]
+) -> None:
+    """Add resting orders of unequal size, `each` on the average and at most so many times that."""
+    draft.add(
+        "populations",
+        name,
+        kind="stale",
+        venue=book.venue,
+        market=book.market,
+        count=count,
+        distance=distance,
+        asks_farther="1%",
+        notional=f"pareto({each * LEAST:.2f}, {TAIL}, max={each * most:.2f})",
+        brings=brings,
+    )
 
 
 def _band_of(draft: Draft, book: Book) -> tuple[str, str, int] | None:
@@ -56,15 +63,5 @@ def _band_of(draft: Draft, book: Book) -> tuple[str, str, int] | None:
 def _band(draft: Draft, book: Book, name: str, distance: str, count: int) -> None:
     """Add resting bids in a band, and asks as far above; few and of unequal size, so there are gaps."""
     whole = book.depth * draft[name]
-    draft.add(
-        "populations",
-        f"{name.replace('_', ' ')} {book.market}",
-        kind="stale",
-        venue=book.venue,
-        market=book.market,
-        count=count,
-        distance=distance,
-        asks_farther="1%",
-        notional=f"pareto({whole / count * LEAST:.2f}, {TAIL}, max={whole / count * 6:.2f})",
-        brings=money_for(draft, book, 3 * whole, 3 * whole),
-    )
+    brings = money_for(draft, book, 3 * whole, 3 * whole)
+    _rest(draft, f"{name.replace('_', ' ')} {book.market}", book, distance, count, whole / count, BAND_MOST, brings)

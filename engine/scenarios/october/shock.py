@@ -47,7 +47,7 @@ def add_shock(draft: Draft) -> None:
         return
     for coin in draft.coins:
         whole = sold_of(draft, coin)
-        if coin in draft.listed("binance"):
+        if draft.lists("binance", coin):
             # They close longs that the buyers of the dip are short of, so that open interest falls with it.
             market = perp_name(coin.name, "binance")
             draft.add(

@@ -52,7 +52,7 @@ def add_arbitrage(draft: Draft) -> None:
         own = perp_name(coin.name, "binance")
         _arbitrage(draft, spot_name(coin.name), own, coin, "8bps")
         for venue in ("bybit", "dex"):
-            if coin in draft.listed(venue):
+            if draft.lists(venue, coin):
                 _arbitrage(draft, own, perp_name(coin.name, venue), coin, "8bps")
     _token_arbitrage(draft, "USDe/USDT", "USDe-BYBIT", draft["usde_arbitrage"], pause="uniform(10s, 30s)")
     _token_arbitrage(draft, "USDe-BYBIT", "USDe-CHAIN", 0.2 * draft["usde_arbitrage"])
