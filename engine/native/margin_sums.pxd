@@ -283,9 +283,11 @@ cdef inline outlined_int sums_afford(State* state, slot_t slot, uint32_t market,
 
 
 cdef inline bint is_as_evaluated(State* state, slot_t slot, Health* out) noexcept nogil:
-    """Whether an evaluation finds what sums have said. For debug builds."""
+    """Whether an evaluation finds what sums have said. For debug builds: it does not count among the evaluations that were needed."""
+    cdef int64_t needed = state.risk.evaluation_count
     cdef Health whole
     unit_health(state, slot, &whole)
+    state.risk.evaluation_count = needed
     return whole.equity == out.equity and whole.notional == out.notional and whole.requirement == out.requirement and whole.is_known == out.is_known
 
 

@@ -32,7 +32,7 @@ class Quoting(Stage):
         return self.native.risk_counts()["evaluations"]
 
     def spared(self, call):
-        """Tell whether something needed no evaluation: with the world's own checks off, which evaluate everything."""
+        """Tell whether something needed no evaluation (a debug build does not count the ones that only check)."""
         before = self.looks
         call()
         return self.looks == before
