@@ -117,7 +117,7 @@ cdef inline void loan_series_moved(State* state, uint32_t series, int32_t value)
 
 
 # Interest up to now at the rate that stood (Y-17). A step beyond the bound of an index changes no index. O(1).
-cdef inline void reserve_accrue(State* state, uint32_t number) noexcept nogil:
+cdef inline outlined_int reserve_accrue(State* state, uint32_t number) noexcept nogil:
     cdef Reserve* reserve = reserve_at(&state.lending, number)
     cdef time_ms_t dt_ms = state.now_ms - reserve.accrued_ms
     cdef LendingPool grown = reserve.pool
@@ -125,16 +125,17 @@ cdef inline void reserve_accrue(State* state, uint32_t number) noexcept nogil:
     cdef atoms_t kept = 0
     reserve.accrued_ms = state.now_ms
     if dt_ms == 0 or reserve.rate == 0:
-        return
+        return 0
     most = wide_product(INDEX_PPM_MOST, <uint64_t>LENDING_PER_PPM)
     if lending_accrue(&grown, reserve.rate, dt_ms, reserve.reserve_ppm, &kept):
-        return
+        return 0
     if wide_compare(grown.borrow_index, most) > 0 or wide_compare(grown.supply_index, most) > 0:
-        return
+        return 0
     reserve.pool = grown
     reserve.kept += 0 if planted(SLIP_INTEREST_NOT_KEPT) else kept
     loan_series_moved(state, 3 * number + LOAN_DEBT, index_ppm(grown.borrow_index))
     loan_series_moved(state, 3 * number + LOAN_SUPPLY, index_ppm(grown.supply_index))
+    return 0
 
 
 cdef inline void reserve_rerate(State* state, uint32_t number) noexcept nogil:
@@ -183,7 +184,7 @@ cdef inline ReserveTerms* terms_of(Loan* loan, Reserve* reserve) noexcept nogil:
 
 # What a loan is worth at prices of now and stored indexes: thresholds, or with `ltv` loan-to-value ratios (Y-7, Y-8). 1 if a price that
 # counts is unknown, or a value is beyond its bound. O(entries).
-cdef inline bint loan_health(State* state, Loan* loan, bint ltv, LendingHealth* out) noexcept nogil:
+cdef inline outlined_int loan_health(State* state, Loan* loan, bint ltv, LendingHealth* out) noexcept nogil:
     cdef slot_t slot = loan.first
     cdef Entry* entry
     cdef Reserve* reserve

@@ -224,7 +224,7 @@ cdef inline void range_keep_rest(RangeWalk* walk) noexcept nogil:
 
 
 # Walk a swap from tick to tick (Z-13); with `writes` its crossings are written too. At most one step per tick. Needs: walk.remaining > 0.
-cdef inline int range_walk(const RangePool* pool, RangeTick* ticks, RangeWalk* walk, int sold, bint writes) noexcept nogil:
+cdef inline outlined_int range_walk(const RangePool* pool, RangeTick* ticks, RangeWalk* walk, int sold, bint writes) noexcept nogil:
     cdef bint falls = sold == 0
     cdef RangeTick* tick
     cdef u128_t target

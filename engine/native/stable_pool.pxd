@@ -72,7 +72,7 @@ cdef inline bint stable_term(const int64_t* rising, int count, int64_t d, u128_t
 
 
 # D of scaled balances: from the sum downwards until it falls by no more than 1 (Z-7).
-cdef inline int stable_invariant(const StableCoins* coins, int64_t* d) noexcept nogil:
+cdef inline outlined_int stable_invariant(const StableCoins* coins, int64_t* d) noexcept nogil:
     cdef int64_t rising[POOL_COINS_MAX]
     cdef int64_t before, ann = coins.ann
     cdef int k, _, n = coins.count

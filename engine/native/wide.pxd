@@ -44,8 +44,9 @@ cdef extern from *:
             q[j] = (uint64_t)guess;
         }
     }
-    /* out = a / b, up or down; a has n <= 5 words, b has m <= 4. 1 if b is 0 or the quotient does not fit. */
-    static inline int engine_words_ratio(const uint64_t *a, int n, const uint64_t *b, int m, int up, engine_u128 *out) {
+    /* out = a / b, up or down; a has n <= 5 words, b has m <= 4. 1 if b is 0 or the quotient does not fit. Out of line: gcc had
+       copied it to 227 places (docs/decisions/0001). */
+    static __attribute__((noinline)) int engine_words_ratio(const uint64_t *a, int n, const uint64_t *b, int m, int up, engine_u128 *out) {
         uint64_t u[6] = {0}, v[4] = {0}, q[6] = {0}, rest = 0;
         engine_u128 quotient;
         *out = 0;
