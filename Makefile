@@ -15,7 +15,7 @@ override BIN := $(VENV)/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: demo build test test-long debug asan faults bench lint annotate clean FORCE
+.PHONY: environment demo build test test-long debug debug-core asan faults bench lint annotate clean FORCE
 
 PIP  = $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet -c constraints.txt
 CORE = $(BIN)/python setup.py --quiet build_ext --inplace
@@ -44,6 +44,8 @@ RUN_EXTRAS  := $(VENV)/installed-data,report
 TEST_EXTRAS := $(VENV)/installed-data,report,test
 LINT_EXTRAS := $(VENV)/installed-data,lint,report,test
 
+environment: $(TEST_EXTRAS)
+
 build: $(RUN_EXTRAS)
 	@$(RELEASE)
 
@@ -67,6 +69,10 @@ debug: $(TEST_EXTRAS)
 	@echo "== building engine._core (debug)" && FIRESALE_DEBUG=1 $(CORE)
 	@status=0; $(PYTEST) -m "not slow" $(ARGS) || status=$$?; $(RELEASE) && exit $$status
 
+# What may be compiled beside `make test`: nothing is put in place, `make debug` then finds its core built.
+debug-core: $(TEST_EXTRAS)
+	@echo "== building engine._core (debug), not in place" && FIRESALE_DEBUG=1 $(BIN)/python setup.py --quiet build_ext
+
 asan: $(TEST_EXTRAS)
 	@echo "== building engine._core (debug, ASan and UBSan)" && FIRESALE_DEBUG=1 FIRESALE_SANITIZE=1 $(CORE)
 	@status=0; tools/sanitized.sh $(PYTEST) -p no:cacheprovider --capture=sys -m "not slow" $(SANITIZED_TESTS) $(ARGS) || status=$$?; $(RELEASE) && exit $$status
@@ -80,8 +86,9 @@ bench: $(TEST_EXTRAS)
 	@$(RELEASE)
 	@$(BIN)/firesale bench $(ARGS)
 
+# Style and types read sources only.
 lint: $(LINT_EXTRAS)
-	@$(RELEASE)
+	@$(if $(filter-out style types,$(STAGES)),$(RELEASE))
 	@tools/lint.sh $(BIN)/python $(STAGES)
 
 annotate: $(RUN_EXTRAS)
