@@ -1,8 +1,8 @@
 """Plant the faults of engine/native/planted.pxd one by one, run the tests against each, and say which test killed it.
 
 Usage: planted_faults.py [NAME...], on a core that was built with FIRESALE_FAULTS=1 (`make faults` does both). For each
-fault the tests named for its rule run first, then all tests of the book (of margin units, for a fault of the
-triggers; of the waterfall, for one of section X), then the random walks; the first that fails has killed it. Without
+fault the tests named for its rule run first, then all tests of the book (of another part, for a fault of that part's
+rules: `tests_of`), then the random walks; the first that fails has killed it. Without
 names all faults are planted and, if none survives, docs/planted-faults.md is written. Exit status 1 if a fault
 survived, or if the tests fail without one.
 """
@@ -34,8 +34,16 @@ MARGIN_UNIT = ["tests/unit/test_margin_world.py", "tests/unit/test_margin_funds.
 MARGIN_WALKS = ["tests/properties/test_margin_walks.py"]
 WATERFALL_UNIT = ["tests/unit/test_waterfall_borders.py", "tests/unit/test_policy_stories.py"]
 WATERFALL_WALKS = ["tests/properties/test_waterfall_worlds.py"]
-LENDING_UNIT = [f"tests/unit/test_{name}.py" for name in ("world_lending", "lending_forms", "blocks")]
+LENDING_UNIT = [
+    f"tests/unit/test_{name}.py" for name in ("world_lending", "lending_forms", "blocks", "lending_world_examples")
+]
 LENDING_WALKS = ["tests/properties/test_lending_worlds.py"]
+BREAKER_UNIT = ["tests/unit/test_breaker.py"]
+BREAKER_WALKS = [*WATERFALL_WALKS, "tests/properties/test_world_replay.py"]
+SUMS_UNIT = ["tests/unit/test_margin_sums.py"]
+SUMS_WALKS = ["tests/properties/test_margin_sum_walks.py"]
+STAGES = [(UNIT, WALKS), (MARGIN_UNIT, MARGIN_WALKS), (WATERFALL_UNIT, WATERFALL_WALKS), (LENDING_UNIT, LENDING_WALKS)]
+STAGES += [(BREAKER_UNIT, BREAKER_WALKS), (SUMS_UNIT, SUMS_WALKS)]
 WITHOUT = "not reference and not slow and not found_out"
 # The reference has no faults; a fixed seed gives the same walks each time; this file is a plugin, too.
 PYTEST = ["-m", "pytest", "-x", "-v", "--tb=no", "-p", "no:cacheprovider", "-p", "planted_faults"]
@@ -60,8 +68,8 @@ constant 0, and no name of them is left in the core (`tests/unit/test_planted_fa
 
 "Killed by" is the first test that failed: the tests named for the rule run first, then all tests of the book
 in the order of
-their files (of margin units, for a fault of the triggers; of the waterfall, for one of X or L-14), then the random
-walks.
+their files (of margin units, for a fault of the triggers; of the waterfall, for one of X or L-14; of lending, of
+breakers, of margin sums for theirs), then the random walks.
 A fault that ends or hangs the process is killed by the test that ran then.
 
 Last run that changed this table: {date}.
@@ -154,6 +162,10 @@ def tests_of(rule: str) -> tuple[list[str], list[str]]:
         return WATERFALL_UNIT, WATERFALL_WALKS
     if rule[0] in "BY":
         return LENDING_UNIT, LENDING_WALKS
+    if rule == "V-9":
+        return BREAKER_UNIT, BREAKER_WALKS
+    if rule == "C-9":
+        return SUMS_UNIT, SUMS_WALKS
     return UNIT, WALKS
 
 
@@ -210,7 +222,7 @@ def main(names: list[str]) -> int:
     if unknown:
         sys.exit(f"expected names of faults, was {' '.join(sorted(unknown))}")
     started = time.monotonic()
-    for tests in (UNIT, WALKS, MARGIN_UNIT, MARGIN_WALKS, WATERFALL_UNIT, WATERFALL_WALKS, LENDING_UNIT, LENDING_WALKS):
+    for tests in (part for stage in STAGES for part in stage):
         verdict = run_tests("", tests, WITHOUT)
         if verdict is None or verdict.killer:
             sys.exit(f"without a fault: failed {verdict and verdict.killer}")

@@ -8,6 +8,7 @@
 from engine.native.types cimport *
 from engine.native.arith cimport *
 from engine.native.digest cimport *
+from engine.native.planted cimport *
 
 cdef enum:
     BREAKER_PARTS = 9            # the running one and eight before it
@@ -38,7 +39,7 @@ cdef inline void breaker_init(Breaker* breaker, int64_t fall_ppm, time_ms_t with
 
 
 cdef inline bint breaker_is_halted(const Breaker* breaker, time_ms_t now_ms) noexcept nogil:
-    return now_ms < breaker.until_ms
+    return now_ms < breaker.until_ms + (1 if planted(SLIP_HALT_TOO_LONG) else 0)
 
 
 # The highest trade price of the part `age` parts before the one of now, BREAKER_NONE without a trade. Reads only. O(1).
@@ -62,6 +63,8 @@ cdef inline void breaker_roll(Breaker* breaker, time_ms_t now_ms) noexcept nogil
     cdef int i
     if steps == 0:
         return
+    if planted(SLIP_HALT_WINDOW_SHORT):
+        breaker.high[BREAKER_PARTS - 2] = BREAKER_NONE
     for i in range(BREAKER_PARTS - 1, -1, -1):
         breaker.high[i] = breaker.high[i - steps] if i >= steps else BREAKER_NONE
     breaker.part = floor_div(now_ms, breaker.part_ms)
@@ -72,13 +75,14 @@ cdef inline bint breaker_sees(Breaker* breaker, int64_t* reference, int64_t pric
     breaker.high[0] = max64(breaker.high[0], price)
     reference[0] = max64(reference[0], price)
     # Prices are below 2^31, so neither product passes 2^51.
-    return price * BREAKER_ONE_PPM <= reference[0] * (BREAKER_ONE_PPM - breaker.fall_ppm)
+    return price * BREAKER_ONE_PPM + (1 if planted(SLIP_HALT_BEYOND) else 0) <= reference[0] * (BREAKER_ONE_PPM - breaker.fall_ppm)
 
 
 cdef inline void breaker_halts(Breaker* breaker, time_ms_t now_ms) noexcept nogil:
     """Orders are refused from now on; the first trade afterwards begins anew."""
     breaker.until_ms = now_ms + breaker.halt_ms
-    breaker_forget(breaker)
+    if not planted(SLIP_HALT_REMEMBERS):
+        breaker_forget(breaker)
 
 
 cdef inline uint64_t breaker_digest(uint64_t h, const Breaker* breaker, time_ms_t now_ms) noexcept nogil:

@@ -253,10 +253,9 @@ cdef inline outlined_int lend_act(State* state, Action* action, ActionResult* ou
     if action.atoms > ACTION_ALL:
         return REFUSED_BOUND
     deal_find(state, action, whose, &deal)
-    if planted(SLIP_INTEREST_AT_NEW_RATE):
-        reserve_rerate(state, deal.reserve)
-    reserve_accrue(state, deal.reserve)
-    loan_accrue(state, deal.loan)
+    if not planted(SLIP_INTEREST_AT_NEW_RATE):
+        reserve_accrue(state, deal.reserve)
+        loan_accrue(state, deal.loan)
     if action.kind == ACTION_SUPPLY:
         reason = lend_supply(state, action, &deal, out)
     elif action.kind == ACTION_WITHDRAW:
@@ -267,6 +266,8 @@ cdef inline outlined_int lend_act(State* state, Action* action, ActionResult* ou
         reason = lend_repay(state, action, &deal, out)
     reserve_rerate(state, deal.reserve)
     loan_rerate(state, deal.loan)
+    if planted(SLIP_INTEREST_AT_NEW_RATE):
+        reserve_accrue(state, deal.reserve)
     if reason == ACTION_DONE and not planted(SLIP_LOAN_WRITE_UNSEEN):
         loan_wrote(state, deal.loan)
     else:

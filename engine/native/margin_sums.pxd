@@ -13,6 +13,7 @@ from engine.native.book cimport NO_PRICE
 from engine.native.health cimport *
 from engine.native.ledger cimport *
 from engine.native.market cimport *
+from engine.native.planted cimport *
 from engine.native.risk cimport *
 from engine.native.schedule cimport *
 from engine.native.slab cimport *
@@ -105,7 +106,7 @@ cdef inline MarginShare* margin_share_find(State* state, MarginSums* sums, uint3
 
 cdef inline void sums_forget(State* state, slot_t unit) noexcept nogil:
     """Something has changed that is not followed: the next evaluation begins anew."""
-    if unit != NIL and unit_of_state(state, unit).sums != NIL:
+    if unit != NIL and unit_of_state(state, unit).sums != NIL and not planted(SLIP_SUMS_KEPT):
         sums_at(state, unit_of_state(state, unit).sums).is_kept = 0
 
 
@@ -113,7 +114,7 @@ cdef inline void sums_forget(State* state, slot_t unit) noexcept nogil:
 cdef inline outlined_int sums_traded(State* state, Unit* unit, Holding* holding) noexcept nogil:
     cdef MarginSums* sums
     cdef MarginShare* share
-    if unit.sums == NIL:
+    if unit.sums == NIL or planted(SLIP_SUMS_TRADE_UNSEEN):
         return 0
     sums = sums_at(state, unit.sums)
     if not sums.is_kept:
@@ -214,13 +215,13 @@ cdef inline outlined_int sums_keep(State* state, slot_t slot) noexcept nogil:
 cdef inline bint sums_renew(State* state, Unit* unit, MarginSums* sums, uint32_t market) noexcept nogil:
     cdef uint32_t i
     cdef MarginShare* share
-    if not sums.is_kept or state.now_ms > sums.known_until_ms:
+    if not sums.is_kept or (state.now_ms > sums.known_until_ms and not planted(SLIP_SUMS_OUTLIVE)):
         return 0
     if sums.marks_seen != state.risk.marks:
         sums.marks_seen = state.risk.marks
         for i in range(sums.first, sums.first + sums.count):
             share = margin_share_at(state, i)
-            if share.ticks != series_mark(state, share.market):
+            if share.ticks != series_mark(state, share.market) and not planted(SLIP_SUMS_MARK_UNSEEN):
                 margin_share_renew(state, unit, sums, share, share.lots)
     if market != NIL:
         share = margin_share_find(state, sums, market)

@@ -135,7 +135,15 @@ cdef extern from *:
         X(BLOCK_BY_ARRIVAL, "B-3", "a block does not look at tips")                                                    \
         X(BLOCK_TAKES_LATECOMERS, "B-3", "a block takes what arrives in its own millisecond")                          \
         X(GAS_WITHOUT_TIP, "B-4", "the tip is not paid")                                                               \
-        X(EMPTY_BLOCKS_UNSEEN, "B-5", "multiples without a block do not lower the base price")
+        X(EMPTY_BLOCKS_UNSEEN, "B-5", "multiples without a block do not lower the base price")                         \
+        X(HALT_TOO_LONG, "V-9", "orders are refused a millisecond too long")                                           \
+        X(HALT_WINDOW_SHORT, "V-9", "the oldest eighth of the window is forgotten early")                              \
+        X(HALT_BEYOND, "V-9", "a fall of exactly the declared share does not halt")                                    \
+        X(HALT_REMEMBERS, "V-9", "what traded before a halt counts after it")                                          \
+        X(SUMS_MARK_UNSEEN, "C-9", "a new mark leaves what is kept of its market as it was")                           \
+        X(SUMS_TRADE_UNSEEN, "C-9", "a trade leaves what is kept of its market as it was")                             \
+        X(SUMS_OUTLIVE, "C-9", "what is kept outlives a mark that has become stale")                                   \
+        X(SUMS_KEPT, "C-9", "what is kept outlives a change that it does not follow")
     #define ENGINE_SLIP_CONSTANT(name, rule, slip) SLIP_##name,
     #define ENGINE_SLIP_NAME(name, rule, slip) #name,
     enum engine_slip { SLIP_NONE, ENGINE_SLIP_LIST(ENGINE_SLIP_CONSTANT) ENGINE_SLIPS_END };
@@ -283,3 +291,11 @@ cdef extern from *:
         SLIP_BLOCK_TAKES_LATECOMERS
         SLIP_GAS_WITHOUT_TIP
         SLIP_EMPTY_BLOCKS_UNSEEN
+        SLIP_HALT_TOO_LONG
+        SLIP_HALT_WINDOW_SHORT
+        SLIP_HALT_BEYOND
+        SLIP_HALT_REMEMBERS
+        SLIP_SUMS_MARK_UNSEEN
+        SLIP_SUMS_TRADE_UNSEEN
+        SLIP_SUMS_OUTLIVE
+        SLIP_SUMS_KEPT

@@ -112,6 +112,45 @@ class TestItRuns:
         assert len(told) == 1 + sum(value is not None for value in day.story_figures["statistics"].values())
 
 
+class TestWhatCannotBeTold:
+    """A short run, or one that records less: None, no failure and no number of something else."""
+
+    def statistics_of(self, **changes):
+        changes = {name.replace("__", "."): value for name, value in changes.items()}
+        run = run_scenario(scenario().but(changes))
+        assert story.people(run)
+        json.dumps(run.story_figures, allow_nan=False)
+        return run.story_figures["statistics"]
+
+    @pytest.mark.parametrize("duration", ["1ms", "1s", "30s", "3min"])
+    def test_a_run_that_ends_early(self, duration):
+        found = self.statistics_of(duration=duration)
+        assert found["forced"] is None
+        assert found["mark_above"] is None
+        assert found["fund_used"] == 0
+
+    @pytest.mark.parametrize(
+        ("record", "value", "untold"),
+        [
+            ("trades", False, {"fall_btc", "forced", "peak_minute", "mark_gap_sol", "usde_low"}),
+            ("waterfall", False, {"forced", "dex_takeovers", "dex_adl", "adl_after"}),
+            ("actions", False, {"aave_usde"}),
+            (
+                "samples_every",
+                "0ms",
+                {"btc_after_hour", "depth_eth", "interest_all", "mark_gap_sol", "deviation_begins"},
+            ),
+        ],
+    )
+    def test_a_table_that_is_not_recorded(self, record, value, untold):
+        found = self.statistics_of(duration=START, **{f"record__{record}": value})
+        whole = self.statistics_of(duration=START)
+        told = {name for name, each in found.items() if each is not None}
+        assert not told & untold
+        assert told <= {name for name, each in whole.items() if each is not None}
+        assert {name: found[name] for name in told} == {name: whole[name] for name in told}
+
+
 class TestItIsTheSame:
     SCRIPT = (
         "from engine.run import run_scenario\n"

@@ -1,10 +1,11 @@
 """What a run of the day shows: the scorecard's statistics, read off its tables.
 
-Times are minutes after 20:45. `None`: the run cannot tell, since a table is empty or not recorded.
+Times are minutes after 20:45. `None`: the run cannot tell, since a table is not recorded, or has not come so far.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,14 @@ class Day:
         self.venues = np.array([names[market.venue] for market in listed])
         self.is_perpetual = np.array([market.base is None for market in listed])
         self.worth = np.array([float(market.atoms_per_tick_lot) for market in listed])
+
+    @cached_property
+    def told(self) -> frozenset[str]:
+        """The tables that have something to tell: those that are recorded, and samples from the second round on."""
+        recorded = self.world.recording()
+        told = {name for name in ("trades", "waterfall", "actions") if recorded[name]}
+        # The first round is taken before anybody has quoted.
+        return frozenset(told | ({"samples"} if len(self.samples["time_ms"]) > 1 else set()))
 
     @cached_property
     def trades(self) -> dict[int, Array]:
@@ -143,14 +152,23 @@ class Day:
 
 
 def statistics(day: Day) -> dict[str, float | None]:
-    """Return every statistic of the scorecard."""
+    """Return every statistic of the scorecard that the run's tables can tell."""
     found: dict[str, float | None] = {}
-    for measure in _MEASURES:
-        try:
+    for needs, measure in _MEASURES:
+        if needs <= day.told:
             found |= measure(day)
-        except (KeyError, ZeroDivisionError):
-            continue  # a market that this scale has not
-    return found
+    return {name: value if value is None or math.isfinite(value) else None for name, value in found.items()}
+
+
+def _of_known(law: Callable[[Array], Any], values: Array) -> float:
+    """Return a law of the values that are there, NaN of none."""
+    known = values[~np.isnan(values)]
+    return float(law(known)) if len(known) else math.nan
+
+
+def _ratio(a: float, b: float) -> float:
+    """Return a / b, NaN if b is 0."""
+    return float(a) / float(b) if b else math.nan
 
 
 # ---- prices, times ---------------------------------------------------------------------------------------------------
@@ -176,6 +194,8 @@ def _falls(day: Day) -> dict[str, float | None]:
 
 def _btc_path(day: Day) -> dict[str, float | None]:
     index = day.series(spot_name("BTC"), "index")
+    if np.isnan(index).all():
+        return {}
     at = int(np.nanargmin(index))
     ten, hour = (int(np.searchsorted(day.times, day.times[at] + ms)) for ms in (-10 * MINUTE, 60 * MINUTE))
     opening = index[1]
@@ -205,8 +225,8 @@ def _depth(day: Day) -> dict[str, float | None]:
         if market not in day.numbers:
             continue
         times, worth = _depth_usd(day, market)
-        usual = float(np.nanmedian(worth[times <= QUIET_MS]))
-        least = float(np.nanmin(np.where(worth > 0, worth, np.nan)))  # an empty book is told as no depth at all
+        usual = _of_known(np.median, worth[times <= QUIET_MS])
+        least = _of_known(np.min, np.where(worth > 0, worth, np.nan))  # an empty book is told as no depth at all
         if coin.name in ("ETH", "SOL", "XRP", "DOGE"):
             found[f"depth_{coin.name.lower()}"] = usual / least
         thin = np.flatnonzero(worth < usual / 10)
@@ -247,15 +267,14 @@ def _forced(day: Day) -> dict[str, float | None]:
         "dex_share": 100 * _part(usd, dex),
         "dex_long": 100 * _part(usd[dex], rows["is_long"][dex]),
         "peak_minute": float(by_minute.argmax()),
-        "peak_share": 100 * float(by_minute.max() / usd[early].sum()),
+        "peak_share": 100 * _ratio(by_minute.max(), usd[early].sum()),
         "forced_before": 100 * _part(usd[first], times[first] < clock("21:36")),
         "dex_largest": float(largest.max()) / 1e6,
     }
 
 
 def _part(weights: Array, chosen: Array) -> float:
-    whole = float(weights.sum())
-    return float(weights[chosen].sum()) / whole if whole else float("nan")
+    return _ratio(weights[chosen].sum(), weights.sum())
 
 
 def _interest(day: Day) -> dict[str, float | None]:
@@ -267,18 +286,20 @@ def _interest(day: Day) -> dict[str, float | None]:
     }
     before, after = (sum(float(rows[at]) for rows in worth.values()) for at in (1, -1))
     btc = worth["BTC-PERP"]
-    return {"interest_btc": 100 * (1 - float(btc[-1] / btc[1])), "interest_all": 100 * (1 - after / before)}
+    return {"interest_btc": 100 * (1 - _ratio(btc[-1], btc[1])), "interest_all": 100 * (1 - _ratio(after, before))}
 
 
 # ---- who bore it -----------------------------------------------------------------------------------------------------
 
 
+def _fund(day: Day) -> dict[str, float | None]:
+    return {"fund_used": FUND - day.world.balance(1, day.simulation.assets["USDT"].number)[0] / 1e12}
+
+
 def _borne(day: Day) -> dict[str, float | None]:
-    fund = day.world.balance(1, day.simulation.assets["USDT"].number)[0] / 1e12
     times, taken = day.moved_at(WaterfallKind.TAKEOVER, "dex")
     adl_times, adl = day.moved_at(WaterfallKind.ADL, "dex")
     return {
-        "fund_used": FUND - fund,
         "dex_takeovers": taken,
         "dex_adl": adl,
         "adl_after": float(times.min() <= adl_times.min()) if len(times) and len(adl_times) else None,
@@ -290,8 +311,11 @@ def _marks(day: Day) -> dict[str, float | None]:
     table, market = day.world.trades(), "SOL-DEX"
     gaps = {name: _mark_gaps(day, table, name) for name in ("BTC-DEX", "ETH-DEX", market)}
     window = slice(clock("21:13") // MINUTE, clock("21:22") // MINUTE)
-    above = np.nanmean([np.nanmean(gap[window]) for gap in gaps.values()])
-    return {"mark_gap_sol": 100 * float(np.nanmax(gaps[market])), "mark_above": float(above > 0)}
+    above = _of_known(np.mean, np.array([_of_known(np.mean, gap[window]) for gap in gaps.values()]))
+    return {
+        "mark_gap_sol": 100 * _of_known(np.max, gaps[market]),
+        "mark_above": None if math.isnan(above) else float(above > 0),
+    }
 
 
 def _mark_gaps(day: Day, table: Any, market: str) -> Array:
@@ -333,7 +357,7 @@ def _pegged(day: Day) -> dict[str, float | None]:
     minutes += [] if usde is None else [usde[1]]
     alts = [low[1] for coin in day.coins if coin.kind != "major" and (low := day.low(spot_name(coin.name)))]
     found["alts_before_pegged"] = float(np.median(alts) < min(minutes)) if alts and minutes else None
-    return found | _deviation(day)
+    return found
 
 
 def _deviation(day: Day) -> dict[str, float | None]:
@@ -355,25 +379,29 @@ def _deviation(day: Day) -> dict[str, float | None]:
 
 
 def _lending(day: Day) -> dict[str, float | None]:
-    state = day.simulation.lender("aave")
+    return {"aave": float(day.simulation.lender("aave").repaid_value) / 1e6}
+
+
+def _lending_oracle(day: Day) -> dict[str, float | None]:
     table = day.world.table("actions")
     done = (table["kind"] == LIQUIDATED) & (table["reason"] == 0)
     usde = done & (table["other"] == day.simulation.assets["USDe"].number)
     total = float(table["paid_atoms"][done].sum())
-    return {
-        "aave": float(state.repaid_value) / 1e6,
-        "aave_usde": float(table["paid_atoms"][usde].sum() < 0.01 * total) if total else None,
-    }
+    return {"aave_usde": float(table["paid_atoms"][usde].sum() < 0.01 * total) if total else None}
 
 
-_MEASURES: tuple[Callable[[Day], Mapping[str, float | None]], ...] = (
-    _falls,
-    _btc_path,
-    _depth,
-    _forced,
-    _interest,
-    _borne,
-    _marks,
-    _pegged,
-    _lending,
+# The tables that a measure reads, and the measure.
+_MEASURES: tuple[tuple[set[str], Callable[[Day], Mapping[str, float | None]]], ...] = (
+    ({"trades"}, _falls),
+    ({"samples"}, _btc_path),
+    ({"samples"}, _depth),
+    ({"trades", "waterfall"}, _forced),
+    ({"samples"}, _interest),
+    (set(), _fund),
+    ({"waterfall"}, _borne),
+    ({"trades", "samples"}, _marks),
+    ({"trades"}, _pegged),
+    ({"samples"}, _deviation),
+    (set(), _lending),
+    ({"actions"}, _lending_oracle),
 )
