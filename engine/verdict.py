@@ -141,7 +141,8 @@ def _order(rule: Rule, base: Sequence[Outcomes]) -> tuple[str, str]:
         # How many minutes after the altcoins' low; below 0 the depeg comes first.
         found = paired_difference(alts, [run.get(name) for run in base])
         later.append(found)
-        said.append(f"{name} {_interval(found, 'min')} after it in {found.pairs} seeds")
+        told = f"{name} {_interval(found, 'min')} after it in {found.pairs} seeds"
+        said.append(f"of {name} nothing can be told" if found.mean is None else told)
     told = f"Altcoins are lowest at minute {_number(later[0].base)}; {', '.join(said)}: "
     if all(each.low is not None and each.low > 0 for each in later):
         return MEASURED, told + "the altcoins come first."
@@ -165,8 +166,10 @@ def _carried(rule: Rule, switch: str, base: Sequence[Outcomes], without: Mapping
     if not changed:
         return _Carried("untold", 0.0, math.inf, f"No run without {switch}.")
     found = paired_difference([run.get(fall) for run in base], [run.get(fall) for run in changed])
+    if found.mean is None:
+        return _Carried("untold", 0.0, math.inf, f"Without {switch} nothing can be told of {fall}: no seed has both.")
     told = f"Without {switch} {fall} changes by {_interval(found)} from {_number(found.base)}: "
-    if found.mean is None or found.low is None or found.high is None:
+    if found.low is None or found.high is None:
         return _Carried("untold", 0.0, math.inf, told + "too few seeds to say.")
     mean, most = -found.mean, -found.low
     if found.high < 0 and mean >= rule.material:
@@ -192,7 +195,7 @@ def _for_each(answers: Mapping[str, str], *, outweighs: bool) -> str:
 
 def _interval(found: Difference, unit: str = "") -> str:
     if found.mean is None:
-        return "by nobody knows what"
+        return "-"
     half = "" if found.high is None else f" +- {found.high - found.mean:.2f}"
     return f"{found.mean:+.2f}{half}{' ' + unit if unit else ''}"
 

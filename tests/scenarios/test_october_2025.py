@@ -120,6 +120,9 @@ class TestWhatCannotBeTold:
         run = run_scenario(scenario().but(changes))
         assert story.people(run)
         json.dumps(run.story_figures, allow_nan=False)
+        outcomes = story.outcomes(run.part)
+        assert ("forced" in outcomes) == ({"trades", "waterfall"} <= story.day_of(run.part).told)
+        assert outcomes["bad debt"] >= 0
         return run.story_figures["statistics"]
 
     @pytest.mark.parametrize("duration", ["1ms", "1s", "30s", "3min"])

@@ -275,6 +275,12 @@ class TestVerdict:
         assert judge(RULE, one, {}).answers["loops"] == "untold"
         assert judge(RULE, [], {}).fits == NEITHER
 
+    def test_runs_that_tell_nothing_are_said_to(self):
+        found = judge(RULE, [{}, {}], {name: [{}, {}] for name in RULE.switches})
+        assert (found.fits, set(found.answers.values())) == (NEITHER, {"untold"})
+        assert "nothing can be told" in found.words[0]
+        assert all("nothing can be told" in told for told in found.words[1:-1])
+
     def test_runs_that_cannot_tell_are_left_out(self):
         base = [*made_up(70.0), {}]
         without = {name: [*made_up(40.0 if name == "withdraw" else 70.0), {}] for name in RULE.switches}

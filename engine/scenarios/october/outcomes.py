@@ -21,7 +21,22 @@ LEAST_COHORT = 20  # liquidations of a window below which its R says nothing
 
 
 def outcomes_of(part: Part, day: Day) -> dict[str, float | None]:
-    """Return every outcome; falls in %, times in minutes after 20:45, money in M USD."""
+    """Return every outcome that the run's tables can tell; falls in %, times in minutes after 20:45, money in M USD."""
+    found = _falls(day) if {"trades", "samples"} <= day.told else {}
+    if {"trades", "waterfall"} <= day.told:
+        found["forced"] = float(day.liquidated["usd"].sum()) / 1e6
+    if "waterfall" in day.told:
+        for name, kind in (("takeovers", WaterfallKind.TAKEOVER), ("adl", WaterfallKind.ADL)):
+            found[name] = float(day.moved(kind)["usd"].sum()) / 1e6
+    found["bad debt"] = bad_debt(day)
+    found["lending"] = sum(float(day.simulation.lender(name).repaid_value) for name in day.simulation.lenders) / 1e6
+    found["withdrawals"] = float((day.world.landmarks()["kind"] == LandmarkKind.WITHDRAWAL).sum())
+    found["peak R"] = _peak(part)
+    return found
+
+
+def _falls(day: Day) -> dict[str, float | None]:
+    """Return how far majors, altcoins and tokens fell, and when."""
     found: dict[str, float | None] = {}
     for name in ("BTC", "ETH"):
         found[f"fall {name}"] = _fall(day, name)
@@ -34,13 +49,6 @@ def outcomes_of(part: Part, day: Day) -> dict[str, float | None]:
         low = day.low(spot_name(name))
         if low is not None:
             found[f"fall {name}"], found[f"low {name}"] = _fall(day, name), low[1]
-    found["forced"] = float(day.liquidated["usd"].sum()) / 1e6
-    for name, kind in (("takeovers", WaterfallKind.TAKEOVER), ("adl", WaterfallKind.ADL)):
-        found[name] = float(day.moved(kind)["usd"].sum()) / 1e6
-    found["bad debt"] = bad_debt(day)
-    found["lending"] = sum(float(day.simulation.lender(name).repaid_value) for name in day.simulation.lenders) / 1e6
-    found["withdrawals"] = float((day.world.landmarks()["kind"] == LandmarkKind.WITHDRAWAL).sum())
-    found["peak R"] = _peak(part)
     return found
 
 
