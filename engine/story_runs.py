@@ -6,13 +6,12 @@ so the same task gives the same `StoryRun` in any process; two tasks of one seed
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
-from engine.scenarios.generated import Generated, checked_scale, reference_of, story_by
+from engine.scenarios.generated import Generated, checked_scale, plain, reference_of, story_by
 from engine.scenarios.parameters import settled
 
 if TYPE_CHECKING:
@@ -100,17 +99,11 @@ def run_task(task: RunTask) -> StoryRun:
     part = build_part(scenario.but(task.changes) if task.changes else scenario, "base")
     run_part(part)
     seconds = time.process_time() - before
-    outcomes = _plain(story.outcomes(part)) if "outcomes" in task.asks else {}
-    statistics = _plain(story.statistics(part)) if "statistics" in task.asks else {}
+    outcomes = plain(story.outcomes(part)) if "outcomes" in task.asks else {}
+    statistics = plain(story.statistics(part)) if "statistics" in task.asks else {}
     digest = part.digest
     part.simulation.world.check_invariants()  # last: a world that fails here answers nothing any more
     return StoryRun(task.seed, task.off, digest, seconds, outcomes, statistics)
-
-
-def _plain(values: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Return values as plain numbers; one that is not finite the run could not tell."""
-    plain = {name: None if value is None else float(value) for name, value in values.items()}
-    return {name: None if value is None or not math.isfinite(value) else value for name, value in plain.items()}
 
 
 def asked_story(

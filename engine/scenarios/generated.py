@@ -6,6 +6,7 @@ is then the first scale, written. Such a module is scored (`engine.scoring`) and
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from engine.scorecard import Statistic
     from engine.switches import Switch
 
-__all__ = ["Generated", "checked_scale", "name_of", "reference_of", "story_by"]
+__all__ = ["Generated", "checked_scale", "name_of", "plain", "reference_of", "story_by"]
 
 
 class Generated(Protocol):
@@ -51,6 +52,17 @@ class Generated(Protocol):
 
     def statistics(self, part: Part) -> Mapping[str, float | None]:
         """Return the scorecard's statistics by name; None where the run cannot tell."""
+
+
+def plain(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return statistics or outcomes as plain numbers; one that is not finite the run could not tell.
+
+    Examples
+    --------
+    >>> plain({"fall": 2, "low": float("nan"), "peak": None})
+    {'fall': 2.0, 'low': None, 'peak': None}
+    """
+    return {name: None if value is None or not math.isfinite(value) else float(value) for name, value in values.items()}
 
 
 def reference_of(story: Any) -> Any:

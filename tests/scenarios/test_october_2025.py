@@ -112,22 +112,25 @@ class TestItRuns:
         assert len(told) == 1 + sum(value is not None for value in day.story_figures["statistics"].values())
 
 
+@cache
+def told_of(duration, **record):
+    """Return the statistics of a run of some minutes that records less."""
+    changes = {f"record.{name}": value for name, value in record.items()}
+    run = run_scenario(scenario().but({"duration": duration, **changes}))
+    assert story.people(run)
+    json.dumps(run.story_figures, allow_nan=False)
+    outcomes = story.outcomes(run.part)
+    assert ("forced" in outcomes) == ({"trades", "waterfall"} <= story.day_of(run.part).told)
+    assert outcomes["bad debt"] >= 0
+    return run.story_figures["statistics"]
+
+
 class TestWhatCannotBeTold:
     """A short run, or one that records less: None, no failure and no number of something else."""
 
-    def statistics_of(self, **changes):
-        changes = {name.replace("__", "."): value for name, value in changes.items()}
-        run = run_scenario(scenario().but(changes))
-        assert story.people(run)
-        json.dumps(run.story_figures, allow_nan=False)
-        outcomes = story.outcomes(run.part)
-        assert ("forced" in outcomes) == ({"trades", "waterfall"} <= story.day_of(run.part).told)
-        assert outcomes["bad debt"] >= 0
-        return run.story_figures["statistics"]
-
     @pytest.mark.parametrize("duration", ["1ms", "1s", "30s", "3min"])
     def test_a_run_that_ends_early(self, duration):
-        found = self.statistics_of(duration=duration)
+        found = told_of(duration)
         assert found["forced"] is None
         assert found["mark_above"] is None
         assert found["fund_used"] == 0
@@ -146,8 +149,8 @@ class TestWhatCannotBeTold:
         ],
     )
     def test_a_table_that_is_not_recorded(self, record, value, untold):
-        found = self.statistics_of(duration=START, **{f"record__{record}": value})
-        whole = self.statistics_of(duration=START)
+        found = told_of(START, **{record: value})
+        whole = told_of(START)
         told = {name for name, each in found.items() if each is not None}
         assert not told & untold
         assert told <= {name for name, each in whole.items() if each is not None}

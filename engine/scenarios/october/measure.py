@@ -14,6 +14,7 @@ import numpy as np
 from engine.bearing import WaterfallKind
 from engine.lineage import LandmarkKind
 from engine.protocols import ACTIONS
+from engine.scenarios.generated import plain
 from engine.scenarios.october.markets import PEGGED, perp_name, spot_name
 from engine.tables import NO_NUMBER, NO_PRICE
 
@@ -157,7 +158,7 @@ def statistics(day: Day) -> dict[str, float | None]:
     for needs, measure in _MEASURES:
         if needs <= day.told:
             found |= measure(day)
-    return {name: value if value is None or math.isfinite(value) else None for name, value in found.items()}
+    return plain(found)
 
 
 def _of_known(law: Callable[[Array], Any], values: Array) -> float:
